@@ -1,0 +1,10 @@
+//! The pure core of Umbra: names, seeds, specifications, membership, plans, and the scheduler's state
+//! machine.
+//!
+//! Nothing here reads a clock, a file, the environment, the network or a global source of random
+//! numbers: everything is a function of its arguments, so every decision can be replayed.
+
+pub mod digest;
+pub mod fault;
+pub mod ids;
+pub mod seed;
