@@ -8,3 +8,7 @@ pub mod digest;
 pub mod fault;
 pub mod ids;
 pub mod seed;
+pub mod keys;
+pub mod membership;
+pub mod plan;
+pub mod spec;

@@ -166,27 +166,20 @@ mod tests {
     #[test]
     fn streams_are_told_apart_by_every_part_of_their_path() {
         let first = |seed: u64, purpose, indices: &[u64]| Seed::new(seed).stream(purpose, indices).next_u64();
-        let all = [
-            first(7, Purpose::Init, &[0]),
-            first(8, Purpose::Init, &[0]),
-            first(7, Purpose::BatchOrder, &[0]),
-            first(7, Purpose::Init, &[1]),
-            first(7, Purpose::Init, &[0, 0]),
-            first(7, Purpose::Init, &[]),
-        ];
+        let draw = || {
+            [
+                first(7, Purpose::Init, &[0]),
+                first(8, Purpose::Init, &[0]),
+                first(7, Purpose::BatchOrder, &[0]),
+                first(7, Purpose::Init, &[1]),
+                first(7, Purpose::Init, &[0, 0]),
+                first(7, Purpose::Init, &[]),
+            ]
+        };
+        let all = draw();
+        assert_eq!(all, draw());
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b));
-            assert_eq!(
-                *a,
-                [
-                    first(7, Purpose::Init, &[0]),
-                    first(8, Purpose::Init, &[0]),
-                    first(7, Purpose::BatchOrder, &[0]),
-                    first(7, Purpose::Init, &[1]),
-                    first(7, Purpose::Init, &[0, 0]),
-                    first(7, Purpose::Init, &[]),
-                ][i]
-            );
         }
     }
 

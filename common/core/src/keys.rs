@@ -1,0 +1,168 @@
+//! The three result keys. A result that exists under its key is reused, never recomputed.
+//!
+//! train = (data, the shadow's membership, recipe, initial weights, seed, shadow, numerics class);
+//! logits = train + queries; findings = logits of all shadows + statistics. The placement is in none.
+
+use crate::digest::{Digest, FieldHasher};
+use crate::spec::{AuditSpec, Model, Optimizer, Queries, Schedule, Statistics, Training};
+
+macro_rules! key {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(pub Digest);
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+key!(
+    /// Names the trained weights of one shadow.
+    TrainKey
+);
+key!(
+    /// Names the logits of one shadow.
+    LogitsKey
+);
+key!(
+    /// Names the findings of one audit.
+    FindingsKey
+);
+
+/// The key of one shadow's trained weights.
+pub fn train_key(
+    spec: &AuditSpec,
+    data: &Digest,
+    membership: &Digest,
+    shadow: u32,
+    steps: u64,
+    numerics: &str,
+) -> TrainKey {
+    let mut hasher = FieldHasher::new("umbra train key v1");
+    hasher.put("data", data.as_bytes());
+    hasher.put("membership", membership.as_bytes());
+    hasher.put_u64("seed", spec.seed().reveal());
+    hasher.put_u64("shadow", u64::from(shadow));
+    hasher.put_u64("steps", steps);
+    hasher.put("numerics", numerics.as_bytes());
+    // Weights start from the seed tree; a start from a file will put its digest here.
+    hasher.put("init", b"random v1");
+    put_model(&mut hasher, spec.model());
+    put_training(&mut hasher, spec.training());
+    TrainKey(hasher.finish())
+}
+
+/// The key of one shadow's logits.
+pub fn logits_key(train: &TrainKey, queries: &Queries) -> LogitsKey {
+    let mut hasher = FieldHasher::new("umbra logits key v1");
+    hasher.put("train", train.0.as_bytes());
+    hasher.put_u64("views", u64::from(queries.views()));
+    LogitsKey(hasher.finish())
+}
+
+/// The key of an audit's findings; `logits` in shadow order.
+pub fn findings_key(logits: &[LogitsKey], statistics: &Statistics) -> FindingsKey {
+    let mut hasher = FieldHasher::new("umbra findings key v1");
+    logits.iter().for_each(|key| hasher.put("logits", key.0.as_bytes()));
+    statistics.attacks().iter().for_each(|attack| hasher.put("attack", attack.name().as_bytes()));
+    hasher.put("variance", statistics.variance().name().as_bytes());
+    hasher.put_f64("fdr", statistics.fdr());
+    FindingsKey(hasher.finish())
+}
+
+fn put_model(hasher: &mut FieldHasher, model: &Model) {
+    hasher.put("architecture", model.architecture().as_bytes());
+    model.widths().iter().for_each(|&width| hasher.put_u64("width", u64::from(width)));
+}
+
+fn put_training(hasher: &mut FieldHasher, training: &Training) {
+    match training.optimizer() {
+        Optimizer::Sgd { momentum, nesterov } => {
+            hasher.put("optimizer", b"sgd");
+            hasher.put_f64("momentum", momentum);
+            hasher.put_u64("nesterov", u64::from(nesterov));
+        }
+        Optimizer::AdamW { beta1, beta2, epsilon } => {
+            hasher.put("optimizer", b"adamw");
+            hasher.put_f64("beta1", beta1);
+            hasher.put_f64("beta2", beta2);
+            hasher.put_f64("epsilon", epsilon);
+        }
+    }
+    hasher.put_f64("learning rate", training.learning_rate());
+    hasher.put_f64("weight decay", training.weight_decay());
+    hasher.put(
+        "schedule",
+        match training.schedule() {
+            Schedule::Constant => b"constant",
+            Schedule::Cosine => b"cosine",
+        },
+    );
+    hasher.put_f64("warm-up epochs", training.warmup_epochs());
+    hasher.put_u64("batch", u64::from(training.batch()));
+    hasher.put_u64("epochs", u64::from(training.epochs()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{ModelDraft, SpecDraft, TrainingDraft};
+
+    fn draft() -> SpecDraft {
+        SpecDraft {
+            name: "a".into(),
+            dataset: "d".into(),
+            model: ModelDraft { architecture: "mlp".into(), widths: vec![8] },
+            training: TrainingDraft {
+                learning_rate: Some(0.1),
+                batch: Some(256),
+                epochs: Some(40),
+                ..TrainingDraft::default()
+            },
+            ..SpecDraft::default()
+        }
+    }
+
+    fn keys(draft: &SpecDraft) -> (TrainKey, LogitsKey, FindingsKey) {
+        let spec = AuditSpec::try_new(draft).unwrap();
+        let train = train_key(&spec, &Digest::of(b"data"), &Digest::of(b"members"), 3, 10, "cpu");
+        let logits = logits_key(&train, spec.queries());
+        (train, logits, findings_key(&[logits], spec.statistics()))
+    }
+
+    #[test]
+    fn a_key_changes_with_its_own_stage_and_the_stages_before_it() {
+        let (train, logits, findings) = keys(&draft());
+
+        let mut placed = draft();
+        placed.name = "b".into();
+        placed.placement.pack = Some(2);
+        placed.placement.checkpoint_steps = Some(5);
+        assert_eq!(keys(&placed), (train, logits, findings));
+
+        let mut stats = draft();
+        stats.statistics.fdr = Some(0.1);
+        let other = keys(&stats);
+        assert_eq!((other.0, other.1), (train, logits));
+        assert_ne!(other.2, findings);
+
+        let changes: [fn(&mut SpecDraft); 6] = [
+            |d| d.seed = 1,
+            |d| d.model.widths = vec![9],
+            |d| d.training.momentum = Some(0.8),
+            |d| d.training.weight_decay = Some(0.1),
+            |d| d.training.schedule = Some("constant".into()),
+            |d| d.training.warmup_epochs = Some(1.0),
+        ];
+        for change in changes {
+            let mut draft = draft();
+            change(&mut draft);
+            let other = keys(&draft);
+            assert!(other.0 != train && other.1 != logits && other.2 != findings);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a file or a message says about an audit, before it is checked. Absent means: the default.
+
+/// An unchecked audit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SpecDraft {
+    /// The audit's name.
+    pub name: String,
+    /// The root of the seed tree.
+    pub seed: u64,
+    /// The name of an imported data set.
+    pub dataset: String,
+    /// The model.
+    pub model: ModelDraft,
+    /// The training recipe.
+    pub training: TrainingDraft,
+    /// The shadows.
+    pub shadows: ShadowsDraft,
+    /// The queries.
+    pub queries: QueriesDraft,
+    /// The statistics.
+    pub statistics: StatisticsDraft,
+    /// The placement.
+    pub placement: PlacementDraft,
+}
+
+/// An unchecked model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelDraft {
+    /// `logistic` or `mlp`.
+    pub architecture: String,
+    /// The hidden layers' widths (`mlp`).
+    pub widths: Vec<u32>,
+}
+
+/// An unchecked training recipe.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrainingDraft {
+    /// `sgd` (default) or `adamw`.
+    pub optimizer: Option<String>,
+    /// The peak learning rate.
+    pub learning_rate: Option<f64>,
+    /// Momentum of `sgd`; default 0.9.
+    pub momentum: Option<f64>,
+    /// Nesterov's momentum; default off.
+    pub nesterov: Option<bool>,
+    /// Decay of AdamW's first moment; default 0.9.
+    pub beta1: Option<f64>,
+    /// Decay of AdamW's second moment; default 0.999.
+    pub beta2: Option<f64>,
+    /// AdamW's epsilon; default 1e-8.
+    pub epsilon: Option<f64>,
+    /// Weight decay; default 0.
+    pub weight_decay: Option<f64>,
+    /// `cosine` (default) or `constant`.
+    pub schedule: Option<String>,
+    /// Epochs of linear warm-up; default 0.
+    pub warmup_epochs: Option<f64>,
+    /// Records per step.
+    pub batch: Option<u32>,
+    /// Passes over the expected half of the records.
+    pub epochs: Option<u32>,
+}
+
+/// Unchecked shadows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ShadowsDraft {
+    /// How many shadows; default 128.
+    pub count: Option<u32>,
+    /// Shadows per block; default: the largest even divisor of `count` from 8 to 20.
+    pub block: Option<u32>,
+    /// Share of the units no shadow trains on; default 0.
+    pub population: Option<f64>,
+}
+
+/// Unchecked queries.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueriesDraft {
+    /// Views per record; default 1, the clean record.
+    pub views: Option<u32>,
+}
+
+/// Unchecked statistics.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StatisticsDraft {
+    /// `lira-online`, `global`; default both.
+    pub attacks: Option<Vec<String>>,
+    /// `per-record` (default), `pooled` or `shrunk`.
+    pub variance: Option<String>,
+    /// False discovery rate of the patient test; default 0.05.
+    pub fdr: Option<f64>,
+}
+
+/// Unchecked placement.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PlacementDraft {
+    /// Shadows per pack; default 4.
+    pub pack: Option<u32>,
+    /// Steps between checkpoints; default 1000.
+    pub checkpoint_steps: Option<u64>,
+}

@@ -1,0 +1,135 @@
+//! How many shadows there are, how they are asked, and how the work is cut up.
+
+use super::check::Violations;
+use super::draft::{PlacementDraft, QueriesDraft, ShadowsDraft};
+
+/// The shadows and their blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadows {
+    count: u32,
+    block: u32,
+}
+
+impl Shadows {
+    /// The smallest block: 8 shadows, of which 4 train on a unit.
+    pub const MIN_BLOCK: u32 = 8;
+    /// The largest block.
+    pub const MAX_BLOCK: u32 = 64;
+    /// The largest block that is chosen without being asked for.
+    const MAX_DEFAULT_BLOCK: u32 = 20;
+    /// The most shadows of one audit.
+    pub const MAX_COUNT: u32 = 65_536;
+
+    pub(super) fn check(draft: &ShadowsDraft, wrong: &mut Violations) -> Option<Self> {
+        let population = draft.population.unwrap_or(0.0);
+        if population != 0.0 {
+            wrong.push(
+                "shadows.population",
+                "no attack of this version uses population units: leave it out or set it to 0",
+            );
+        }
+        let count = draft.count.unwrap_or(128);
+        let count = wrong.within("shadows.count", count, Self::MIN_BLOCK, Self::MAX_COUNT)?;
+        let block = match draft.block {
+            Some(block) => {
+                let block = wrong.within("shadows.block", block, Self::MIN_BLOCK, Self::MAX_BLOCK)?;
+                if block % 2 != 0 || count % block != 0 {
+                    let message = format!("{block} must be even and divide count = {count}");
+                    wrong.push("shadows.block", message);
+                    return None;
+                }
+                block
+            }
+            None => {
+                let block = (Self::MIN_BLOCK..=Self::MAX_DEFAULT_BLOCK)
+                    .rev()
+                    .find(|block| block % 2 == 0 && count % block == 0);
+                if block.is_none() {
+                    wrong.push(
+                        "shadows.count",
+                        format!("{count} cannot be cut into even blocks of 8 to 20: use a multiple of 16"),
+                    );
+                }
+                block?
+            }
+        };
+        Some(Self { count, block })
+    }
+
+    pub(super) fn to_draft(&self) -> ShadowsDraft {
+        ShadowsDraft { count: Some(self.count), block: Some(self.block), population: Some(0.0) }
+    }
+
+    /// How many shadows.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Shadows per block; every unit is IN exactly half of them.
+    pub fn block(&self) -> u32 {
+        self.block
+    }
+
+    /// How many blocks.
+    pub fn blocks(&self) -> u32 {
+        self.count / self.block
+    }
+}
+
+/// How records are put to the shadows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queries {
+    views: u32,
+}
+
+impl Queries {
+    pub(super) fn check(draft: &QueriesDraft, wrong: &mut Violations) -> Option<Self> {
+        let views = draft.views.unwrap_or(1);
+        if views != 1 {
+            wrong.push("queries.views", "tables have one view, the clean record: use 1");
+            return None;
+        }
+        Some(Self { views })
+    }
+
+    pub(super) fn to_draft(&self) -> QueriesDraft {
+        QueriesDraft { views: Some(self.views) }
+    }
+
+    /// Views per record.
+    pub fn views(&self) -> u32 {
+        self.views
+    }
+}
+
+/// How the work is cut up. No result depends on it, and no result key contains it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    pack: u32,
+    checkpoint_steps: u64,
+}
+
+impl Placement {
+    pub(super) fn check(draft: &PlacementDraft, block: Option<u32>, wrong: &mut Violations) -> Option<Self> {
+        let block = block.unwrap_or(Shadows::MAX_BLOCK);
+        let pack = draft.pack.unwrap_or(4.min(block));
+        let pack = wrong.within("placement.pack", pack, 1, block);
+        let steps = draft.checkpoint_steps.unwrap_or(1000);
+        let steps = wrong.within("placement.checkpoint_steps", steps, 1, 1_000_000_000);
+        Some(Self { pack: pack?, checkpoint_steps: steps? })
+    }
+
+    pub(super) fn to_draft(&self) -> PlacementDraft {
+        PlacementDraft { pack: Some(self.pack), checkpoint_steps: Some(self.checkpoint_steps) }
+    }
+
+    /// The most shadows of a pack; packs never cross blocks.
+    pub fn pack(&self) -> u32 {
+        self.pack
+    }
+
+    /// Steps (summed over a pack's shadows on a CPU slot) between checkpoints.
+    pub fn checkpoint_steps(&self) -> u64 {
+        self.checkpoint_steps
+    }
+}

@@ -1,0 +1,178 @@
+//! The training recipe.
+
+use super::check::Violations;
+use super::draft::TrainingDraft;
+
+/// How weights follow gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Optimizer {
+    /// Stochastic gradient descent: v <- momentum v + (g + decay w), w <- w - rate v (PyTorch's form, with
+    /// its Nesterov variant).
+    Sgd {
+        /// Momentum, 0 to below 1.
+        momentum: f64,
+        /// Nesterov's variant.
+        nesterov: bool,
+    },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
+    AdamW {
+        /// Decay of the first moment.
+        beta1: f64,
+        /// Decay of the second moment.
+        beta2: f64,
+        /// Added to the root of the second moment.
+        epsilon: f64,
+    },
+}
+
+/// How the learning rate moves after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// It stays at its peak.
+    Constant,
+    /// Half a cosine from the peak to 0 (Loshchilov and Hutter 2017, arXiv 1608.03983, one cycle).
+    Cosine,
+}
+
+/// A checked training recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    optimizer: Optimizer,
+    learning_rate: f64,
+    weight_decay: f64,
+    schedule: Schedule,
+    warmup_epochs: f64,
+    batch: u32,
+    epochs: u32,
+}
+
+impl Training {
+    pub(super) fn check(draft: &TrainingDraft, wrong: &mut Violations) -> Option<Self> {
+        let optimizer = optimizer(draft, wrong);
+        let learning_rate = match draft.learning_rate {
+            None => wrong.keep("training.learning_rate", Err("it is missing: give the peak learning rate")),
+            Some(rate) => wrong.within("training.learning_rate", rate, 1e-9, 1e3),
+        };
+        let weight_decay = draft.weight_decay.unwrap_or(0.0);
+        let weight_decay = wrong.within("training.weight_decay", weight_decay, 0.0, 1e3);
+        let words = [("cosine", Schedule::Cosine), ("constant", Schedule::Constant)];
+        let schedule = wrong.word("training.schedule", draft.schedule.as_deref().unwrap_or("cosine"), &words);
+        let batch = match draft.batch {
+            None => wrong.keep("training.batch", Err("it is missing: give the records per step")),
+            Some(batch) => wrong.within("training.batch", batch, 1, 65_536),
+        };
+        let epochs = match draft.epochs {
+            None => wrong.keep("training.epochs", Err("it is missing: give the passes over the data")),
+            Some(epochs) => wrong.within("training.epochs", epochs, 1, 100_000),
+        };
+        let most = f64::from(draft.epochs.unwrap_or(100_000));
+        let warmup = draft.warmup_epochs.unwrap_or(0.0);
+        let warmup_epochs = wrong.within("training.warmup_epochs", warmup, 0.0, most);
+        Some(Self {
+            optimizer: optimizer?,
+            learning_rate: learning_rate?,
+            weight_decay: weight_decay?,
+            schedule: schedule?,
+            warmup_epochs: warmup_epochs?,
+            batch: batch?,
+            epochs: epochs?,
+        })
+    }
+
+    pub(super) fn to_draft(&self) -> TrainingDraft {
+        let mut draft = TrainingDraft {
+            learning_rate: Some(self.learning_rate),
+            weight_decay: Some(self.weight_decay),
+            schedule: Some(
+                match self.schedule {
+                    Schedule::Cosine => "cosine",
+                    Schedule::Constant => "constant",
+                }
+                .to_owned(),
+            ),
+            warmup_epochs: Some(self.warmup_epochs),
+            batch: Some(self.batch),
+            epochs: Some(self.epochs),
+            ..TrainingDraft::default()
+        };
+        match self.optimizer {
+            Optimizer::Sgd { momentum, nesterov } => {
+                draft.optimizer = Some("sgd".to_owned());
+                draft.momentum = Some(momentum);
+                draft.nesterov = Some(nesterov);
+            }
+            Optimizer::AdamW { beta1, beta2, epsilon } => {
+                draft.optimizer = Some("adamw".to_owned());
+                draft.beta1 = Some(beta1);
+                draft.beta2 = Some(beta2);
+                draft.epsilon = Some(epsilon);
+            }
+        }
+        draft
+    }
+
+    /// The optimiser.
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer
+    }
+
+    /// The peak learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// Weight decay: added to the gradient by SGD, decoupled in AdamW; on weights and biases alike.
+    pub fn weight_decay(&self) -> f64 {
+        self.weight_decay
+    }
+
+    /// The schedule after the warm-up.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// Epochs of linear warm-up.
+    pub fn warmup_epochs(&self) -> f64 {
+        self.warmup_epochs
+    }
+
+    /// Records per step.
+    pub fn batch(&self) -> u32 {
+        self.batch
+    }
+
+    /// Passes over the expected half of the records.
+    pub fn epochs(&self) -> u32 {
+        self.epochs
+    }
+}
+
+fn optimizer(draft: &TrainingDraft, wrong: &mut Violations) -> Option<Optimizer> {
+    let words = [("sgd", true), ("adamw", false)];
+    let sgd = wrong.word("training.optimizer", draft.optimizer.as_deref().unwrap_or("sgd"), &words)?;
+    let mut foreign = |given: bool, key: &str, owner: &str| {
+        if given {
+            wrong.push(
+                &format!("training.{key}"),
+                format!("it belongs to optimizer \"{owner}\": leave it out"),
+            );
+        }
+    };
+    if sgd {
+        foreign(draft.beta1.is_some(), "beta1", "adamw");
+        foreign(draft.beta2.is_some(), "beta2", "adamw");
+        foreign(draft.epsilon.is_some(), "epsilon", "adamw");
+        let momentum = wrong.within("training.momentum", draft.momentum.unwrap_or(0.9), 0.0, 0.9999)?;
+        let nesterov = draft.nesterov.unwrap_or(false);
+        if nesterov && momentum == 0.0 {
+            wrong.push("training.nesterov", "it needs a momentum above 0");
+        }
+        return Some(Optimizer::Sgd { momentum, nesterov });
+    }
+    foreign(draft.momentum.is_some(), "momentum", "sgd");
+    foreign(draft.nesterov.is_some(), "nesterov", "sgd");
+    let beta1 = wrong.within("training.beta1", draft.beta1.unwrap_or(0.9), 0.0, 0.9999);
+    let beta2 = wrong.within("training.beta2", draft.beta2.unwrap_or(0.999), 0.0, 0.999_999);
+    let epsilon = wrong.within("training.epsilon", draft.epsilon.unwrap_or(1e-8), 1e-12, 1.0);
+    Some(Optimizer::AdamW { beta1: beta1?, beta2: beta2?, epsilon: epsilon? })
+}
