@@ -1,0 +1,246 @@
+//! What an analysis finds: plain data, ready for tables and reports. Absent numbers are NaN.
+
+use crate::config::AttackKind;
+
+/// The false positive rates at which true positive rates are reported.
+pub const FPRS: [f64; 4] = [0.1, 0.01, 0.001, 0.0001];
+
+/// [`FPRS`] as keys of `summary.json`.
+pub const FPR_KEYS: [&str; 4] = ["0.1", "0.01", "0.001", "0.0001"];
+
+/// The levels of patient AUC at which "recognisable" is counted.
+pub const RECOGNISABLE: [f64; 3] = [0.75, 0.9, 0.99];
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysis {
+    /// One entry per configured attack, in the configured order.
+    pub attacks: Vec<AttackResult>,
+    /// One row per record, in record order.
+    pub records: RecordTable,
+    /// One row per unit, in unit order.
+    pub patients: PatientTable,
+    /// The headlines.
+    pub summary: PatientSummary,
+    /// How many patients have at least a given AUC, and how many would under no leak.
+    pub survival: Survival,
+    /// One entry per attribute, in the given order.
+    pub attributes: Vec<AttributeResult>,
+    /// One entry per shadow, in shadow order; lost ones have no records.
+    pub utility: Vec<ShadowUtility>,
+}
+
+/// How well one attack tells members from non-members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttackResult {
+    /// Which attack.
+    pub attack: AttackKind,
+    /// Over all scored (shadow, record) pairs at once.
+    pub figures: Figures,
+    /// Over the targets one by one.
+    pub per_target: PerTarget,
+    /// The pooled ROC curve, thinned for drawing; figures never come from it.
+    pub curve: RocCurve,
+    /// Shadows that were played as a target: all that gave any signal.
+    pub targets: usize,
+    /// Pairs that got a score.
+    pub scored: u64,
+    /// Pairs of a target and a record that could not be scored (non-finite, too few references).
+    pub dropped: u64,
+    /// Scores in which the variance floor acted.
+    pub floored: u64,
+}
+
+/// The figures read off one ROC curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// Area under the curve, ties with half credit.
+    pub auc: f64,
+    /// Maximum over thresholds of (true positive rate + true negative rate) / 2.
+    pub balanced_accuracy: f64,
+    /// The largest true positive rate within each false positive rate of [`FPRS`].
+    pub tpr_at_fpr: [f64; 4],
+}
+
+/// Figures of the targets one by one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerTarget {
+    /// Mean over the targets.
+    pub mean: Figures,
+    /// Standard deviation over the targets, divisor n - 1.
+    pub sd: Figures,
+    /// The AUC of every shadow as target, in shadow order; NaN where it was none.
+    pub auc: Vec<f64>,
+}
+
+/// A ROC curve for drawing: true vertices, from (0, 0) to (1, 1).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RocCurve {
+    /// False positive rate of every vertex, ascending.
+    pub fpr: Vec<f64>,
+    /// True positive rate of every vertex, ascending.
+    pub tpr: Vec<f64>,
+}
+
+/// Per record: the columns of `records.parquet`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecordTable {
+    /// Unit of the record.
+    pub unit: Vec<u32>,
+    /// Its label.
+    pub label: Vec<u32>,
+    /// AUC of the signal, IN against OUT shadows, stratified by block.
+    pub auc: Vec<f64>,
+    /// Phi((mean_in - mean_out) / sqrt(sd_in^2 + sd_out^2)).
+    pub binormal_auc: Vec<f64>,
+    /// Mean signal of the IN shadows.
+    pub mean_in: Vec<f64>,
+    /// Mean signal of the OUT shadows.
+    pub mean_out: Vec<f64>,
+    /// Standard deviation of the IN signals, divisor n - 1.
+    pub sd_in: Vec<f64>,
+    /// Standard deviation of the OUT signals, divisor n - 1.
+    pub sd_out: Vec<f64>,
+    /// IN shadows with a signal.
+    pub n_in: Vec<u32>,
+    /// OUT shadows with a signal.
+    pub n_out: Vec<u32>,
+}
+
+/// Per patient: the columns of `patients.parquet`. A unit without a comparison (no record, or signals on
+/// one side only) was not tested: its numbers are NaN and it counts nowhere.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PatientTable {
+    /// The unit.
+    pub unit: Vec<u32>,
+    /// Its records.
+    pub records: Vec<u32>,
+    /// Stratified AUC of the patient's score, IN against OUT shadows.
+    pub auc: Vec<f64>,
+    /// Exact one-sided p value of "its signals do not depend on membership".
+    pub p: Vec<f64>,
+    /// Benjamini-Hochberg adjusted p value over all tested patients.
+    pub q: Vec<f64>,
+    /// Whether `q` is at most the false discovery rate.
+    pub detected: Vec<bool>,
+    /// Lower confidence bound of the AUC, at the false coverage rate of the detected patients.
+    pub auc_lower: Vec<f64>,
+}
+
+/// The headlines about patients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatientSummary {
+    /// Patients that were tested.
+    pub units: usize,
+    /// Patients detected at the false discovery rate: a count of rejected nulls, not a risk.
+    pub detected: usize,
+    /// Detected patients whose lower bound reaches each level of [`RECOGNISABLE`].
+    pub recognisable: [usize; 3],
+    /// Patients "detected" on the opposite tail; near 0 unless something is broken.
+    pub mirror: usize,
+    /// Mean of the patients' AUC.
+    pub mean_auc: f64,
+    /// The error rate of each lower bound: fdr x detected / units.
+    pub bound_alpha: f64,
+    /// What this design can show at all.
+    pub limit: DetectionLimit,
+}
+
+/// What a design can show for a number of patients, before anything is known about them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DetectionLimit {
+    /// Patients it was computed for.
+    pub patients: usize,
+    /// The smallest p value there is: every IN signal above every OUT signal of its block.
+    pub least_p: f64,
+    /// The smallest q value that a patient can reach alone: `least_p` times the patients, at most 1.
+    pub least_q: f64,
+    /// The smallest patient AUC that is detected alone at the false discovery rate; NaN if none is.
+    pub detectable_auc: f64,
+    /// Standard deviation of a patient's AUC under no leak.
+    pub null_sd: f64,
+    /// Lower bound of a patient with AUC 1, taken for itself.
+    pub bound_alone: f64,
+    /// Lower bound of a patient with AUC 1 that is the only one detected.
+    pub bound_worst: f64,
+}
+
+/// Shares of patients whose AUC is at least `auc`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Survival {
+    /// The grid, 0 to 1.
+    pub auc: Vec<f64>,
+    /// Share found.
+    pub observed: Vec<f64>,
+    /// Share expected if no patient's signals depended on membership, from the exact null.
+    pub null: Vec<f64>,
+}
+
+/// The groups of one attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributeResult {
+    /// The attribute.
+    pub name: String,
+    /// Permutation p value of "the share detected does not depend on this attribute".
+    pub omnibus_p: f64,
+    /// Its groups: levels in order, then what is missing, then what was merged.
+    pub groups: Vec<GroupResult>,
+}
+
+/// A share with its Wilson 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    /// The share.
+    pub value: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// One group of tested patients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupResult {
+    /// The level, "missing", or "other" for merged small groups.
+    pub name: String,
+    /// Names of the levels in it.
+    pub levels: Vec<String>,
+    /// Patients.
+    pub patients: usize,
+    /// Patients detected.
+    pub detected: usize,
+    /// Patients recognisable at the lowest level of [`RECOGNISABLE`].
+    pub recognisable: usize,
+    /// Share detected.
+    pub detected_share: Share,
+    /// Share recognisable.
+    pub recognisable_share: Share,
+    /// Share detected over that of all other patients (half a patient added to empty cells); NaN if
+    /// there are no others.
+    pub risk_ratio: f64,
+    /// Permutation p value, adjusted over the groups of all attributes (max-T), not below the
+    /// attribute's omnibus p value.
+    pub p_adjusted: f64,
+}
+
+/// How good one shadow is at its task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShadowUtility {
+    /// On the records it was trained on.
+    pub inside: Utility,
+    /// On the records it never saw.
+    pub outside: Utility,
+}
+
+/// Task metrics over some records, by the logits averaged over queries.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Utility {
+    /// Records with finite logits.
+    pub records: usize,
+    /// Share of records whose label has the highest logit; k-fold ties count 1/k.
+    pub accuracy: f64,
+    /// Mean of -ln p(label).
+    pub log_loss: f64,
+    /// Area under the task's ROC curve; NaN for more than two classes, or labels of one class only.
+    pub auc: f64,
+}

@@ -1,0 +1,134 @@
+//! How membership was drawn, which decides what counts as a fair comparison.
+
+use crate::error::StatsError;
+use crate::membership::Membership;
+
+/// The design of an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Design {
+    scheme: Scheme,
+    lost: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// Within every block of `size` consecutive shadows each unit is IN exactly half, drawn for each unit
+    /// alone.
+    Blocks { size: usize },
+    /// Each unit is IN exactly half of all shadows.
+    Exact,
+    /// Each unit is IN each shadow with probability one half.
+    Bernoulli,
+}
+
+impl Design {
+    /// Blocks of `size` consecutive shadows; within every block each unit is IN exactly half of them.
+    pub fn blocks(size: usize) -> Self {
+        Self { scheme: Scheme::Blocks { size }, lost: Vec::new() }
+    }
+
+    /// Each unit is IN exactly half of all shadows: one single block.
+    pub fn exact() -> Self {
+        Self { scheme: Scheme::Exact, lost: Vec::new() }
+    }
+
+    /// Each unit is IN each shadow by the toss of a fair coin. Given how many heads a unit got, which
+    /// shadows they fell on is uniform: the test is the plain one.
+    pub fn bernoulli() -> Self {
+        Self { scheme: Scheme::Bernoulli, lost: Vec::new() }
+    }
+
+    /// The same design with some shadows lost (diverged, never reported). They are neither targets nor
+    /// references.
+    #[must_use]
+    pub fn with_lost(mut self, lost: impl IntoIterator<Item = u32>) -> Self {
+        self.lost.extend(lost);
+        self.lost.sort_unstable();
+        self.lost.dedup();
+        self
+    }
+
+    /// The lost shadows, ascending.
+    pub fn lost(&self) -> &[u32] {
+        &self.lost
+    }
+
+    /// Resolves the design for a number of shadows.
+    pub(crate) fn resolve(&self, shadows: usize) -> Result<Blocks, StatsError> {
+        let size = match self.scheme {
+            Scheme::Blocks { size } => size,
+            Scheme::Exact | Scheme::Bernoulli => shadows,
+        };
+        if self.scheme != Scheme::Bernoulli && (size < 2 || !size.is_multiple_of(2)) {
+            return Err(StatsError::Inputs(format!(
+                "blocks of {size} shadows cannot hold every unit exactly half; give an even size of at least 2"
+            )));
+        }
+        if shadows == 0 || !shadows.is_multiple_of(size) {
+            return Err(StatsError::Inputs(format!(
+                "{shadows} shadows are not whole blocks of {size}; give only complete blocks"
+            )));
+        }
+        let mut lost = vec![false; shadows];
+        for &shadow in &self.lost {
+            *lost.get_mut(shadow as usize).ok_or_else(|| {
+                StatsError::Inputs(format!(
+                    "shadow {shadow} is listed as lost, but there are {shadows} shadows"
+                ))
+            })? = true;
+        }
+        Ok(Blocks { shadows, size, halves: self.scheme != Scheme::Bernoulli, lost })
+    }
+}
+
+/// A design that fits a number of shadows.
+#[derive(Debug, Clone)]
+pub(crate) struct Blocks {
+    pub shadows: usize,
+    pub size: usize,
+    halves: bool,
+    /// Per shadow.
+    pub lost: Vec<bool>,
+}
+
+impl Blocks {
+    /// Number of blocks.
+    pub fn count(&self) -> usize {
+        self.shadows / self.size
+    }
+
+    /// (IN, OUT) per block for a unit of which every shadow that was not lost gives a signal; with lost
+    /// shadows taken evenly from both sides, as nobody's column is known.
+    pub fn typical_strata(&self) -> Vec<(u32, u32)> {
+        self.lost
+            .chunks(self.size)
+            .map(|block| {
+                let kept = block.iter().filter(|&&lost| !lost).count() as u32;
+                (kept / 2, kept - kept / 2)
+            })
+            .collect()
+    }
+
+    /// Checks that every unit is IN exactly half of every block, where the design promises it.
+    pub fn check(&self, membership: &Membership<'_>) -> Result<(), StatsError> {
+        if !self.halves {
+            return Ok(());
+        }
+        for unit in 0..membership.units() {
+            let column = membership.column(unit);
+            for block in 0..self.count() {
+                let inside = (block * self.size..(block + 1) * self.size)
+                    .filter(|&shadow| column[shadow / 64] >> (shadow % 64) & 1 == 1)
+                    .count();
+                if inside * 2 != self.size {
+                    return Err(StatsError::Inputs(format!(
+                        "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them; the \
+                         membership does not follow the design that was named",
+                        self.size
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
