@@ -1,0 +1,119 @@
+//! The audit specification.
+
+use umbra_core::spec::{
+    AuditSpec, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
+    TrainingDraft,
+};
+
+use crate::v1;
+
+/// The draft a message says; unchecked.
+pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
+    let model = spec.model.unwrap_or_default();
+    let training = spec.training.unwrap_or_default();
+    let shadows = spec.shadows.unwrap_or_default();
+    let statistics = spec.statistics.unwrap_or_default();
+    let placement = spec.placement.unwrap_or_default();
+    SpecDraft {
+        name: spec.name,
+        seed: spec.seed,
+        dataset: spec.dataset,
+        model: ModelDraft { architecture: model.architecture, widths: model.widths },
+        training: TrainingDraft {
+            optimizer: training.optimizer,
+            learning_rate: training.learning_rate,
+            momentum: training.momentum,
+            nesterov: training.nesterov,
+            beta1: training.beta1,
+            beta2: training.beta2,
+            epsilon: training.epsilon,
+            weight_decay: training.weight_decay,
+            schedule: training.schedule,
+            warmup_epochs: training.warmup_epochs,
+            batch: training.batch,
+            epochs: training.epochs,
+        },
+        shadows: ShadowsDraft { count: shadows.count, block: shadows.block, population: shadows.population },
+        queries: QueriesDraft { views: spec.queries.and_then(|queries| queries.views) },
+        statistics: StatisticsDraft {
+            attacks: Some(statistics.attacks).filter(|attacks| !attacks.is_empty()),
+            variance: statistics.variance,
+            fdr: statistics.fdr,
+        },
+        placement: PlacementDraft { pack: placement.pack, checkpoint_steps: placement.checkpoint_steps },
+    }
+}
+
+/// The message that says exactly this, with the seed.
+pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
+    let draft = spec.to_draft();
+    v1::AuditSpec {
+        name: draft.name,
+        seed: draft.seed,
+        dataset: draft.dataset,
+        model: Some(v1::ModelSpec { architecture: draft.model.architecture, widths: draft.model.widths }),
+        training: Some(v1::TrainingSpec {
+            optimizer: draft.training.optimizer,
+            learning_rate: draft.training.learning_rate,
+            momentum: draft.training.momentum,
+            nesterov: draft.training.nesterov,
+            beta1: draft.training.beta1,
+            beta2: draft.training.beta2,
+            epsilon: draft.training.epsilon,
+            weight_decay: draft.training.weight_decay,
+            schedule: draft.training.schedule,
+            warmup_epochs: draft.training.warmup_epochs,
+            batch: draft.training.batch,
+            epochs: draft.training.epochs,
+        }),
+        shadows: Some(v1::ShadowSpec {
+            count: draft.shadows.count,
+            block: draft.shadows.block,
+            population: draft.shadows.population,
+        }),
+        queries: Some(v1::QuerySpec { views: draft.queries.views }),
+        statistics: Some(v1::StatisticsSpec {
+            attacks: draft.statistics.attacks.unwrap_or_default(),
+            variance: draft.statistics.variance,
+            fdr: draft.statistics.fdr,
+        }),
+        placement: Some(v1::PlacementSpec {
+            pack: draft.placement.pack,
+            checkpoint_steps: draft.placement.checkpoint_steps,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_survives_the_wire() {
+        let drafts = [
+            ("mlp", vec![256, 256], Some("sgd"), Some(0.5), None),
+            ("logistic", vec![], Some("adamw"), None, Some(0.8)),
+        ];
+        for (architecture, widths, optimizer, momentum, beta1) in drafts {
+            let draft = SpecDraft {
+                name: "a".into(),
+                seed: u64::MAX,
+                dataset: "d".into(),
+                model: ModelDraft { architecture: architecture.into(), widths },
+                training: TrainingDraft {
+                    optimizer: optimizer.map(Into::into),
+                    learning_rate: Some(0.05),
+                    momentum,
+                    beta1,
+                    batch: Some(3),
+                    epochs: Some(4),
+                    warmup_epochs: Some(0.5),
+                    ..TrainingDraft::default()
+                },
+                ..SpecDraft::default()
+            };
+            let spec = AuditSpec::try_new(&draft).unwrap();
+            assert_eq!(AuditSpec::try_new(&draft_from(spec_to(&spec))).unwrap(), spec);
+        }
+    }
+}
