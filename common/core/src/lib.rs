@@ -4,9 +4,11 @@
 //! Nothing here reads a clock, a file, the environment, the network or a global source of random
 //! numbers: everything is a function of its arguments, so every decision can be replayed.
 
+pub mod cluster;
 pub mod digest;
 pub mod fault;
 pub mod ids;
+pub mod lifecycle;
 pub mod seed;
 pub mod keys;
 pub mod membership;
