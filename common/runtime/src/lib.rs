@@ -1,1 +1,27 @@
-//! Placeholder.
+//! What both daemons share and knows no audit: draining, named tasks, health, telemetry, listening,
+//! files and secrets.
+//!
+//! Everything here is mechanism. What a task does, when a daemon is ready and what is stored where is
+//! decided by the crates above.
+
+pub mod backoff;
+pub mod clock;
+pub mod drain;
+pub mod files;
+pub mod http;
+pub mod listen;
+pub mod lock;
+pub mod metrics;
+pub mod signals;
+pub mod telemetry;
+pub mod tls;
+pub mod token;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use drain::{Drain, Outcome};
+pub use http::Health;
+pub use lock::FolderLock;
+pub use metrics::Metrics;
+pub use tls::TlsFiles;
+pub use token::Token;
