@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod digest;
+pub mod document;
 pub mod fault;
 pub mod ids;
 pub mod lifecycle;
