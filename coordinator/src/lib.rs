@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The coordinator: API, engine loop, stores, ingest, statistics and report.
+
+pub mod store;
