@@ -83,6 +83,11 @@ pub enum WaitingReason {
         /// How many there are.
         workers: u32,
     },
+    /// The workers that could take it let a lease run out and have not spoken since.
+    Silent {
+        /// How many there are.
+        workers: u32,
+    },
     /// Every slot of the class is taken.
     Busy {
         /// How many there are.
@@ -116,6 +121,10 @@ impl fmt::Display for WaitingReason {
             }
             Self::Draining { workers: 1 } => write!(f, "the only worker that could take it is draining"),
             Self::Draining { workers } => write!(f, "all {workers} workers that could take it are draining"),
+            Self::Silent { workers: 1 } => write!(f, "the only worker that could take it does not answer"),
+            Self::Silent { workers } => {
+                write!(f, "the {workers} workers that could take it do not answer")
+            }
             Self::Busy { slots: 0 } => write!(f, "the workers that could take it have no slot"),
             Self::Busy { slots: 1 } => write!(f, "the only slot that could take it is busy"),
             Self::Busy { slots } => write!(f, "all {slots} slots that could take it are busy"),

@@ -1,0 +1,124 @@
+//! What the shell may ask.
+
+use std::collections::BTreeSet;
+
+use super::worker::Duty;
+use super::{
+    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, RunningPack, WaitingReason, WorkerStatus,
+};
+use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
+use crate::lifecycle::PackState;
+
+impl Cluster {
+    /// The numbers it works with.
+    pub const fn config(&self) -> ClusterConfig {
+        self.config
+    }
+
+    /// An audit at a glance.
+    pub fn audit(&self, id: &AuditId) -> Option<AuditStatus> {
+        let audit = self.audits.get(id)?;
+        Some(AuditStatus {
+            id: id.clone(),
+            state: audit.record.state,
+            counts: audit.counts(),
+            fault: audit.record.fault.clone(),
+            waiting: self.explain(id),
+            deleting: audit.record.deleting,
+        })
+    }
+
+    /// Every audit, by name.
+    pub fn audits(&self) -> impl Iterator<Item = AuditStatus> + '_ {
+        self.audits.keys().filter_map(|id| self.audit(id))
+    }
+
+    /// A pack's record; none while there is nothing to remember about it.
+    pub fn pack(&self, id: &PackId) -> Option<&PackRecord> {
+        self.audits.get(&id.audit)?.pack(id.pack)
+    }
+
+    /// The results of an audit that count, by pack: all of them when it is to be analysed.
+    pub fn results(&self, id: &AuditId) -> impl Iterator<Item = (PackIndex, &PackResult)> + '_ {
+        let packs = self.audits.get(id).into_iter().flat_map(|audit| audit.packs());
+        packs.filter_map(|(index, record)| match &record.state {
+            PackState::Done { result, .. } => Some((*index, result)),
+            _ => None,
+        })
+    }
+
+    /// The packs of an audit that are at work, in order of their fences.
+    pub fn running(&self, id: &AuditId) -> Vec<RunningPack> {
+        let of_audit = self.leases.iter().filter(|(_, lease)| lease.pack.audit == *id);
+        of_audit
+            .map(|(fence, lease)| RunningPack {
+                pack: lease.pack.pack,
+                slot: lease.slot.clone(),
+                fence: *fence,
+            })
+            .collect()
+    }
+
+    /// The pack and the worker of a fence, while it is live.
+    pub fn live_fence(&self, fence: Fence) -> Option<(PackId, WorkerId)> {
+        self.leases.get(&fence).map(|lease| (lease.pack.clone(), lease.slot.worker.clone()))
+    }
+
+    /// Every worker that is connected or still holds a lease, by name.
+    pub fn workers(&self) -> impl Iterator<Item = WorkerStatus> + '_ {
+        self.workers.iter().map(|(id, worker)| WorkerStatus {
+            id: id.clone(),
+            connected: worker.duty() != Duty::Gone,
+            draining: worker.duty() == Duty::Draining,
+            slots: worker.slots,
+            busy: worker.busy(),
+            numerics: worker.numerics.iter().cloned().collect(),
+        })
+    }
+
+    /// Why packs of an audit wait. None if none does, or there is no such audit.
+    pub fn explain(&self, id: &AuditId) -> Option<WaitingReason> {
+        let audit = self.audits.get(id).filter(|audit| audit.is_running())?;
+        if audit.counts().waiting == 0 {
+            return None;
+        }
+        if !self.workers.values().any(|worker| worker.duty() != Duty::Gone) {
+            return Some(WaitingReason::NoWorker);
+        }
+        let wanted = &audit.record.demand.numerics;
+        let Some(class) = self.classes.get(wanted).filter(|class| class.connected() > 0) else {
+            return Some(WaitingReason::NoNumerics { wanted: wanted.clone(), offered: self.offered() });
+        };
+        if class.on_duty == 0 {
+            return Some(if class.silent > 0 {
+                WaitingReason::Silent { workers: class.silent }
+            } else {
+                WaitingReason::Draining { workers: class.draining }
+            });
+        }
+        if !audit.is_ready() {
+            return Some(match audit.queue().later().first() {
+                Some((until, pack)) => WaitingReason::BackingOff {
+                    until: *until,
+                    wait_ms: until.0.saturating_sub(self.now.0),
+                    fault: audit.pack(*pack).and_then(|record| record.last_fault.clone()),
+                },
+                None => WaitingReason::Starting,
+            });
+        }
+        if class.free.is_empty() {
+            return Some(WaitingReason::Busy { slots: class.slots });
+        }
+        match (audit.pick(class), audit.queue().avoided()) {
+            (None, Some(worker)) => Some(WaitingReason::Avoiding { worker: worker.clone() }),
+            _ => Some(WaitingReason::Starting),
+        }
+    }
+
+    /// The classes that connected workers offer.
+    fn offered(&self) -> Vec<String> {
+        let connected = self.workers.values().filter(|worker| worker.duty() != Duty::Gone);
+        let offered: BTreeSet<_> = connected.flat_map(|worker| &worker.numerics).collect();
+        offered.into_iter().cloned().collect()
+    }
+}

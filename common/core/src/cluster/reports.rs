@@ -1,0 +1,148 @@
+//! Packs come back: done, failed or released; results are verified; audits are analysed.
+
+use super::leases::Standing;
+use super::out::Out;
+use super::timers::Due;
+use super::worker::{Duty, slot_id};
+use super::{Action, Checkpoint, Cluster, Outcome, PackResult};
+use crate::fault::{Fault, Retry};
+use crate::ids::{AuditId, Fence, PackId, WorkerId};
+use crate::lifecycle::{AuditState, PackState};
+
+impl Cluster {
+    /// A worker is through with a pack. Whatever the fence is worth, its slot comes back and the worker
+    /// may forget the report.
+    pub(super) fn reported(
+        &mut self,
+        id: &WorkerId,
+        pack: &PackId,
+        fence: Fence,
+        outcome: Outcome,
+        out: &mut Out,
+    ) {
+        if !self.hears(id) {
+            return;
+        }
+        let standing = self.standing(id, pack, fence);
+        if let Some(slot) = self.workers.get(id).and_then(|worker| worker.slot_of(pack, fence)) {
+            self.vacate(&slot_id(id, slot));
+        }
+        match standing {
+            Standing::Live => {
+                self.leases.remove(&fence);
+                self.close(id, pack, fence, outcome, out);
+            }
+            Standing::Settled | Standing::Over => {}
+            Standing::Stale => self.refuse(id, pack, fence, out),
+        }
+        out.act(Action::Acknowledge { worker: id.clone(), pack: pack.clone(), fence });
+    }
+
+    /// A live fence ends with its report.
+    fn close(&mut self, id: &WorkerId, pack: &PackId, fence: Fence, outcome: Outcome, out: &mut Out) {
+        match outcome {
+            Outcome::Done(result) => self.take_in(pack, fence, result, out),
+            Outcome::Failed(fault) => self.fail_pack(pack, Some(id), fault, out),
+            Outcome::Released { checkpoint } => self.release(id, pack, fence, checkpoint, out),
+        }
+    }
+
+    fn take_in(&mut self, pack: &PackId, fence: Fence, result: PackResult, out: &mut Out) {
+        let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
+        let state = PackState::Reported { fence, result: result.clone() };
+        audit.change(pack.pack, |record| record.state = state);
+        out.touch_pack(pack);
+        out.act(Action::Ingest { pack: pack.clone(), fence, result });
+        self.relist(&pack.audit);
+    }
+
+    /// Handing back is no failure. It counts against the pack's bound of losses, unless the worker was
+    /// asked to drain.
+    fn release(
+        &mut self,
+        id: &WorkerId,
+        pack: &PackId,
+        fence: Fence,
+        checkpoint: Option<Checkpoint>,
+        out: &mut Out,
+    ) {
+        let drained = self.workers.get(id).is_some_and(|worker| worker.duty() == Duty::Draining);
+        self.keep_checkpoint(pack, fence, checkpoint, out);
+        self.hand_back(pack, id, !drained, out);
+    }
+
+    /// A pack failed on a worker, or its result could not be verified.
+    fn fail_pack(&mut self, pack: &PackId, worker: Option<&WorkerId>, fault: Fault, out: &mut Out) {
+        let bound = self.config.max_attempts;
+        let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
+        let mut attempts = 0;
+        let mut is_last = false;
+        audit.change(pack.pack, |record| {
+            record.attempts += 1;
+            attempts = record.attempts;
+            is_last = fault.retry == Retry::Never || attempts >= bound;
+            record.state = if is_last { PackState::Failed } else { PackState::Waiting };
+            if fault.retry == Retry::Elsewhere && worker.is_some() {
+                record.avoid = worker.cloned();
+            }
+            // The last attempt starts from scratch: a bad checkpoint must not end an audit.
+            if attempts + 1 >= bound {
+                record.checkpoint = None;
+            }
+            record.last_fault = Some(fault.clone());
+        });
+        out.touch_pack(pack);
+        if is_last {
+            self.end_audit(&pack.audit, AuditState::Failed, Some(fault), out);
+            return;
+        }
+        let until = self.now.plus(self.config.backoff(attempts));
+        let until = (fault.retry == Retry::Backoff).then_some(until);
+        audit.enqueue(pack.pack, until);
+        if let Some(until) = until {
+            self.timers.set(until, Due::Retry(pack.clone()));
+        }
+        self.relist(&pack.audit);
+    }
+
+    /// A reported result is verified and indexed, or cannot be.
+    pub(super) fn ingested(
+        &mut self,
+        pack: &PackId,
+        fence: Fence,
+        outcome: Result<(), Fault>,
+        out: &mut Out,
+    ) {
+        let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
+        let Some(PackState::Reported { fence: reported, result }) =
+            audit.pack(pack.pack).map(|record| record.state.clone())
+        else {
+            return;
+        };
+        if !audit.is_running() || reported != fence {
+            return;
+        }
+        match outcome {
+            Ok(()) => {
+                audit.change(pack.pack, |record| {
+                    record.state = PackState::Done { fence: Some(fence), result };
+                    record.checkpoint = None;
+                });
+                out.touch_pack(pack);
+                self.finish_if_complete(&pack.audit, out);
+            }
+            Err(fault) => self.fail_pack(pack, None, fault, out),
+        }
+    }
+
+    /// The findings of an audit are there, or it fails.
+    pub(super) fn analysed(&mut self, audit: &AuditId, outcome: Result<(), Fault>, out: &mut Out) {
+        if self.audits.get(audit).is_none_or(|audit| audit.record.state != AuditState::Analysing) {
+            return;
+        }
+        match outcome {
+            Ok(()) => self.end_audit(audit, AuditState::Succeeded, None, out),
+            Err(fault) => self.end_audit(audit, AuditState::Failed, Some(fault), out),
+        }
+    }
+}
