@@ -1,3 +1,4 @@
 //! The coordinator: API, engine loop, stores, ingest, statistics and report.
 
+pub mod blobs;
 pub mod store;

@@ -1,0 +1,167 @@
+//! What can go wrong with blobs, by what the caller does next.
+
+use std::error::Error;
+use std::io;
+
+use umbra_core::digest::Digest;
+use umbra_runtime::files::FileError;
+use umbra_runtime::lock::LockError;
+
+use super::key::{BlobKey, UploadId};
+
+/// An error of any type.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A blob operation that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// There is no such blob.
+    #[error("there is no blob {0}")]
+    NotFound(BlobKey),
+    /// There is no such upload.
+    #[error("there is no upload {0}: start it again from the first byte")]
+    NoUpload(UploadId),
+    /// The key is taken by other bytes; blobs are written once.
+    #[error("the blob {key} exists with other content: it is {found}, not {offered}")]
+    Taken {
+        /// The key.
+        key: BlobKey,
+        /// The digest of what is there.
+        found: Digest,
+        /// The digest of what was offered.
+        offered: Digest,
+    },
+    /// The bytes are not what they should be: send or make them again.
+    #[error("the blob {key} is damaged: its digest is {found}, not {expected}")]
+    Mismatch {
+        /// The key.
+        key: BlobKey,
+        /// The digest it should have.
+        expected: Digest,
+        /// The digest it has.
+        found: Digest,
+    },
+    /// More bytes than allowed.
+    #[error("the blob {name} is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The blob or the upload.
+        name: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A range outside of the blob, or too large for one read.
+    #[error(
+        "bytes {start} to {end} of the blob {key} cannot be read: it has {size}, and one read gives at most 256 MiB"
+    )]
+    Range {
+        /// The key.
+        key: BlobKey,
+        /// First byte asked for.
+        start: u64,
+        /// One past the last byte asked for.
+        end: u64,
+        /// The blob's size.
+        size: u64,
+    },
+    /// An append that does not continue the upload: go on from `have`.
+    #[error("the upload {id} has {have} bytes, so it cannot go on at {offered}")]
+    Offset {
+        /// The upload.
+        id: UploadId,
+        /// Bytes that are there.
+        have: u64,
+        /// The offset of the append.
+        offered: u64,
+    },
+    /// No space left: later there may be.
+    #[error("the blob store's disk is full ({0}): free some space")]
+    FullDisk(String),
+    /// The store refuses for good, as for missing rights: an operator must act.
+    #[error("the blob store refuses: {0}")]
+    Refused(String),
+    /// The store cannot be used now; later it may.
+    #[error("the blob store cannot be used now: {0}")]
+    Unavailable(String),
+    /// The stream of bytes to store failed.
+    #[error("the upload broke off: {0}")]
+    Source(BoxError),
+}
+
+impl BlobError {
+    /// Whether the same call may succeed later, without anyone changing it.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::FullDisk(_) | Self::Unavailable(_))
+    }
+
+    /// Classifies an error of the file system.
+    pub(super) fn io(error: &io::Error) -> Self {
+        Self::of_kind(error.kind(), error.to_string())
+    }
+
+    /// Classifies an error of the object store about `key`.
+    pub(super) fn store(key: &BlobKey, error: object_store::Error) -> Self {
+        use object_store::Error as E;
+        match error {
+            E::NotFound { .. } => Self::NotFound(key.clone()),
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::InvalidPath { .. } => {
+                Self::Refused(error.to_string())
+            }
+            error => Self::caused(&error),
+        }
+    }
+
+    /// Classifies an error by the system's error among its causes, if there is one.
+    pub(super) fn caused(error: &(dyn Error + 'static)) -> Self {
+        let mut cause = Some(error);
+        while let Some(current) = cause {
+            if let Some(io) = current.downcast_ref::<io::Error>() {
+                return Self::of_kind(io.kind(), error.to_string());
+            }
+            cause = current.source();
+        }
+        Self::Unavailable(error.to_string())
+    }
+
+    fn of_kind(kind: io::ErrorKind, message: String) -> Self {
+        use io::ErrorKind as K;
+        match kind {
+            K::StorageFull | K::QuotaExceeded => Self::FullDisk(message),
+            K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory | K::IsADirectory => {
+                Self::Refused(message)
+            }
+            _ => Self::Unavailable(message),
+        }
+    }
+}
+
+/// A blob store that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenBlobsError {
+    /// The folder is in use or cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] BlobError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_found_below_the_surface() {
+        let key = BlobKey::try_new("k").unwrap();
+        let wrap = |kind: io::ErrorKind| {
+            let source = Box::new(io::Error::from(kind));
+            BlobError::store(&key, object_store::Error::Generic { store: "test", source })
+        };
+        assert!(matches!(wrap(io::ErrorKind::StorageFull), BlobError::FullDisk(_)));
+        assert!(matches!(wrap(io::ErrorKind::PermissionDenied), BlobError::Refused(_)));
+        assert!(wrap(io::ErrorKind::ConnectionReset).is_transient());
+        assert!(!wrap(io::ErrorKind::NotADirectory).is_transient());
+    }
+}

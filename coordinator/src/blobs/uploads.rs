@@ -1,0 +1,211 @@
+//! Uploads that can be resumed: bytes gathered in a file of this machine until they are whole.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use tokio::sync::OwnedMutexGuard;
+use umbra_core::digest::{Digest, StreamHasher};
+use umbra_runtime::files;
+
+use super::error::{BlobError, OpenBlobsError};
+use super::key::{BlobKey, UploadId};
+use super::{BlobStore, Stored, UPLOADS, blocking};
+
+/// The uploads of a blob store.
+///
+/// They outlive the process. An append is not durable by itself: after a power cut bytes may be wrong,
+/// which the digest finds when the upload is committed, and it starts over.
+pub struct Uploads {
+    blobs: BlobStore,
+    folder: PathBuf,
+    limit: u64,
+    /// One caller at a time for each upload; an entry goes with its last user.
+    locks: Mutex<HashMap<UploadId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Uploads {
+    /// The uploads into `blobs`, of at most `limit` bytes each, kept in the store's own folder if it is
+    /// local, else in `folder`.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub async fn open(blobs: BlobStore, folder: &Path, limit: u64) -> Result<Self, OpenBlobsError> {
+        let own = blobs.inner.local.as_ref().map(|local| local.folder.join(UPLOADS));
+        let folder = own.unwrap_or_else(|| folder.to_owned());
+        let made = folder.clone();
+        blocking(move || files::create_private_folder(&made)).await?;
+        Ok(Self { blobs, folder, limit, locks: Mutex::default() })
+    }
+
+    /// How many bytes are there: where to go on. An upload that was never begun has none.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn length(&self, id: &UploadId) -> Result<u64, BlobError> {
+        let path = self.path(id);
+        blocking(move || length(&path)).await.map_err(|error| BlobError::io(&error))
+    }
+
+    /// Adds bytes at `offset`, which must be the present length; gives the new length.
+    ///
+    /// # Errors
+    /// [`BlobError::Offset`] with the length to go on from, [`BlobError::TooLarge`], or what the file
+    /// system says; nothing is added then.
+    pub async fn append(&self, id: &UploadId, offset: u64, bytes: Bytes) -> Result<u64, BlobError> {
+        let limit = self.limit;
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= limit);
+        let Some(end) = end else { return Err(BlobError::TooLarge { name: id.to_string(), limit }) };
+        let _alone = self.alone(id).await;
+        let path = self.path(id);
+        match blocking(move || append(&path, offset, &bytes)).await.map_err(|error| BlobError::io(&error))? {
+            Ok(()) => Ok(end),
+            Err(have) => Err(BlobError::Offset { id: id.clone(), have, offered: offset }),
+        }
+    }
+
+    /// Publishes the upload as a blob, if it has the digest `expected`, and ends it. May be called again
+    /// if the answer was lost.
+    ///
+    /// # Errors
+    /// [`BlobError::Mismatch`] (the upload is then gone: start over), [`BlobError::Taken`],
+    /// [`BlobError::NoUpload`] if there is neither the upload nor the blob, or what the store says.
+    pub async fn commit(&self, id: &UploadId, key: &BlobKey, expected: &Digest) -> Result<Stored, BlobError> {
+        let _alone = self.alone(id).await;
+        let path = self.path(id);
+        let stored = match blocking(move || seal(&path)).await {
+            Ok(stored) => stored,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.committed(id, key, expected).await;
+            }
+            Err(error) => return Err(BlobError::io(&error)),
+        };
+        if stored.digest != *expected {
+            self.remove(id).await?;
+            let key = key.clone();
+            return Err(BlobError::Mismatch { key, expected: *expected, found: stored.digest });
+        }
+        let published = self.blobs.publish_file(&self.path(id), key, &stored).await;
+        if published.as_ref().is_err_and(|error| !matches!(error, BlobError::Taken { .. })) {
+            return published.map(|()| stored);
+        }
+        // Published, or it never will be.
+        self.remove(id).await?;
+        published.map(|()| stored)
+    }
+
+    /// Ends an upload without publishing it.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn discard(&self, id: &UploadId) -> Result<(), BlobError> {
+        let _alone = self.alone(id).await;
+        self.remove(id).await
+    }
+
+    /// Removes uploads that nothing was added to for `age`, and says how many.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn expire(&self, age: Duration) -> Result<usize, BlobError> {
+        let folder = self.folder.clone();
+        let stale = blocking(move || stale(&folder, age)).await.map_err(|error| BlobError::io(&error))?;
+        for id in &stale {
+            self.discard(id).await?;
+        }
+        Ok(stale.len())
+    }
+
+    /// The answer to a commit without an upload: it may have happened before.
+    async fn committed(&self, id: &UploadId, key: &BlobKey, expected: &Digest) -> Result<Stored, BlobError> {
+        match self.blobs.digest(key).await {
+            Ok(stored) if stored.digest == *expected => Ok(stored),
+            Ok(stored) => {
+                Err(BlobError::Taken { key: key.clone(), found: stored.digest, offered: *expected })
+            }
+            Err(BlobError::NotFound(_)) => Err(BlobError::NoUpload(id.clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn remove(&self, id: &UploadId) -> Result<(), BlobError> {
+        let path = self.path(id);
+        match blocking(move || fs::remove_file(&path)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::io(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn alone(&self, id: &UploadId) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            locks.entry(id.clone()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+
+    fn path(&self, id: &UploadId) -> PathBuf {
+        self.folder.join(id.as_str())
+    }
+}
+
+fn length(path: &Path) -> io::Result<u64> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Appends if the file ends at `offset`, else says where it ends.
+fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<Result<(), u64>> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        // Only its first bytes begin an upload.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && offset > 0 => return Ok(Err(0)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => File::create_new(path)?,
+        opened => opened?,
+    };
+    let have = file.seek(SeekFrom::End(0))?;
+    if have != offset {
+        return Ok(Err(have));
+    }
+    if let Err(error) = file.write_all(bytes) {
+        // Part of it may be there; what cannot be cut off shows in the length.
+        let _ = file.set_len(offset);
+        return Err(error);
+    }
+    Ok(Ok(()))
+}
+
+/// Makes the file durable and says what it holds.
+fn seal(path: &Path) -> io::Result<Stored> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.sync_all()?;
+    let (mut hasher, mut size, mut chunk) = (StreamHasher::default(), 0, vec![0; 1 << 20]);
+    loop {
+        let count = file.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(Stored { digest: hasher.finish(), size });
+        }
+        hasher.update(&chunk[..count]);
+        size += count as u64;
+    }
+}
+
+fn stale(folder: &Path, age: Duration) -> io::Result<Vec<UploadId>> {
+    let mut stale = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let modified = entry.metadata()?.modified()?;
+        let old = SystemTime::now().duration_since(modified).is_ok_and(|since| since >= age);
+        // Files that others put there are left alone.
+        let id = entry.file_name().to_str().and_then(|name| UploadId::try_new(name).ok());
+        stale.extend(id.filter(|_| old));
+    }
+    Ok(stale)
+}
