@@ -1,25 +1,64 @@
 //! The membership-inference statistics of Umbra, pure: logits and membership in, findings out.
+//!
+//! [`analyse`] is the one entry point. It reads the logits of all shadows tile by tile through a
+//! [`TileSource`], plays every shadow as the target once, and returns an [`Analysis`] of plain data: how
+//! well each attack tells members from non-members, what is known about every record and every patient,
+//! and which groups carry the risk. [`provisional`] gives the running figure of an audit that is still
+//! under way.
+//!
+//! Everything is a function of its arguments: no clock, file, environment or global source of random
+//! numbers, transcendental functions from one pure-Rust library, and sums in an order that depends
+//! neither on the number of threads nor on the tile size.
 
-#![allow(dead_code)]
-
+mod analyse;
 mod analysis;
+mod attacks;
+mod bounds;
 mod config;
 mod design;
 mod error;
+mod fdr;
+mod groups;
 mod inputs;
+mod limit;
 mod membership;
+mod moments;
+mod nulls;
+mod patients;
+#[cfg(test)]
+mod pitfalls;
+mod provisional;
+mod rank_test;
+mod records;
+mod references;
+mod roc;
 mod scores;
+mod signal;
+mod sort;
 mod source;
+mod special;
+mod survey;
+mod survival;
+mod sweep;
+#[cfg(test)]
+mod testing;
+mod utility;
 
+pub use analyse::{analyse, analyse_into};
 pub use analysis::{
     Analysis, AttackResult, AttributeResult, DetectionLimit, FPR_KEYS, FPRS, Figures, GroupResult,
     PatientSummary, PatientTable, PerTarget, RECOGNISABLE, RecordTable, RocCurve, ShadowUtility, Share,
     Survival, Utility,
 };
+pub use bounds::{auc_lower_bound, wilson};
 pub use config::{AttackKind, Config, Counts, Variance};
 pub use design::Design;
 pub use error::{SourceError, StatsError};
+pub use fdr::benjamini_hochberg;
 pub use inputs::{Attribute, Inputs};
+pub use limit::detection_limit;
 pub use membership::{Membership, MembershipMatrix};
+pub use provisional::{Provisional, provisional};
+pub use roc::{Roc, roc};
 pub use scores::{MemoryScores, NoScores, ScoreSink};
 pub use source::{MemoryLogits, Shape, Tile, TileSource};

@@ -1,0 +1,114 @@
+//! The analysis from end to end.
+
+use crate::analysis::{Analysis, AttackResult};
+use crate::attacks::{self, Entry, Outcome};
+use crate::config::{AttackKind, Config};
+use crate::error::StatsError;
+use crate::groups;
+use crate::inputs::{Checked, Inputs};
+use crate::nulls::NullTables;
+use crate::patients;
+use crate::roc;
+use crate::scores::{NoScores, ScoreSink};
+use crate::survey::{Survey, Surveyed};
+use crate::sweep;
+use crate::utility;
+
+/// Share of the progress that the sweeps over the logits take.
+const SWEEPS_SHARE: f64 = 0.8;
+
+/// Analyses an audit; see [`analyse_into`]. The scores of the single pairs are not kept.
+///
+/// # Errors
+/// As [`analyse_into`].
+pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> Result<Analysis, StatsError> {
+    analyse_into(inputs, config, progress, &mut NoScores)
+}
+
+/// Analyses an audit, handing the scores of all (target, record) pairs to `sink` as they are made.
+///
+/// `progress` hears the share done, 0 to 1, now and then, on the calling thread. The work is spread over
+/// the threads of the current rayon pool; no byte of the result depends on their number or on the tile
+/// size.
+///
+/// # Errors
+/// If the inputs contradict each other, the configuration is out of range, or source or sink fail.
+pub fn analyse_into(
+    inputs: &Inputs<'_>,
+    config: &Config,
+    progress: &dyn Fn(f64),
+    sink: &mut dyn ScoreSink,
+) -> Result<Analysis, StatsError> {
+    config.check()?;
+    let checked = inputs.check()?;
+    let tables = NullTables::default();
+    let mut records_of = vec![0u32; checked.membership.units()];
+    checked.units.iter().for_each(|&unit| records_of[unit as usize] += 1);
+
+    let survey = Survey { checked: &checked, tables: &tables, records_of: &records_of };
+    let mut surveyed = Surveyed::new(&checked, &records_of);
+    let outcomes = attacks::run(
+        &checked,
+        sweep::tile_records(&checked, config.tile_records),
+        entries(config, &checked),
+        &survey,
+        |tile, seen| surveyed.take(&checked, tile, seen),
+        sink,
+        &|share| progress(SWEEPS_SHARE * share),
+    )?;
+    surveyed.combined.test(&checked, &tables, &mut surveyed.tested);
+    let (patients, summary, survival) =
+        patients::findings(&checked, config, &records_of, &surveyed.tested, &tables);
+    progress(0.85);
+
+    let signals = outcomes.iter().find(|outcome| outcome.kind == AttackKind::Global);
+    let two_classes = checked.shape.classes <= 2;
+    let utility = utility::finish(
+        &checked,
+        &surveyed.utility_sums,
+        signals.filter(|_| two_classes).map(|outcome| &outcome.scores),
+    );
+    let targets = surveyed.signals.iter().filter(|&&count| count > 0.0).count();
+    let attacks = config
+        .attacks
+        .iter()
+        .filter_map(|kind| outcomes.iter().find(|outcome| outcome.kind == *kind))
+        .map(|outcome| attack_result(outcome, targets, &checked))
+        .collect();
+    progress(0.95);
+    let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients);
+    progress(1.0);
+    let records = surveyed.records;
+    Ok(Analysis { attacks, records, patients, summary, survival, attributes, utility })
+}
+
+/// The configured attacks; and the signals themselves where the utility's AUC needs them.
+fn entries(config: &Config, checked: &Checked<'_>) -> Vec<Entry> {
+    let mut kinds: Vec<(AttackKind, bool)> = config.attacks.iter().map(|&kind| (kind, true)).collect();
+    if checked.shape.classes <= 2 && !config.attacks.contains(&AttackKind::Global) {
+        kinds.push((AttackKind::Global, false));
+    }
+    kinds
+        .into_iter()
+        .map(|(kind, published)| Entry {
+            kind,
+            published,
+            attack: attacks::build(kind, config, &checked.blocks),
+        })
+        .collect()
+}
+
+fn attack_result(outcome: &Outcome, targets: usize, checked: &Checked<'_>) -> AttackResult {
+    let (pooled, per_target) = roc::pooled_and_per_target(&outcome.scores, checked);
+    let scored = pooled.members + pooled.nonmembers;
+    AttackResult {
+        attack: outcome.kind,
+        figures: pooled.figures,
+        per_target,
+        curve: pooled.curve,
+        targets,
+        scored,
+        dropped: targets as u64 * checked.shape.records as u64 - scored,
+        floored: outcome.floored,
+    }
+}

@@ -1,0 +1,59 @@
+//! What is known about single records.
+
+use crate::analysis::RecordTable;
+use crate::moments::Moments;
+use crate::signal::View;
+use crate::special::normal_cdf;
+
+/// IN and OUT moments of a record's signal.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RecordRow {
+    /// Stratified AUC.
+    pub auc: f64,
+    pub inside: Moments,
+    pub outside: Moments,
+}
+
+impl RecordRow {
+    pub fn new(view: &View<'_>, auc: f64) -> Self {
+        let side = |inside: bool| {
+            Moments::of(view.mean.iter().enumerate().filter_map(move |(shadow, &signal)| {
+                let bit = view.column[shadow / 64] >> (shadow % 64) & 1 == 1;
+                (signal.is_finite() && bit == inside).then_some(signal)
+            }))
+        };
+        Self { auc, inside: side(true), outside: side(false) }
+    }
+}
+
+impl RecordTable {
+    pub(crate) fn push(&mut self, unit: u32, label: u32, row: &RecordRow) {
+        let (mean_in, sd_in) = mean_and_sd(&row.inside);
+        let (mean_out, sd_out) = mean_and_sd(&row.outside);
+        self.unit.push(unit);
+        self.label.push(label);
+        self.auc.push(row.auc);
+        self.binormal_auc.push(binormal_auc(mean_in, sd_in, mean_out, sd_out));
+        self.mean_in.push(mean_in);
+        self.mean_out.push(mean_out);
+        self.sd_in.push(sd_in);
+        self.sd_out.push(sd_out);
+        self.n_in.push(row.inside.n);
+        self.n_out.push(row.outside.n);
+    }
+}
+
+/// Mean and standard deviation (divisor n - 1); NaN where there are too few values.
+fn mean_and_sd(moments: &Moments) -> (f64, f64) {
+    match moments.n {
+        0 => (f64::NAN, f64::NAN),
+        1 => (moments.mean, f64::NAN),
+        n => (moments.mean, (moments.ss / f64::from(n - 1)).sqrt()),
+    }
+}
+
+/// The AUC of two normal distributions: Phi((mu_in - mu_out) / sqrt(s_in^2 + s_out^2)), unclipped.
+fn binormal_auc(mean_in: f64, sd_in: f64, mean_out: f64, sd_out: f64) -> f64 {
+    let spread = (sd_in * sd_in + sd_out * sd_out).sqrt();
+    if spread == 0.0 && mean_in == mean_out { 0.5 } else { normal_cdf((mean_in - mean_out) / spread) }
+}

@@ -1,0 +1,111 @@
+//! The first look at every record: its own figures, its part of the patient's number, and the shadows'
+//! utility.
+
+use std::ops::Range;
+
+use crate::analysis::RecordTable;
+use crate::attacks::Observer;
+use crate::inputs::Checked;
+use crate::nulls::NullTables;
+use crate::patients::{Combined, Tested};
+use crate::rank_test::Comparison;
+use crate::records::RecordRow;
+use crate::signal::View;
+use crate::sweep::StripSums;
+use crate::utility;
+
+/// Looks at records; tiles in parallel.
+pub(crate) struct Survey<'a> {
+    pub checked: &'a Checked<'a>,
+    pub tables: &'a NullTables,
+    /// Number of records of every unit.
+    pub records_of: &'a [u32],
+}
+
+/// What was seen in a tile.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// One row a record.
+    rows: Vec<RecordRow>,
+    /// Units with this one record.
+    tested: Vec<(u32, Option<Tested>)>,
+    /// Records of units with several.
+    standardised: Vec<(u32, Vec<f64>)>,
+    sums: Option<StripSums>,
+    first: usize,
+    comparison: Comparison,
+}
+
+impl Observer for Survey<'_> {
+    type Part = Seen;
+
+    fn begin(&self, records: Range<usize>) -> Seen {
+        let sums = StripSums::new(records.len(), width(self.checked.shape.shadows));
+        Seen { first: records.start, sums: Some(sums), ..Seen::default() }
+    }
+
+    fn record(&self, seen: &mut Seen, index: usize, view: &View<'_>) {
+        let (checked, record) = (self.checked, seen.first + index);
+        let unit = checked.units[record];
+        seen.comparison.of(view.mean, view.column, &checked.blocks);
+        seen.rows.push(RecordRow::new(view, seen.comparison.auc()));
+        if self.records_of[unit as usize] == 1 {
+            let tested = Tested::compared(view.mean, view.column, checked, self.tables, &mut seen.comparison);
+            seen.tested.push((unit, tested));
+        } else {
+            seen.standardised.push((unit, Combined::standardised(view.mean)));
+        }
+        if let Some(sums) = &mut seen.sums {
+            let (utility_sums, signals) = sums.of(index).split_at_mut(utility::width(view.mean.len()));
+            utility::observe(view, utility_sums);
+            for (count, signal) in signals.iter_mut().zip(view.mean) {
+                *count += f64::from(u8::from(signal.is_finite()));
+            }
+        }
+    }
+}
+
+/// The sums of a strip: the utility's, and the number of signals of each shadow.
+fn width(shadows: usize) -> usize {
+    utility::width(shadows) + shadows
+}
+
+/// What was seen in all tiles.
+pub(crate) struct Surveyed {
+    pub records: RecordTable,
+    /// Per unit; those with several records are still to be tested.
+    pub tested: Vec<Option<Tested>>,
+    pub combined: Combined,
+    pub utility_sums: Vec<f64>,
+    /// Records with a signal, per shadow.
+    pub signals: Vec<f64>,
+}
+
+impl Surveyed {
+    pub fn new(checked: &Checked<'_>, records_of: &[u32]) -> Self {
+        let shadows = checked.shape.shadows;
+        Self {
+            records: RecordTable::default(),
+            tested: vec![None; records_of.len()],
+            combined: Combined::new(shadows, records_of),
+            utility_sums: vec![0.0; utility::width(shadows)],
+            signals: vec![0.0; shadows],
+        }
+    }
+
+    /// Takes what was seen in a tile; tiles come in record order.
+    pub fn take(&mut self, checked: &Checked<'_>, tile: Range<usize>, seen: Seen) {
+        for (record, row) in tile.zip(&seen.rows) {
+            self.records.push(checked.units[record], checked.labels[record], row);
+        }
+        for (unit, tested) in seen.tested {
+            self.tested[unit as usize] = tested;
+        }
+        for (unit, part) in &seen.standardised {
+            self.combined.add(*unit, part);
+        }
+        if let Some(sums) = seen.sums {
+            sums.add_to(&mut [&mut self.utility_sums, &mut self.signals]);
+        }
+    }
+}
