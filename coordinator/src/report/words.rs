@@ -1,0 +1,182 @@
+//! Recipes in words, and names from the data made fit for a page.
+
+use umbra_core::spec::{AuditSpec, Model, Optimizer, Schedule, Training};
+use umbra_stats::AttackKind;
+
+use super::numbers::{count, rate};
+
+/// A name from the data for a page: what would hide or turn around its neighbours is made visible, and
+/// what is too long is cut. (Escaping for HTML comes on top, by the templates and the charts.)
+pub(super) fn shown(name: &str, longest: usize) -> String {
+    let mut text: String =
+        name.chars().take(longest).map(|c| if hides(c) { '\u{fffd}' } else { c }).collect();
+    if name.chars().nth(longest).is_some() {
+        text.pop();
+        text.push('…');
+    }
+    if text.trim().is_empty() {
+        return "(empty)".to_owned();
+    }
+    text
+}
+
+/// Control characters, invisible ones, and those that change the direction of writing.
+fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The model in words.
+pub(super) fn model(model: &Model) -> String {
+    match model {
+        Model::Logistic => "Logistic regression: one linear layer".to_owned(),
+        Model::Mlp { widths } => {
+            let layers = match widths.len() {
+                1 => "one hidden layer".to_owned(),
+                n => format!("{n} hidden layers"),
+            };
+            let widths: Vec<_> = widths.iter().map(|&width| count(u64::from(width))).collect();
+            format!("Multi-layer perceptron with {layers} of {} units", widths.join(", "))
+        }
+    }
+}
+
+/// The training recipe in words.
+pub(super) fn training(training: &Training, steps: u64) -> String {
+    let optimizer = match training.optimizer() {
+        Optimizer::Sgd { momentum, nesterov } => {
+            let kind = if nesterov { "Nesterov momentum" } else { "momentum" };
+            format!("stochastic gradient descent with {kind} {momentum}")
+        }
+        Optimizer::AdamW { beta1, beta2, .. } => format!("AdamW with decays {beta1} and {beta2}"),
+    };
+    let warmup = match training.warmup_epochs() {
+        0.0 => String::new(),
+        epochs => format!(", reached after {epochs} passes of warm-up"),
+    };
+    let schedule = match training.schedule() {
+        Schedule::Constant => "held constant",
+        Schedule::Cosine => "falling along half a cosine to 0",
+    };
+    let decay = match training.weight_decay() {
+        0.0 => "no weight decay".to_owned(),
+        decay => format!("weight decay {decay}"),
+    };
+    format!(
+        "{} passes over the training half in batches of {} ({} steps): {optimizer}, learning rate {}{warmup}, \
+         {schedule}; {decay}",
+        count(u64::from(training.epochs())),
+        count(u64::from(training.batch())),
+        count(steps),
+        training.learning_rate(),
+    )
+}
+
+/// An attack in words.
+pub(super) fn attack(attack: AttackKind) -> &'static str {
+    match attack {
+        AttackKind::LiraOnline => "Likelihood ratio (LiRA, online)",
+        AttackKind::Global => "One threshold for all (global)",
+    }
+}
+
+/// What an attack needs, in words.
+pub(super) fn attacker(attack: AttackKind) -> &'static str {
+    match attack {
+        AttackKind::LiraOnline => {
+            "knows how models with and without a record respond to it, from shadow models of their own"
+        }
+        AttackKind::Global => "has the model's response to a record and nothing to compare it with",
+    }
+}
+
+/// The audit file that asks for the same audit, its seed left out.
+pub(super) fn audit_file(spec: &AuditSpec) -> String {
+    let draft = spec.to_draft();
+    let (t, s) = (&draft.training, &draft.statistics);
+    let mut text = format!("name = \"{}\"\nseed = SEED\n", draft.name);
+    let mut section = |name: &str, entries: &[(&str, Option<String>)]| {
+        text.push_str(&format!("\n[{name}]\n"));
+        for (key, value) in entries {
+            if let Some(value) = value {
+                text.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+    };
+    let quoted = |value: &Option<String>| value.as_ref().map(|text| format!("\"{text}\""));
+    let float = |value: Option<f64>| value.map(|value| format!("{value:?}"));
+    section("dataset", &[("name", Some(format!("\"{}\"", draft.dataset)))]);
+    let widths = (!draft.model.widths.is_empty()).then(|| format!("{:?}", draft.model.widths));
+    section(
+        "model",
+        &[("architecture", quoted(&Some(draft.model.architecture.clone()))), ("widths", widths)],
+    );
+    section(
+        "training",
+        &[
+            ("optimizer", quoted(&t.optimizer)),
+            ("learning_rate", float(t.learning_rate)),
+            ("momentum", float(t.momentum)),
+            ("nesterov", t.nesterov.map(|on| on.to_string())),
+            ("beta1", float(t.beta1)),
+            ("beta2", float(t.beta2)),
+            ("epsilon", float(t.epsilon)),
+            ("weight_decay", float(t.weight_decay)),
+            ("schedule", quoted(&t.schedule)),
+            ("warmup_epochs", float(t.warmup_epochs)),
+            ("batch", t.batch.map(|batch| batch.to_string())),
+            ("epochs", t.epochs.map(|epochs| epochs.to_string())),
+        ],
+    );
+    let shadows = &draft.shadows;
+    section(
+        "shadows",
+        &[
+            ("count", shadows.count.map(|count| count.to_string())),
+            ("block", shadows.block.map(|block| block.to_string())),
+            ("population", float(shadows.population)),
+        ],
+    );
+    section("queries", &[("views", draft.queries.views.map(|views| views.to_string()))]);
+    section(
+        "statistics",
+        &[
+            ("attacks", s.attacks.as_ref().map(|attacks| format!("{attacks:?}"))),
+            ("variance", quoted(&s.variance)),
+            ("fdr", float(s.fdr)),
+        ],
+    );
+    text
+}
+
+/// "is" or "are".
+pub(super) fn is_are(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
+}
+
+/// The statistics in words.
+pub(super) fn statistics(spec: &AuditSpec) -> String {
+    let names: Vec<_> = spec.statistics().attacks().iter().map(|attack| attack.name()).collect();
+    format!(
+        "attacks {}; variance {}; false discovery rate {}",
+        names.join(", "),
+        spec.statistics().variance().name(),
+        rate(spec.statistics().fdr())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_hide_or_turn_text() {
+        assert_eq!(shown("Müller 12", 20), "Müller 12");
+        assert_eq!(shown("a\u{202e}b\nc\u{200b}d", 20), "a\u{fffd}b\u{fffd}c\u{fffd}d");
+        assert_eq!(shown("abcdef", 4), "abc…");
+        assert_eq!(shown("abcd", 4), "abcd");
+        assert_eq!(shown(" ", 4), "(empty)");
+    }
+}
