@@ -1,0 +1,22 @@
+//! The bounds of what is read, written and opened: absurd sizes are refused, not tried.
+
+/// The most records of a data set.
+pub const MAX_RECORDS: u64 = 100_000_000;
+/// The most columns of a table.
+pub const MAX_COLUMNS: usize = 20_000;
+/// The most cells (records x columns) of a table that is imported.
+pub const MAX_CELLS: u64 = 4_000_000_000;
+/// The most levels of a categorical column, of a group, and of the label.
+pub const MAX_LEVELS: usize = 1000;
+/// The most numbers per record.
+pub const MAX_FEATURES: u32 = 1 << 22;
+/// The most bytes of an encoded feature matrix.
+pub const MAX_FEATURE_BYTES: u64 = 1 << 35;
+/// The most attributes of units.
+pub const MAX_ATTRIBUTES: u32 = 256;
+/// The longest text of one cell that is used, in bytes.
+pub const MAX_TEXT: usize = 1024;
+/// The longest table file that is imported, in bytes.
+pub const MAX_FILE_BYTES: u64 = 1 << 36;
+/// The longest description within an encoded file, in bytes.
+pub const MAX_DESCRIPTION: u64 = 1 << 28;
