@@ -125,7 +125,8 @@ impl BlobError {
     fn of_kind(kind: io::ErrorKind, message: String) -> Self {
         use io::ErrorKind as K;
         match kind {
-            K::StorageFull | K::QuotaExceeded => Self::FullDisk(message),
+            // A limit on the size of files is as good as a full disk.
+            K::StorageFull | K::QuotaExceeded | K::FileTooLarge => Self::FullDisk(message),
             K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory | K::IsADirectory => {
                 Self::Refused(message)
             }

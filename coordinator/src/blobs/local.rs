@@ -1,6 +1,7 @@
 //! The local folder: taken by one process, cleaned of what a crash left.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use object_store::local::LocalFileSystem;
@@ -47,6 +48,11 @@ fn read_folder(folder: &Path) -> Result<Vec<fs::DirEntry>, FileError> {
 }
 
 fn remove(path: &Path) -> Result<(), FileError> {
-    tracing::info!(path = %path.display(), "remove an unfinished write");
-    fs::remove_file(path).map_err(FileError::io("remove", path))
+    match fs::remove_file(path) {
+        Ok(()) => tracing::info!(path = %path.display(), "removed an unfinished write"),
+        // A write dropped just before may be cleaning up after itself.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(FileError::io("remove", path)(error)),
+    }
+    Ok(())
 }

@@ -1,0 +1,166 @@
+//! Uploads that are resumed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use umbra_coordinator::blobs::{BlobError, BlobStore, UploadId, Uploads};
+use umbra_core::digest::Digest;
+
+use crate::common::{bytes, files, key, put};
+
+const LIMIT: u64 = 4 << 20;
+
+fn id(text: &str) -> UploadId {
+    UploadId::try_new(text).unwrap()
+}
+
+/// Runs a test on a local store and on one in memory, both with uploads in a folder.
+async fn both(test: impl AsyncFn(BlobStore, Uploads)) {
+    for local in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = if local { BlobStore::local(folder.path()).await.unwrap() } else { BlobStore::memory() };
+        let uploads = Uploads::open(store.clone(), &folder.path().join("uploads"), LIMIT).await.unwrap();
+        test(store, uploads).await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (name, whole) = (key("data/set"), bytes(5, 3_000_001));
+    let digest = Digest::of(&whole);
+    let id = UploadId::derive(&name, &digest);
+    let parts = [whole.slice(..1_000_000), whole.slice(1_000_000..2_500_000), whole.slice(2_500_000..)];
+    let mut sent = 0;
+    for part in parts {
+        // Each part comes to a new process.
+        let store = BlobStore::local(folder.path()).await.unwrap();
+        let uploads = Uploads::open(store.clone(), folder.path(), LIMIT).await.unwrap();
+        assert_eq!(uploads.length(&id).await.unwrap(), sent);
+        sent += part.len() as u64;
+        assert_eq!(uploads.append(&id, uploads.length(&id).await.unwrap(), part).await.unwrap(), sent);
+        assert!(
+            matches!(store.head(&name).await, Err(BlobError::NotFound(_))),
+            "not visible before it is whole"
+        );
+    }
+    let store = BlobStore::local(folder.path()).await.unwrap();
+    let uploads = Uploads::open(store.clone(), folder.path(), LIMIT).await.unwrap();
+    assert_eq!(uploads.commit(&id, &name, &digest).await.unwrap().size, sent);
+    assert_eq!(store.get_verified(&name, &digest, sent).await.unwrap(), whole);
+    assert_eq!(files(folder.path()), ["lock", "objects/data/set"]);
+}
+
+#[tokio::test]
+async fn appends_must_continue_the_upload() {
+    both(async |_, uploads| {
+        let id = id("u");
+        let append =
+            async |offset, bytes: &'static [u8]| uploads.append(&id, offset, Bytes::from_static(bytes)).await;
+        let have = |result| match result {
+            Err(BlobError::Offset { have, .. }) => have,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(have(append(5, b"late").await), 0);
+        assert_eq!(append(0, b"01234").await.unwrap(), 5);
+        // Sent again since the answer was lost, even where the ends agree.
+        assert_eq!(have(append(0, b"01234").await), 5);
+        assert_eq!(have(append(7, b"x").await), 5);
+        assert_eq!(append(5, b"").await.unwrap(), 5);
+        for (offset, bytes) in [(LIMIT, &b"x"[..]), (u64::MAX, b"x")] {
+            let error = append(offset, bytes).await.unwrap_err();
+            assert!(matches!(error, BlobError::TooLarge { limit: LIMIT, .. }), "{error:?}");
+        }
+        assert_eq!(uploads.length(&id).await.unwrap(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_senders_of_one_upload_do_not_mix() {
+    both(async |store, uploads| {
+        let (name, id, whole) = (key("twice"), id("u"), bytes(6, 1 << 20));
+        // Both follow the rule: append where the upload ends, and on a refusal go on from there.
+        let send = async || {
+            let mut offset = 0;
+            while offset < whole.len() as u64 {
+                let end = (offset as usize + 50_000).min(whole.len());
+                match uploads.append(&id, offset, whole.slice(offset as usize..end)).await {
+                    Ok(length) => offset = length,
+                    Err(BlobError::Offset { have, .. }) => offset = have,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        };
+        futures::join!(send(), send());
+        uploads.commit(&id, &name, &Digest::of(&whole)).await.unwrap();
+        assert_eq!(store.get(&name, LIMIT).await.unwrap(), whole);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_bytes_are_never_published() {
+    both(async |store, uploads| {
+        let (name, id) = (key("wrong"), id("u"));
+        uploads.append(&id, 0, Bytes::from_static(b"trunca")).await.unwrap();
+        let error = uploads.commit(&id, &name, &Digest::of(b"truncated")).await.unwrap_err();
+        assert!(matches!(error, BlobError::Mismatch { .. }), "{error:?}");
+        assert!(matches!(store.head(&name).await, Err(BlobError::NotFound(_))));
+        // It starts over.
+        assert_eq!(uploads.length(&id).await.unwrap(), 0);
+        uploads.append(&id, 0, Bytes::from_static(b"truncated")).await.unwrap();
+        uploads.commit(&id, &name, &Digest::of(b"truncated")).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_commit_may_be_asked_for_again() {
+    both(async |store, uploads| {
+        let (name, id, digest) = (key("again"), id("u"), Digest::of(b"bytes"));
+        let none = uploads.commit(&id, &name, &digest).await.unwrap_err();
+        assert!(matches!(none, BlobError::NoUpload(_)), "{none:?}");
+        uploads.append(&id, 0, Bytes::from_static(b"bytes")).await.unwrap();
+        let first = uploads.commit(&id, &name, &digest).await.unwrap();
+        assert_eq!(uploads.commit(&id, &name, &digest).await.unwrap(), first);
+        let other = uploads.commit(&id, &name, &Digest::of(b"other")).await.unwrap_err();
+        assert!(matches!(other, BlobError::Taken { .. }), "{other:?}");
+
+        // A sender who goes on writes to a new upload, not into the blob.
+        uploads.append(&id, 0, Bytes::from_static(b"late bytes")).await.unwrap();
+        assert_eq!(store.get_verified(&name, &digest, 100).await.unwrap(), "bytes");
+        let taken = uploads.commit(&id, &name, &Digest::of(b"late bytes")).await.unwrap_err();
+        assert!(matches!(taken, BlobError::Taken { .. }), "{taken:?}");
+        assert_eq!(uploads.length(&id).await.unwrap(), 0);
+        assert_eq!(store.get_verified(&name, &digest, 100).await.unwrap(), "bytes");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_of_what_exists_succeeds() {
+    both(async |store, uploads| {
+        let (name, id, whole) = (key("there"), id("u"), bytes(8, 1000));
+        put(&store, "there", &whole).await.unwrap();
+        uploads.append(&id, 0, whole.clone()).await.unwrap();
+        uploads.commit(&id, &name, &Digest::of(&whole)).await.unwrap();
+        assert_eq!(uploads.length(&id).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn old_uploads_expire() {
+    both(async |_, uploads| {
+        for name in ["a", "b"] {
+            uploads.append(&id(name), 0, Bytes::from_static(b"x")).await.unwrap();
+        }
+        uploads.discard(&id("b")).await.unwrap();
+        assert_eq!(uploads.expire(Duration::from_secs(3600)).await.unwrap(), 0);
+        assert_eq!(uploads.length(&id("a")).await.unwrap(), 1);
+        assert_eq!(uploads.expire(Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(uploads.length(&id("a")).await.unwrap(), 0);
+    })
+    .await;
+}
