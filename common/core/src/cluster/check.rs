@@ -98,21 +98,17 @@ impl Cluster {
 
     fn s2_a_stale_fence_owns_nothing(&self) -> Result<(), String> {
         for (id, worker) in &self.workers {
-            for (slot, held) in
-                worker.held().iter().filter(|(_, held)| !self.leases.contains_key(&held.fence))
-            {
-                let Some(audit) = self.audits.get(&held.pack.audit).filter(|audit| audit.is_running()) else {
-                    continue;
-                };
-                let named = audit.pack(held.pack.pack).and_then(|record| record.state.fence());
-                ensure(named != Some(held.fence) || self.lost.contains_key(&held.pack), || {
+            for (slot, held) in worker.held() {
+                let slot = slot_id(id, *slot);
+                let Some(record) = self.pack(&held.pack) else { continue };
+                let named = record.state == PackState::Leased { fence: held.fence, slot: slot.clone() };
+                let runs = self.audits.get(&held.pack.audit).is_some_and(|audit| audit.is_running());
+                let owns = self.is_live_at(id, slot.slot, held.fence) || self.lost.contains_key(&held.pack);
+                ensure(!named || !runs || owns, || {
                     format!(
-                        "slot {id}:{slot} holds the stale fence {}, which pack {} names",
+                        "slot {slot} holds the stale fence {}, which pack {} names",
                         held.fence, held.pack
                     )
-                })?;
-                ensure(!held.over, || {
-                    format!("slot {id}:{slot} is over, but audit {} runs", held.pack.audit)
                 })?;
             }
         }
@@ -290,7 +286,7 @@ impl Cluster {
         let mut due = Vec::new();
         for (id, worker) in &self.workers {
             for (slot, held) in worker.held() {
-                let live = self.leases.contains_key(&held.fence);
+                let live = self.is_live_at(id, *slot, held.fence);
                 ensure(held.deadline.is_some() || (!live && worker.duty() != Duty::Gone), || {
                     format!("slot {id}:{slot} is held without a deadline: {held:?}")
                 })?;

@@ -42,23 +42,18 @@ impl Cluster {
         if self.leases.get(&fence).is_some_and(|lease| lease.pack == *pack && lease.slot.worker == *worker) {
             return Standing::Live;
         }
-        let over = || {
-            let worker = self.workers.get(worker)?;
-            worker.held().get(&worker.slot_of(pack, fence)?).map(|held| held.over)
-        };
-        match self.audits.get(&pack.audit) {
-            Some(audit) => match (audit.pack(pack.pack).map(|record| &record.state), audit.record.state) {
-                (Some(PackState::Reported { fence: reported, .. }), _) if *reported == fence => {
-                    Standing::Settled
-                }
-                (Some(PackState::Done { fence: reported, .. }), _) if *reported == Some(fence) => {
-                    Standing::Settled
-                }
-                (_, AuditState::Cancelled | AuditState::Failed) => Standing::Over,
-                _ => Standing::Stale,
-            },
-            None if over() == Some(true) => Standing::Over,
-            None => Standing::Stale,
+        let held = self.workers.get(worker).and_then(|worker| worker.holder(pack, fence));
+        if held.is_some_and(|held| held.over) {
+            return Standing::Over;
+        }
+        let Some(audit) = self.audits.get(&pack.audit) else { return Standing::Stale };
+        match (audit.pack(pack.pack).map(|record| &record.state), audit.record.state) {
+            (Some(PackState::Reported { fence: reported, .. }), _) if *reported == fence => Standing::Settled,
+            (Some(PackState::Done { fence: reported, .. }), _) if *reported == Some(fence) => {
+                Standing::Settled
+            }
+            (_, AuditState::Cancelled | AuditState::Failed) => Standing::Over,
+            _ => Standing::Stale,
         }
     }
 
@@ -110,8 +105,18 @@ impl Cluster {
         }
     }
 
-    /// Ends a live fence whose worker will not report it: its pack is to wait again. True if it was live.
-    pub(super) fn lose(&mut self, fence: Fence, counts: bool) -> bool {
+    /// Whether a slot's holder is live there. A worker may claim a fence that is live somewhere else.
+    pub(super) fn is_live_at(&self, worker: &WorkerId, slot: u32, fence: Fence) -> bool {
+        let lease = self.leases.get(&fence);
+        lease.is_some_and(|lease| lease.slot.worker == *worker && lease.slot.slot == slot)
+    }
+
+    /// Ends the live fence of a slot that will not report it: its pack is to wait again. False if the
+    /// slot's holder is not live.
+    pub(super) fn lose(&mut self, worker: &WorkerId, slot: u32, fence: Fence, counts: bool) -> bool {
+        if !self.is_live_at(worker, slot, fence) {
+            return false;
+        }
         let Some(lease) = self.leases.remove(&fence) else { return false };
         self.lost.insert(lease.pack, Loss { fence, worker: lease.slot.worker, counts });
         true
@@ -141,7 +146,7 @@ impl Cluster {
         let Some(held) = worker.held_at(slot.slot) else { return };
         held.deadline = None;
         let fence = held.fence;
-        let was_live = self.lose(fence, true);
+        let was_live = self.lose(&slot.worker, slot.slot, fence, true);
         if !connected {
             self.vacate(slot);
         } else if was_live {

@@ -62,7 +62,7 @@ impl Cluster {
             .map(|(slot, held)| (*slot, held.fence, held.deadline))
             .collect();
         for (slot, fence, deadline) in unclaimed {
-            self.lose(fence, true);
+            self.lose(id, slot, fence, true);
             if let Some(deadline) = deadline {
                 self.timers.clear(deadline, Due::Lease(slot_id(id, slot)));
             }
@@ -180,7 +180,7 @@ impl Cluster {
         self.change_worker(id, Worker::disconnect);
         let Some(worker) = self.workers.remove(id) else { return };
         for (slot, held) in worker.held() {
-            self.lose(held.fence, counts);
+            self.lose(id, *slot, held.fence, counts);
             if let Some(deadline) = held.deadline {
                 self.timers.clear(deadline, Due::Lease(slot_id(id, *slot)));
             }
@@ -194,7 +194,7 @@ impl Cluster {
         if matches!(worker.duty(), Duty::Gone | Duty::Draining) {
             return;
         }
-        for held in worker.held().values().filter(|held| self.leases.contains_key(&held.fence)) {
+        for (_, held) in worker.held().iter().filter(|(slot, held)| self.is_live_at(id, **slot, held.fence)) {
             let (worker, pack) = (id.clone(), held.pack.clone());
             out.act(Action::Revoke { worker, pack, fence: held.fence, reason: RevokeReason::Draining });
         }

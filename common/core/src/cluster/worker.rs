@@ -84,6 +84,11 @@ impl Worker {
         found.map(|(slot, _)| *slot)
     }
 
+    /// What a fence occupies a slot as.
+    pub(super) fn holder(&self, pack: &PackId, fence: Fence) -> Option<&Held> {
+        self.held.get(&self.slot_of(pack, fence)?)
+    }
+
     /// Begins a session: every slot that is not held is free.
     pub(super) fn connect(&mut self, slots: u32, numerics: Vec<String>) {
         self.connected = true;

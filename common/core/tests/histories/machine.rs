@@ -1,0 +1,212 @@
+//! A model worker: slots that train, checkpoint and report; it answers revokes, re-sends what was not
+//! acknowledged, and does all of that however late.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use umbra_core::cluster::{Checkpoint, Outcome, PackResult, RevokeReason, StillRunning};
+use umbra_core::digest::Digest;
+use umbra_core::fault::{Domain, Fault, Retry};
+use umbra_core::ids::{Fence, PackId, Shadow, WorkerId};
+
+use crate::blobs::Blobs;
+use crate::chance::Chance;
+
+/// What a worker says. Ordered within one link.
+#[derive(Debug, Clone)]
+pub enum Up {
+    Hello { slots: u32, numerics: Vec<String>, running: Vec<StillRunning> },
+    Progress { pack: PackId, fence: Fence, checkpoint: Option<Checkpoint> },
+    Report { pack: PackId, fence: Fence, outcome: Outcome },
+    Drain,
+    Bye,
+}
+
+/// What a worker hears. Ordered within one link.
+#[derive(Debug, Clone)]
+pub enum Down {
+    Assign { slot: u32, pack: PackId, fence: Fence, resume_from: Option<Checkpoint> },
+    Revoke { fence: Fence, reason: RevokeReason },
+    Refuse,
+    Acknowledge { fence: Fence },
+}
+
+/// One connection, from its hello to its end.
+#[derive(Debug)]
+pub struct Link {
+    pub worker: WorkerId,
+    pub up: VecDeque<Up>,
+    pub down: VecDeque<Down>,
+    /// Nothing is added any more; what is on its way still arrives.
+    pub broken: bool,
+    /// The coordinator read its end.
+    pub closed: bool,
+    pub refused: Vec<Fence>,
+}
+
+#[derive(Debug)]
+struct Job {
+    /// Unique for every assignment that arrives anywhere: who writes a blob.
+    author: u64,
+    pack: PackId,
+    fence: Fence,
+    step: u64,
+    steps: u64,
+    checkpoint: Option<Checkpoint>,
+    stop: Option<RevokeReason>,
+}
+
+#[derive(Debug)]
+struct Unacknowledged {
+    slot: u32,
+    pack: PackId,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+pub struct Machine {
+    pub id: WorkerId,
+    pub slots: u32,
+    pub numerics: Vec<String>,
+    /// Its link, by number, while it has one.
+    pub link: Option<usize>,
+    pub alive: bool,
+    pub frozen: bool,
+    pub draining: bool,
+    jobs: BTreeMap<u32, Job>,
+    reports: BTreeMap<Fence, Unacknowledged>,
+}
+
+impl Machine {
+    pub fn new(id: WorkerId, slots: u32, numerics: Vec<String>) -> Self {
+        Self {
+            id,
+            slots,
+            numerics,
+            link: None,
+            alive: true,
+            frozen: false,
+            draining: false,
+            jobs: BTreeMap::new(),
+            reports: BTreeMap::new(),
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.reports.is_empty()
+    }
+
+    pub fn job_slots(&self) -> Vec<u32> {
+        self.jobs.keys().copied().collect()
+    }
+
+    /// Everything a hello has to name.
+    pub fn hello(&self) -> Vec<Up> {
+        let jobs = self.jobs.iter().map(|(slot, job)| StillRunning {
+            slot: *slot,
+            pack: job.pack.clone(),
+            fence: job.fence,
+        });
+        let reports = self.reports.iter().map(|(fence, report)| StillRunning {
+            slot: report.slot,
+            pack: report.pack.clone(),
+            fence: *fence,
+        });
+        let running = jobs.chain(reports).collect();
+        let hello = Up::Hello { slots: self.slots, numerics: self.numerics.clone(), running };
+        let again = self.reports.iter().map(|(fence, report)| Up::Report {
+            pack: report.pack.clone(),
+            fence: *fence,
+            outcome: report.outcome.clone(),
+        });
+        let drain = self.draining.then_some(Up::Drain);
+        std::iter::once(hello).chain(drain).chain(again).collect()
+    }
+
+    /// Takes in one message. Panics when a slot is given twice or something unknown is acknowledged.
+    pub fn hear(&mut self, message: Down, blobs: &mut Blobs, chance: &mut Chance) {
+        match message {
+            Down::Assign { slot, pack, fence, resume_from } => {
+                assert!(slot < self.slots, "{} has no slot {slot}", self.id);
+                let busy = self.reports.values().any(|report| report.slot == slot);
+                assert!(
+                    !busy && !self.jobs.contains_key(&slot),
+                    "S3: slot {}:{slot} was given twice",
+                    self.id
+                );
+                let step = resume_from.as_ref().map_or(0, |from| blobs.read_checkpoint(&pack, from));
+                let steps = step.max(chance.between(2, 8));
+                let author = blobs.new_author();
+                let job = Job { author, pack, fence, step, steps, checkpoint: resume_from, stop: None };
+                self.jobs.insert(slot, job);
+            }
+            Down::Revoke { fence, reason } => {
+                for job in self.jobs.values_mut().filter(|job| job.fence == fence) {
+                    job.stop = Some(reason);
+                }
+            }
+            Down::Refuse => {}
+            Down::Acknowledge { fence } => {
+                let running = self.jobs.values().any(|job| job.fence == fence);
+                assert!(!running, "fence {fence} was acknowledged while it runs");
+                self.reports.remove(&fence);
+            }
+        }
+    }
+
+    /// Lets one slot go on a bit; what it has to say about that.
+    pub fn work(&mut self, slot: u32, faults: bool, blobs: &mut Blobs, chance: &mut Chance) -> Option<Up> {
+        let job = self.jobs.get_mut(&slot)?;
+        let outcome = if let Some(reason) = job.stop {
+            let drains = reason == RevokeReason::Draining;
+            if drains && job.step > 0 && !chance.one_in(4) {
+                job.checkpoint = Some(blobs.write_checkpoint(&job.pack, job.fence, job.step, job.author));
+            }
+            Outcome::Released { checkpoint: job.checkpoint.clone().filter(|_| drains) }
+        } else if faults && chance.one_in(60) {
+            Outcome::Failed(random_fault(chance))
+        } else if faults && chance.one_in(150) {
+            Outcome::Released { checkpoint: job.checkpoint.clone() } // preempted
+        } else if job.step >= job.steps {
+            let lost = if chance.one_in(20) { vec![Shadow(job.pack.pack.0)] } else { vec![] };
+            let (key, digest) = blobs.write_result(&job.pack, job.fence, job.author);
+            Outcome::Done(PackResult { key, digest, bytes: 1, lost })
+        } else {
+            job.step += 1;
+            let checkpoint = chance.one_in(3).then(|| {
+                let checkpoint = blobs.write_checkpoint(&job.pack, job.fence, job.step, job.author);
+                job.checkpoint = Some(checkpoint.clone());
+                checkpoint
+            });
+            return Some(Up::Progress { pack: job.pack.clone(), fence: job.fence, checkpoint });
+        };
+        let Job { pack, fence, .. } = self.jobs.remove(&slot)?;
+        let report = Unacknowledged { slot, pack: pack.clone(), outcome: outcome.clone() };
+        self.reports.insert(fence, report);
+        Some(Up::Report { pack, fence, outcome })
+    }
+
+    /// The process ends. Finished work may be on its disk.
+    pub fn die(&mut self, chance: &mut Chance) {
+        self.alive = false;
+        self.frozen = false;
+        self.draining = false;
+        self.link = None;
+        self.jobs.clear();
+        if chance.one_in(2) {
+            self.reports.clear();
+        }
+    }
+}
+
+pub fn random_fault(chance: &mut Chance) -> Fault {
+    let retry = match chance.below(12) {
+        0 => Retry::Never,
+        1..=6 => Retry::Elsewhere,
+        _ => Retry::Backoff,
+    };
+    Fault::new(Domain::Device, retry, format!("modelled fault {retry:?}"))
+}
+
+pub fn digest_of(key: &str) -> Digest {
+    Digest::of(key.as_bytes())
+}

@@ -1,0 +1,363 @@
+//! A whole model cluster: the scheduler, a shell around it with a store, and workers behind links.
+
+use std::collections::BTreeMap;
+
+use umbra_core::cluster::{
+    Action, AuditDemand, Cluster, ClusterConfig, Event, PackResult, Record, RecordKey,
+};
+use umbra_core::fault::Fault;
+use umbra_core::ids::{AuditId, Fence, Millis, PackId, PackIndex, WorkerId};
+use umbra_core::lifecycle::{AuditState, PackState};
+
+use crate::blobs::Blobs;
+use crate::chance::Chance;
+use crate::machine::{Down, Link, Machine, Up, random_fault};
+use crate::oracle::{Before, Oracle, Store, split};
+
+/// How often things happened, over many histories: a fault that never fires tests nothing.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tally(pub BTreeMap<&'static str, u64>);
+
+impl Tally {
+    pub fn count(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (what, times) in &other.0 {
+            *self.0.entry(what).or_default() += times;
+        }
+    }
+}
+
+/// Work that the shell was asked for and has not answered yet.
+#[derive(Debug, Clone)]
+pub enum Task {
+    Ingest { pack: PackId, fence: Fence },
+    Finish { audit: AuditId },
+}
+
+pub struct World {
+    pub chance: Chance,
+    pub now: Millis,
+    pub config: ClusterConfig,
+    /// None while the coordinator is down.
+    pub cluster: Option<Cluster>,
+    pub store: Store,
+    pub oracle: Oracle,
+    pub blobs: Blobs,
+    pub tasks: Vec<Task>,
+    pub wake: Option<Millis>,
+    pub links: Vec<Link>,
+    /// The link of each worker's current session.
+    pub sessions: BTreeMap<WorkerId, usize>,
+    pub machines: Vec<Machine>,
+    pub submissions: u64,
+    /// While true, transactions fail, the coordinator dies, jobs and ingests fail.
+    pub faults: bool,
+    pub tally: Tally,
+    pub trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub fn new(seed: u64, traced: bool) -> Self {
+        let mut chance = Chance::new(seed);
+        let config = ClusterConfig {
+            lease_ms: 100,
+            max_attempts: chance.between(1, 4) as u32,
+            max_losses: if chance.one_in(4) { chance.between(0, 2) as u32 } else { 50 },
+            backoff_ms: 20,
+            max_backoff_ms: 200,
+        };
+        let mut world = Self {
+            chance,
+            now: Millis(0),
+            config,
+            cluster: Some(Cluster::new(Millis(0), config)),
+            store: Store::new(),
+            oracle: Oracle::default(),
+            blobs: Blobs::default(),
+            tasks: Vec::new(),
+            wake: None,
+            links: Vec::new(),
+            sessions: BTreeMap::new(),
+            machines: Vec::new(),
+            submissions: 0,
+            faults: true,
+            tally: Tally::default(),
+            trace: traced.then(Vec::new),
+        };
+        let machines = world.chance.between(1, 4);
+        // Now and then a machine with more slots than one step has records.
+        let large = world.chance.one_in(100);
+        for _ in 0..machines {
+            let slots = if large { 130 } else { world.chance.between(1, 3) as u32 };
+            world.add_machine(slots);
+        }
+        world
+    }
+
+    pub fn add_machine(&mut self, slots: u32) {
+        let id = WorkerId::try_new(format!("w{}", self.machines.len())).unwrap();
+        let numerics: &[&str] = match self.chance.below(4) {
+            0 => &["x"],
+            1 => &["y"],
+            _ => &["x", "y"],
+        };
+        let numerics = numerics.iter().map(|class| (*class).to_owned()).collect();
+        self.machines.push(Machine::new(id, slots, numerics));
+    }
+
+    pub fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>6} {}", self.now.0, line()));
+        }
+    }
+
+    /// One event through the cluster: decide, check, commit, act; with every way to fall over in between.
+    pub fn step(&mut self, event: Event) {
+        let Some(cluster) = &mut self.cluster else { return };
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>6} {event:?}", self.now.0));
+        }
+        if event == Event::Tick {
+            self.wake = self.wake.filter(|at| *at > self.now);
+        }
+        let before = Before::of(&event, cluster);
+        let actions = cluster.step(self.now, event);
+        if let Err(broken) = cluster.check() {
+            panic!("{broken}");
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.extend(actions.iter().map(|action| format!("           -> {action:?}")));
+        }
+        let (writes, rest) = split(actions);
+        if self.faults && !writes.is_empty() && self.chance.one_in(200) {
+            // A transaction that timed out may have been committed all the same.
+            let committed = self.chance.one_in(2);
+            self.tally.count(if committed { "transactions in doubt" } else { "transactions failed" });
+            if committed {
+                self.oracle.commit(writes, &before, &mut self.store, &self.blobs);
+            }
+            self.note(|| format!("transaction failed, committed: {committed}"));
+            self.drop_cluster();
+            self.restore();
+            return;
+        }
+        self.oracle.commit(writes, &before, &mut self.store, &self.blobs);
+        self.check_store();
+        let mut acted = rest.len();
+        if self.faults && self.chance.one_in(150) {
+            acted = self.chance.below(rest.len() + 1);
+            self.tally.count("crashes between commit and actions");
+        }
+        let crashed = acted < rest.len();
+        rest.into_iter().take(acted).for_each(|action| self.act(action));
+        if crashed {
+            self.note(|| "coordinator died before all actions".to_owned());
+            self.crash();
+        }
+    }
+
+    /// The store and the memory agree; now and then, that a restart gives the same state.
+    fn check_store(&mut self) {
+        let Some(cluster) = &self.cluster else { return };
+        if !self.chance.one_in(8) {
+            return;
+        }
+        let records: Store = cluster.records().into_iter().map(|record| (record.key(), record)).collect();
+        assert!(records == self.store, "S7: memory {records:?}\nstore {:?}", self.store);
+        let (restored, _) = Cluster::restore(self.now, self.config, self.store.values().cloned());
+        assert_eq!(restored.lasting(), cluster.lasting(), "S7");
+        if let Err(broken) = restored.check() {
+            panic!("after a restart: {broken}");
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Put(_) | Action::Delete(_) => unreachable!("writes were split off"),
+            Action::Assign { slot, pack, fence, resume_from } => {
+                if resume_from.is_some() {
+                    self.tally.count("assigned with a checkpoint");
+                }
+                self.tally.count("assigned");
+                self.send(&slot.worker.clone(), Down::Assign { slot: slot.slot, pack, fence, resume_from });
+            }
+            Action::Revoke { worker, fence, reason, .. } => {
+                self.tally.count("revoked");
+                self.send(&worker, Down::Revoke { fence, reason });
+            }
+            Action::Refuse { worker, fence, .. } => {
+                self.tally.count("refused");
+                let link = &mut self.links[self.sessions[&worker]];
+                assert!(!link.refused.contains(&fence), "{worker} was refused {fence} twice in one session");
+                link.refused.push(fence);
+                self.send(&worker, Down::Refuse);
+            }
+            Action::Acknowledge { worker, fence, .. } => self.send(&worker, Down::Acknowledge { fence }),
+            Action::Ingest { pack, fence, result } => {
+                self.blobs.read_result(&pack, Some(fence), &result);
+                self.tasks.push(Task::Ingest { pack, fence });
+            }
+            Action::Finish { audit } => self.tasks.push(Task::Finish { audit }),
+            Action::WakeAt(at) => self.wake = Some(at),
+        }
+    }
+
+    /// Messages to a worker go to its session; the cluster never speaks to one that has none.
+    fn send(&mut self, worker: &WorkerId, message: Down) {
+        let link =
+            self.sessions.get(worker).unwrap_or_else(|| panic!("{worker} has no session for {message:?}"));
+        let link = &mut self.links[*link];
+        if !link.broken {
+            link.down.push_back(message);
+        }
+    }
+
+    pub fn crash(&mut self) {
+        self.drop_cluster();
+        self.tasks.clear();
+        self.tally.count("coordinator crashes");
+    }
+
+    /// Every session ends; tasks may go on beyond a failed transaction.
+    fn drop_cluster(&mut self) {
+        self.cluster = None;
+        self.wake = None;
+        self.sessions.clear();
+        for link in &mut self.links {
+            link.broken = true;
+            link.closed = true;
+            link.up.clear();
+        }
+    }
+
+    pub fn restore(&mut self) {
+        let (cluster, actions) = Cluster::restore(self.now, self.config, self.store.values().cloned());
+        if let Err(broken) = cluster.check() {
+            panic!("after a restart: {broken}");
+        }
+        self.note(|| format!("restored: {actions:?}"));
+        self.cluster = Some(cluster);
+        let (writes, rest) = split(actions);
+        self.oracle.commit(
+            writes,
+            &Before::of(&Event::Tick, &Cluster::new(self.now, self.config)),
+            &mut self.store,
+            &self.blobs,
+        );
+        rest.into_iter().for_each(|action| self.act(action));
+    }
+
+    /// The coordinator reads one message of a link, or its end.
+    pub fn read(&mut self, number: usize) {
+        if self.cluster.is_none() || self.links[number].closed {
+            return;
+        }
+        let worker = self.links[number].worker.clone();
+        let current = self.sessions.get(&worker) == Some(&number);
+        let Some(message) = self.links[number].up.pop_front() else {
+            if self.links[number].broken {
+                self.links[number].closed = true;
+                if current {
+                    self.sessions.remove(&worker);
+                    self.step(Event::WorkerGone { worker });
+                }
+            }
+            return;
+        };
+        match message {
+            Up::Hello { slots, numerics, running } => {
+                if let Some(old) = self.sessions.insert(worker.clone(), number) {
+                    self.links[old].closed = true;
+                    self.links[old].broken = true;
+                    self.tally.count("sessions replaced");
+                }
+                self.step(Event::WorkerJoined { worker, slots, numerics, running });
+            }
+            _ if !current => {}
+            Up::Progress { pack, fence, checkpoint } => {
+                self.step(Event::Progress { worker, pack, fence, checkpoint });
+            }
+            Up::Report { pack, fence, outcome } => {
+                self.step(Event::Reported { worker, pack, fence, outcome });
+            }
+            Up::Drain => self.step(Event::DrainAsked { worker }),
+            Up::Bye => {
+                self.links[number].closed = true;
+                self.sessions.remove(&worker);
+                self.step(Event::WorkerLeft { worker });
+            }
+        }
+    }
+
+    /// The coordinator's background work ends, well or badly.
+    pub fn complete_task(&mut self, index: usize) {
+        if self.cluster.is_none() || index >= self.tasks.len() {
+            return;
+        }
+        let task = self.tasks.swap_remove(index);
+        let fault: Option<Fault> =
+            (self.faults && self.chance.one_in(25)).then(|| random_fault(&mut self.chance));
+        if fault.is_some() {
+            self.tally.count("ingests and analyses failed");
+        }
+        let outcome = fault.map_or(Ok(()), Err);
+        match task {
+            Task::Ingest { pack, fence } => self.step(Event::Ingested { pack, fence, outcome }),
+            Task::Finish { audit } => self.step(Event::Analysed { audit, outcome }),
+        }
+    }
+
+    pub fn submit(&mut self) {
+        let names = ["a0", "a1", "a2", "a3"];
+        let audit = AuditId::try_new(names[self.chance.below(names.len())]).unwrap();
+        self.submissions += 1;
+        let large = self.chance.one_in(60);
+        let packs = if large { self.chance.between(101, 260) } else { self.chance.between(0, 10) } as u32;
+        let numerics = if self.chance.one_in(2) { "x" } else { "y" }.to_owned();
+        let priority = self.chance.between(0, 1) as i32;
+        let weight = self.chance.between(0, 3) as u32;
+        let mut done: BTreeMap<PackIndex, PackResult> = BTreeMap::new();
+        if self.chance.one_in(3) {
+            for pack in (0..packs).map(PackIndex) {
+                if large || self.chance.one_in(2) {
+                    let id = PackId { audit: audit.clone(), pack };
+                    done.insert(pack, self.blobs.write_old_result(&id, self.submissions));
+                }
+            }
+            self.tally.count("submitted with results");
+        }
+        self.tally.count("submitted");
+        let demand = AuditDemand { packs, numerics, priority, weight };
+        self.step(Event::AuditSubmitted { audit, demand, done });
+    }
+
+    /// Every audit in the store, with its state.
+    pub fn audits(&self) -> Vec<(AuditId, AuditState, u32)> {
+        let audits = self.store.iter().filter_map(|(key, record)| match (key, record) {
+            (RecordKey::Audit(id), Record::Audit(record)) => {
+                Some((id.clone(), record.state, record.demand.packs))
+            }
+            _ => None,
+        });
+        audits.collect()
+    }
+
+    /// Every finished audit counted every pack once, from a result that exists.
+    pub fn check_results(&self) {
+        for (audit, state, packs) in self.audits() {
+            if state == AuditState::Succeeded {
+                self.oracle.check_finished(&audit, packs);
+            }
+        }
+        for record in self.store.values() {
+            if let Record::Pack(pack) = record
+                && let PackState::Done { fence, result } = &pack.state
+            {
+                self.blobs.read_result(&pack.id, *fence, result);
+            }
+        }
+    }
+}
