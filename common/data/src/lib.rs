@@ -15,6 +15,7 @@ pub mod gather;
 mod import;
 mod layout;
 pub mod limits;
+pub mod logits;
 mod mmap;
 mod number;
 mod order;
