@@ -26,7 +26,7 @@ use umbra_runtime::FolderLock;
 
 pub use error::{BlobError, BoxError, OpenBlobsError};
 pub use key::{BlobKey, InvalidBlobKey, UploadId};
-pub use read::{BlobStream, MAX_CHUNK, MAX_RANGE};
+pub use read::{BlobStream, MAX_CHUNK, MAX_RANGE, file_chunks};
 pub use uploads::Uploads;
 
 /// A blob store. Clones share it.
