@@ -15,6 +15,7 @@ mod analysis;
 mod attacks;
 mod bounds;
 mod config;
+mod curve;
 mod design;
 mod error;
 mod fdr;

@@ -1,5 +1,6 @@
 //! Findings about patients: one number per patient and shadow, tested against membership.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -155,8 +156,12 @@ pub(crate) fn findings(
         auc_lower: absent,
     };
     let mut recognisable = [0; RECOGNISABLE.len()];
+    // Patients share few values of the AUC: it is a fraction of the pairs.
+    let mut bounds = HashMap::<(u64, u32), f64>::new();
     for ((&unit, patient), &q) in units.iter().zip(tested.iter().flatten()).zip(&q) {
-        let lower = auc_lower_bound(patient.auc, patient.n, bound_alpha);
+        let lower = *bounds
+            .entry((patient.auc.to_bits(), patient.n))
+            .or_insert_with(|| auc_lower_bound(patient.auc, patient.n, bound_alpha));
         table.auc[unit] = patient.auc;
         table.p[unit] = patient.upper;
         table.q[unit] = q;

@@ -149,7 +149,7 @@ fn no_vertex_is_dropped_before_a_rate_is_read() {
     let (members, nonmembers) = split(&case);
     let strictly_below = case["inputs"]["fpr_strictly_below"].as_f64().unwrap();
     let curve = roc::roc(&members, &nonmembers).curve;
-    let best = curve.fpr.iter().zip(&curve.tpr).filter(|(fpr, _)| **fpr < strictly_below).last().unwrap();
+    let best = curve.fpr.iter().zip(&curve.tpr).rfind(|(fpr, _)| **fpr < strictly_below).unwrap();
     assert_eq!(*best.1, case["right"]["tpr"].as_f64().unwrap());
 }
 

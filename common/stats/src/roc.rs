@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use crate::analysis::{FPRS, Figures, PerTarget, RocCurve};
+use crate::curve::{FigureReader, Grids, Thinner};
 use crate::inputs::Checked;
 use crate::scores::ScoreMatrix;
 use crate::sort;
@@ -26,51 +27,107 @@ pub fn roc(members: &[f64], nonmembers: &[f64]) -> Roc {
     let keys = |scores: &[f64]| -> Vec<u64> {
         scores.iter().copied().filter(|score| score.is_finite()).map(sort::key).collect()
     };
-    let mut sides = Sides { members: keys(members), nonmembers: keys(nonmembers) };
-    sides.sort();
-    sides.roc()
+    pool(&[Sides::sorted(keys(members), keys(nonmembers))])
 }
 
 /// The AUC of unsorted keys; NaN if there are none of one kind.
 pub(crate) fn auc_of_keys(members: Vec<u64>, nonmembers: Vec<u64>) -> f64 {
-    let mut sides = Sides { members, nonmembers };
-    sides.sort();
-    sides.figures().auc
+    Sides::sorted(members, nonmembers).figures().auc
 }
 
 /// The pooled curve over all (target, record) pairs.
 pub(crate) fn pooled(scores: &ScoreMatrix, checked: &Checked<'_>) -> Roc {
-    let targets: Vec<Sides> = (0..checked.shape.shadows)
-        .into_par_iter()
-        .map(|target| Sides::of_target(scores.row(target), target, checked))
-        .collect();
-    pool(&targets).roc()
+    pool(&targets(scores, checked))
 }
 
 /// The pooled curve, and the figures target by target.
 pub(crate) fn pooled_and_per_target(scores: &ScoreMatrix, checked: &Checked<'_>) -> (Roc, PerTarget) {
-    let (targets, figures): (Vec<Sides>, Vec<Figures>) = (0..checked.shape.shadows)
-        .into_par_iter()
-        .map(|target| {
-            let mut sides = Sides::of_target(scores.row(target), target, checked);
-            sides.sort();
-            let figures = sides.figures();
-            (sides, figures)
-        })
-        .unzip();
-    (pool(&targets).roc(), per_target(&figures))
+    let targets = targets(scores, checked);
+    let figures: Vec<Figures> = targets.par_iter().map(Sides::figures).collect();
+    (pool(&targets), per_target(&figures))
 }
 
-fn pool(targets: &[Sides]) -> Sides {
-    let gather = |side: fn(&Sides) -> &Vec<u64>| {
-        let mut keys = Vec::with_capacity(targets.iter().map(|sides| side(sides).len()).sum());
-        targets.iter().for_each(|sides| keys.extend_from_slice(side(sides)));
-        keys
+fn targets(scores: &ScoreMatrix, checked: &Checked<'_>) -> Vec<Sides> {
+    (0..checked.shape.shadows)
+        .into_par_iter()
+        .map(|target| {
+            let (mut members, mut nonmembers) = (Vec::new(), Vec::new());
+            for (&score, &unit) in scores.row(target).iter().zip(checked.units) {
+                if score.is_finite() {
+                    let inside = checked.membership.is_in(target, unit as usize);
+                    if inside { &mut members } else { &mut nonmembers }.push(sort::key(score));
+                }
+            }
+            Sides::sorted(members, nonmembers)
+        })
+        .collect()
+}
+
+/// Keys in a band: few enough to be sorted within a core's cache.
+const BAND: usize = 1 << 14;
+
+/// The curve of all targets together. The scores are cut into bands, all keys of a band lying below those
+/// of the next; a band's keys are slices of the sorted targets, and the bands are read side by side. Cuts
+/// fall between different scores, so where they fall changes nothing.
+fn pool(targets: &[Sides]) -> Roc {
+    let total = |side: fn(&Sides) -> &Vec<u64>| targets.iter().map(|sides| side(sides).len()).sum::<usize>();
+    let (members, nonmembers) = (total(|sides| &sides.members), total(|sides| &sides.nonmembers));
+    let cuts = cuts(targets, (members + nonmembers) / BAND);
+    // Per band, from the lowest: the keys of either side below its upper end.
+    let below = |side: fn(&Sides) -> &Vec<u64>, band: usize| -> Vec<usize> {
+        let end =
+            |keys: &Vec<u64>| cuts.get(band).map_or(keys.len(), |&cut| keys.partition_point(|&k| k < cut));
+        targets.iter().map(|sides| end(side(sides))).collect()
     };
-    let mut sides =
-        Sides { members: gather(|sides| &sides.members), nonmembers: gather(|sides| &sides.nonmembers) };
-    sides.sort();
-    sides
+    let grids = Grids::new(members as u64, nonmembers as u64);
+    let pieces: Vec<(FigureReader, RocCurve)> = (0..=cuts.len())
+        .into_par_iter()
+        .map(|band| {
+            let gather = |side: fn(&Sides) -> &Vec<u64>| {
+                let ends = below(side, band);
+                let starts = if band == 0 { vec![0; targets.len()] } else { below(side, band - 1) };
+                let above: usize =
+                    targets.iter().zip(&ends).map(|(sides, &end)| side(sides).len() - end).sum();
+                let mut keys = Vec::with_capacity(ends.iter().sum::<usize>() - starts.iter().sum::<usize>());
+                for ((sides, start), end) in targets.iter().zip(starts).zip(ends) {
+                    keys.extend_from_slice(&side(sides)[start..end]);
+                }
+                (keys, above as u64)
+            };
+            let (members_here, tp) = gather(|sides| &sides.members);
+            let (nonmembers_here, fp) = gather(|sides| &sides.nonmembers);
+            let here = Sides::sorted(members_here, nonmembers_here);
+            let mut reader = FigureReader::new(members as u64, nonmembers as u64, (tp, fp));
+            let mut thinner = Thinner::new(&grids, (tp, fp));
+            here.vertices(|more_tp, more_fp| {
+                reader.visit(tp + more_tp, fp + more_fp);
+                thinner.visit(tp + more_tp, fp + more_fp);
+            });
+            (reader, thinner.curve(band == 0))
+        })
+        .collect();
+    let mut whole = FigureReader::new(members as u64, nonmembers as u64, (0, 0));
+    let mut curve = RocCurve::default();
+    for (reader, piece) in pieces.iter().rev() {
+        whole.join(reader);
+        curve.fpr.extend_from_slice(&piece.fpr);
+        curve.tpr.extend_from_slice(&piece.tpr);
+    }
+    Roc { figures: whole.figures(), members: members as u64, nonmembers: nonmembers as u64, curve }
+}
+
+/// Ascending cuts that make about `bands` bands of equal size, from a sample of the targets.
+fn cuts(targets: &[Sides], bands: usize) -> Vec<u64> {
+    if bands < 2 {
+        return Vec::new();
+    }
+    let keys = || targets.iter().flat_map(|sides| [&sides.members, &sides.nonmembers]);
+    let every = (keys().map(Vec::len).sum::<usize>() / (bands * 32)).max(1);
+    let mut sample: Vec<u64> = keys().flat_map(|keys| keys.iter().step_by(every).copied()).collect();
+    sort::sort(&mut sample);
+    let mut cuts: Vec<u64> = (1..bands).map(|band| sample[band * sample.len() / bands]).collect();
+    cuts.dedup();
+    cuts
 }
 
 /// Mean and standard deviation (divisor n - 1) over the targets that have figures.
@@ -91,28 +148,17 @@ fn per_target(figures: &[Figures]) -> PerTarget {
     }
 }
 
-/// The keys of the scores of members and of non-members; ascending once sorted.
+/// The keys of the scores of members and of non-members, ascending.
 struct Sides {
     members: Vec<u64>,
     nonmembers: Vec<u64>,
 }
 
 impl Sides {
-    fn of_target(row: &[f64], target: usize, checked: &Checked<'_>) -> Self {
-        let mut sides =
-            Self { members: Vec::with_capacity(row.len()), nonmembers: Vec::with_capacity(row.len()) };
-        for (&score, &unit) in row.iter().zip(checked.units) {
-            if score.is_finite() {
-                let inside = checked.membership.is_in(target, unit as usize);
-                let side = if inside { &mut sides.members } else { &mut sides.nonmembers };
-                side.push(sort::key(score));
-            }
-        }
-        sides
-    }
-
-    fn sort(&mut self) {
-        rayon::join(|| sort::sort(&mut self.members), || sort::sort(&mut self.nonmembers));
+    fn sorted(mut members: Vec<u64>, mut nonmembers: Vec<u64>) -> Self {
+        sort::sort(&mut members);
+        sort::sort(&mut nonmembers);
+        Self { members, nonmembers }
     }
 
     /// Visits (true positives, false positives) after every distinct score, from the highest down.
@@ -131,135 +177,8 @@ impl Sides {
     }
 
     fn figures(&self) -> Figures {
-        let mut reader = FigureReader::new(self.members.len() as u64, self.nonmembers.len() as u64);
+        let mut reader = FigureReader::new(self.members.len() as u64, self.nonmembers.len() as u64, (0, 0));
         self.vertices(|tp, fp| reader.visit(tp, fp));
         reader.figures()
     }
-
-    fn roc(&self) -> Roc {
-        let (members, nonmembers) = (self.members.len() as u64, self.nonmembers.len() as u64);
-        let mut reader = FigureReader::new(members, nonmembers);
-        let mut thinner = Thinner::new(members, nonmembers);
-        self.vertices(|tp, fp| {
-            reader.visit(tp, fp);
-            thinner.visit(tp, fp);
-        });
-        Roc { figures: reader.figures(), members, nonmembers, curve: thinner.curve() }
-    }
-}
-
-/// Reads the figures off the vertices as they pass.
-struct FigureReader {
-    members: u64,
-    nonmembers: u64,
-    last: (u64, u64),
-    /// Twice the pairs in which the member scores higher, ties counting one.
-    twice_wins: u128,
-    /// Maximum of tp * nonmembers - fp * members.
-    best: i128,
-    /// The most false positives within each rate of [`FPRS`], and the most true positives so far.
-    limits: [(u64, u64); FPRS.len()],
-}
-
-impl FigureReader {
-    fn new(members: u64, nonmembers: u64) -> Self {
-        let limits = FPRS.map(|rate| ((rate * nonmembers as f64 + 1e-9).floor() as u64, 0));
-        Self { members, nonmembers, last: (0, 0), twice_wins: 0, best: 0, limits }
-    }
-
-    fn visit(&mut self, tp: u64, fp: u64) {
-        let (last_tp, last_fp) = self.last;
-        self.twice_wins += u128::from(fp - last_fp) * u128::from(last_tp + tp);
-        let gain = i128::from(tp) * i128::from(self.nonmembers) - i128::from(fp) * i128::from(self.members);
-        self.best = self.best.max(gain);
-        for (most, tpr) in &mut self.limits {
-            if fp <= *most {
-                *tpr = tp;
-            }
-        }
-        self.last = (tp, fp);
-    }
-
-    fn figures(&self) -> Figures {
-        if self.members == 0 || self.nonmembers == 0 {
-            return Figures {
-                auc: f64::NAN,
-                balanced_accuracy: f64::NAN,
-                tpr_at_fpr: [f64::NAN; FPRS.len()],
-            };
-        }
-        let pairs = self.members as f64 * self.nonmembers as f64;
-        Figures {
-            auc: self.twice_wins as f64 / (2.0 * pairs),
-            balanced_accuracy: 0.5 + 0.5 * (self.best as f64 / pairs),
-            tpr_at_fpr: self.limits.map(|(_, tp)| tp as f64 / self.members as f64),
-        }
-    }
-}
-
-/// Steps per decade on the log scale, and on the linear one.
-const LOG_STEPS: i32 = 25;
-const LINEAR_STEPS: i32 = 200;
-
-/// Keeps the vertices that can be told apart in a drawing, on linear and on log scales: the last one
-/// before either rate enters a new cell of a grid.
-struct Thinner {
-    totals: [u64; 2],
-    /// Ascending counts of true and of false positives at which a new cell begins.
-    grids: [Vec<u64>; 2],
-    /// The next cell of each grid.
-    next: [usize; 2],
-    last: [u64; 2],
-    curve: RocCurve,
-}
-
-impl Thinner {
-    fn new(members: u64, nonmembers: u64) -> Self {
-        Self {
-            totals: [members, nonmembers],
-            grids: [grid(members), grid(nonmembers)],
-            next: [0; 2],
-            last: [0; 2],
-            curve: RocCurve { fpr: vec![0.0], tpr: vec![0.0] },
-        }
-    }
-
-    fn visit(&mut self, tp: u64, fp: u64) {
-        let mut crossed = false;
-        for (axis, count) in [tp, fp].into_iter().enumerate() {
-            while self.grids[axis].get(self.next[axis]).is_some_and(|&begin| begin <= count) {
-                self.next[axis] += 1;
-                crossed = true;
-            }
-        }
-        if crossed {
-            self.keep();
-        }
-        self.last = [tp, fp];
-    }
-
-    fn keep(&mut self) {
-        if self.last != [0, 0] {
-            let rate = |axis: usize| self.last[axis] as f64 / self.totals[axis].max(1) as f64;
-            self.curve.tpr.push(rate(0));
-            self.curve.fpr.push(rate(1));
-        }
-    }
-
-    fn curve(mut self) -> RocCurve {
-        self.keep();
-        self.curve
-    }
-}
-
-/// The counts, of `total`, at which a cell of the linear or the logarithmic grid begins.
-fn grid(total: u64) -> Vec<u64> {
-    let count = |rate: f64| (rate * total as f64).ceil() as u64;
-    // Twelve decades are below one of any total that fits in memory.
-    let logarithmic = (-12 * LOG_STEPS..=0).map(|i| libm::pow(10.0, f64::from(i) / f64::from(LOG_STEPS)));
-    let linear = (1..=LINEAR_STEPS).map(|i| f64::from(i) / f64::from(LINEAR_STEPS));
-    let mut counts: Vec<u64> = logarithmic.chain(linear).map(count).filter(|&count| count > 0).collect();
-    counts.sort_unstable();
-    counts.dedup();
-    counts
 }

@@ -1,0 +1,170 @@
+//! What is known by simulation (METHODS, section 5): no findings where nothing leaks, the stated power
+//! where something does, and groups that differ only by what is stratified away.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use support::{Audit, blocked};
+use umbra_core::seed::Purpose;
+use umbra_stats::{AttackKind, Attribute, Config, Design, Variance, detection_limit, provisional};
+
+/// Distance of the means of unit normals with a given AUC: sqrt(2) times the normal quantile.
+const SHIFT_75: f64 = 0.953_872_552_417_115_4;
+const SHIFT_90: f64 = 1.812_387_604_873_646_7;
+
+#[test]
+fn permuted_membership_finds_nothing() {
+    let (runs, patients) = (200, 300);
+    let config = Config { permutations: 1, ..Config::default() };
+    let (mut any, mut mirror, mut auc, mut small) = (0, 0, 0.0, 0);
+    for run in 0..runs {
+        // A strong leak, and then the columns are drawn anew: heavy-tailed signals with a common part.
+        let mut audit = Audit::draw(1000 + run, (64, 16), &vec![1; patients], |shadow, record, inside, x| {
+            x * x * x + 3.0 * f64::from(u8::from(inside)) + ((shadow * 7 + record) % 5) as f64
+        });
+        audit.membership = blocked(64, patients, 16, &mut audit.seed.stream(Purpose::Membership, &[1]));
+        let found = audit.analyse(&config);
+        any += u32::from(found.summary.detected > 0);
+        mirror += u32::from(found.summary.mirror > 0);
+        small += found.patients.p.iter().filter(|&&p| p <= 0.01).count();
+        let lira = &found.attacks[0];
+        assert_eq!(lira.attack, AttackKind::LiraOnline);
+        auc += lira.figures.auc / runs as f64;
+    }
+    // Binomial(200, .05): 21 or more have probability .001.
+    assert!(any < 21 && mirror < 21, "{any} runs of {runs} found somebody, {mirror} on the mirror side");
+    // The exact size at .01 is .0098; the standard error of 60,000 patients is .0004.
+    let size = small as f64 / (runs as usize * patients) as f64;
+    assert!((0.0078..0.0118).contains(&size), "size {size}");
+    assert!((auc - 0.5).abs() < 0.002, "pooled AUC {auc}");
+}
+
+#[test]
+fn planted_leaks_are_found_with_the_stated_power() {
+    // 9,105 patients, every tenth leaky, 64 shadows: .81 at AUC .75, all at AUC .9.
+    for (shift, power) in [(SHIFT_75, 0.81), (SHIFT_90, 1.0)] {
+        let audit =
+            Audit::draw(
+                7,
+                (64, 16),
+                &[1; 9105],
+                |_, record, inside, x| {
+                    if inside && record % 10 == 0 { x + shift } else { x }
+                },
+            );
+        let config = Config { attacks: Vec::new(), ..Config::default() };
+        let found = audit.analyse(&config);
+        let leaky = (0..9105).filter(|unit| unit % 10 == 0);
+        let detected = leaky.filter(|&unit| found.patients.detected[unit]).count();
+        // Three standard errors of 911 patients, and the figure's own rounding.
+        assert!((detected as f64 / 911.0 - power).abs() < 0.045, "{detected} of 911, stated {power}");
+        let false_share = (found.summary.detected - detected) as f64 / found.summary.detected as f64;
+        assert!(false_share < 0.08, "false discoveries {false_share}");
+        assert!(found.summary.mirror <= 2);
+    }
+}
+
+#[test]
+fn shrunk_lira_sees_what_a_global_threshold_does_not() {
+    // Records differ in level far more than membership shifts them.
+    let audit = Audit::draw(3, (32, 16), &[1; 1500], |_, record, inside, x| {
+        x + f64::from(u8::from(inside)) + 10.0 * libm::sin(record as f64)
+    });
+    let found = audit.analyse(&Config { variance: Variance::Shrunk, ..Config::default() });
+    let auc: Vec<f64> = found.attacks.iter().map(|attack| attack.figures.auc).collect();
+    // An ideal attack on a shift of 1 has AUC Phi(1 / sqrt 2) = .760; estimated means cost a little.
+    assert!((0.735..0.765).contains(&auc[0]), "{auc:?}");
+    assert!((0.5..0.56).contains(&auc[1]), "{auc:?}");
+    let running = provisional(&audit.inputs()).unwrap().unwrap();
+    assert!((0.72..0.765).contains(&running.auc), "{running:?}");
+    assert_eq!(running.scored, 16 * 1500);
+}
+
+#[test]
+fn many_records_are_no_risky_group() {
+    // Group a has 18 records a patient, b has 2; all leak alike, so that records make detection easier.
+    let (runs, patients) = (60, 120);
+    let records_of: Vec<usize> = (0..patients).map(|unit| if unit % 2 == 0 { 18 } else { 2 }).collect();
+    let mut rejected = 0;
+    let mut stratified_away = true;
+    for run in 0..runs {
+        let mut audit =
+            Audit::draw(run, (32, 16), &records_of, |_, _, inside, x| if inside { x + 0.35 } else { x });
+        let level = |unit: usize| if run % 2 == 0 { unit % 2 } else { (unit / 2 * 7 + unit) % 3 / 2 } as u32;
+        audit.attributes = vec![Attribute {
+            name: "group".into(),
+            values: (0..patients).map(|unit| Some(level(unit))).collect(),
+            levels: vec!["a".into(), "b".into()],
+        }];
+        let config = Config { attacks: Vec::new(), permutations: 199, ..Config::default() };
+        let found = audit.analyse(&config);
+        rejected += u32::from(found.attributes[0].omnibus_p <= 0.05);
+        if run % 2 == 0 {
+            let [a, b] = &found.attributes[0].groups[..] else { panic!("two groups") };
+            stratified_away &= a.detected > b.detected;
+        }
+    }
+    assert!(stratified_away, "without strata there would be a difference to find");
+    // Binomial(60, .05): 9 or more have probability .003.
+    assert!(rejected < 9, "{rejected} of {runs}");
+}
+
+#[test]
+fn a_leaky_group_is_named() {
+    let levels = ["rare 1", "rare 2", "common", "leaky"].map(String::from).to_vec();
+    let level = |unit: usize| match unit {
+        0..3 => Some(0),
+        3..9 => Some(1),
+        9..30 => None,
+        30..60 => Some(3),
+        _ => Some(2),
+    };
+    let mut audit =
+        Audit::draw(
+            11,
+            (64, 16),
+            &[1; 300],
+            |_, record, inside, x| {
+                if inside && level(record) == Some(3) { x + 2.5 } else { x }
+            },
+        );
+    audit.attributes = vec![
+        Attribute { name: "site".into(), values: (0..300).map(level).collect(), levels },
+        Attribute { name: "one".into(), values: vec![Some(0); 300], levels: vec!["all".into()] },
+    ];
+    let found = audit.analyse(&Config { permutations: 999, ..Config::default() });
+    let site = &found.attributes[0];
+    assert_eq!(site.omnibus_p, 0.001);
+    // 3 and 6 patients are under ten together too: the next smallest, 21 missing, join them.
+    let names: Vec<&str> = site.groups.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(names, ["common", "leaky", "other"]);
+    assert_eq!(site.groups[2].levels, ["rare 1", "rare 2", "missing"]);
+    assert_eq!(site.groups.iter().map(|group| group.patients).collect::<Vec<_>>(), [240, 30, 30]);
+    let leaky = &site.groups[1];
+    assert_eq!((leaky.detected, leaky.p_adjusted), (30, 0.001));
+    assert!(leaky.risk_ratio > 20.0 && site.groups[0].detected <= 4);
+    let one = &found.attributes[1];
+    assert!(one.omnibus_p == 1.0 && one.groups[0].p_adjusted == 1.0 && one.groups[0].risk_ratio.is_nan());
+}
+
+#[test]
+fn the_detection_limit_is_known_beforehand() {
+    let at = |shadows| detection_limit(&Design::blocks(16), shadows, 9105, 0.05).unwrap();
+    let limit = at(64);
+    // C(16, 8) = 12870 choices in each of four blocks.
+    assert!((limit.least_p * 12870f64.powi(4) - 1.0).abs() < 1e-12);
+    assert!((limit.null_sd - 0.0744).abs() < 5e-5);
+    // The bound at A^ = 1 is alpha^(1/n), n half the shadows: by hand, for alpha .05 and .05 / 9105.
+    for (shadows, alone, worst) in
+        [(64, 0.9106, 0.6849), (128, 0.9543, 0.8276), (256, 0.9769, 0.9097), (512, 0.9884, 0.9538)]
+    {
+        let limit = at(shadows);
+        assert!((limit.bound_alone - alone).abs() < 1e-4 && (limit.bound_worst - worst).abs() < 1e-4);
+    }
+    // One block of 8 cannot tell one patient of 9,105.
+    let hopeless = detection_limit(&Design::blocks(8), 8, 9105, 0.05).unwrap();
+    assert!(hopeless.detectable_auc.is_nan() && hopeless.least_q == 1.0);
+    // Under the normal approximation p = .05 / 9105 is 4.40 standard deviations: AUC .827.
+    assert!((limit.detectable_auc - 0.82).abs() < 0.015, "{limit:?}");
+}
