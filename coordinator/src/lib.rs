@@ -1,5 +1,28 @@
-//! The coordinator: API, engine loop, stores, ingest, statistics and report.
+//! The coordinator: it takes audits, schedules their packs on workers, takes in the logits and computes the
+//! findings.
+//!
+//! [`serve`] is the only way in, for the daemon, for `umbra run` and for simulations alike. Inside, the
+//! [`api`] checks calls and puts them to the [`engine`], one task around the pure scheduler of
+//! `umbra-core`; small state goes to the [`store`], bytes to [`blobs`]; [`findings`] and [`report`] turn
+//! verified packs into what people read.
 
+mod api;
+mod audit_task;
 pub mod blobs;
+mod board;
+mod config;
+mod datasets;
+mod engine;
+mod facts;
+mod findings;
+mod ingest;
+mod keys;
 pub mod report;
+mod reuse;
+mod serve;
+mod shell;
 pub mod store;
+mod time;
+
+pub use config::Config;
+pub use serve::{Listeners, ServeError, serve};

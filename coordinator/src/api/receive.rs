@@ -1,0 +1,67 @@
+//! Receiving bytes: a header, then chunks, into an upload that survives a break.
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use tonic::Status;
+use umbra_core::digest::Digest;
+use umbra_proto::error::{bad_field, refuse};
+use umbra_proto::{CHUNK, error::Reason};
+
+use super::refusals;
+use crate::blobs::{BlobKey, Stored, UploadId, Uploads};
+
+/// What the sender announced.
+pub struct Announced {
+    /// Where the bytes go.
+    pub key: BlobKey,
+    /// Their SHA-256.
+    pub sha256: Digest,
+    /// Their number.
+    pub size: u64,
+    /// Where the chunks start.
+    pub offset: u64,
+}
+
+/// Takes the chunks and publishes the blob. Bytes that are there already are skipped.
+///
+/// # Errors
+/// A status: what arrived is kept for a resumption unless it is wrong.
+pub async fn receive(
+    uploads: &Uploads,
+    announced: &Announced,
+    chunks: impl Stream<Item = Result<Bytes, Status>> + Send,
+) -> Result<Stored, Status> {
+    let id = UploadId::derive(&announced.key, &announced.sha256);
+    let mut have = uploads.length(&id).await.map_err(|error| refusals::blob(&error))?;
+    if announced.offset > have {
+        let message = format!("the chunks start at {}, but only {have} bytes are here", announced.offset);
+        return Err(bad_field("offset", message));
+    }
+    let mut at = announced.offset;
+    let mut chunks = std::pin::pin!(chunks);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        if chunk.len() > CHUNK {
+            return Err(bad_field("chunk", format!("it has {} bytes: send at most 1 MiB", chunk.len())));
+        }
+        let end = at + chunk.len() as u64;
+        if end > announced.size {
+            let message = format!("more bytes arrive than the {} announced", announced.size);
+            return Err(bad_field("chunk", message));
+        }
+        if end > have {
+            let new = chunk.slice((have - at.min(have)) as usize..);
+            have = uploads.append(&id, have, new).await.map_err(|error| refusals::blob(&error))?;
+        }
+        at = end;
+    }
+    if at < announced.size {
+        let message = format!("the stream ended after {at} of {} bytes: send the rest", announced.size);
+        return Err(refuse(Reason::Unavailable, message));
+    }
+    if announced.size == 0 {
+        return Err(bad_field("size", "it is 0: there are no empty blobs"));
+    }
+    let committed = uploads.commit(&id, &announced.key, &announced.sha256).await;
+    committed.map_err(|error| refusals::blob(&error))
+}

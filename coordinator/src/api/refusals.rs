@@ -1,0 +1,46 @@
+//! Errors of the inner parts as statuses.
+
+use tonic::Status;
+use umbra_core::ids::{AuditId, DatasetName};
+use umbra_proto::error::{Reason, bad_field, refuse};
+
+use crate::blobs::BlobError;
+use crate::engine::EngineGone;
+
+/// The engine is gone or gave no answer.
+pub fn gone(error: EngineGone) -> Status {
+    refuse(Reason::Unavailable, error.to_string())
+}
+
+/// A blob operation failed.
+pub fn blob(error: &BlobError) -> Status {
+    let reason = match error {
+        BlobError::NotFound(_) | BlobError::NoUpload(_) => Reason::NotFound,
+        BlobError::Taken { .. } => Reason::AlreadyExists,
+        BlobError::Mismatch { .. } => Reason::DigestMismatch,
+        BlobError::TooLarge { .. } | BlobError::FullDisk(_) => Reason::TooLarge,
+        BlobError::Range { .. } | BlobError::Offset { .. } => Reason::InvalidArgument,
+        BlobError::Refused(_) => Reason::Internal,
+        BlobError::Unavailable(_) | BlobError::Source(_) => Reason::Unavailable,
+    };
+    if matches!(reason, Reason::Internal | Reason::Unavailable) {
+        tracing::warn!(%error, "blob operation failed");
+    }
+    refuse(reason, error.to_string())
+}
+
+/// There is no such audit.
+pub fn no_audit(id: &str) -> Status {
+    refuse(Reason::NotFound, format!("there is no audit {id:.80}: `umbra audit list` shows what there is"))
+}
+
+/// There is no such data set.
+pub fn no_dataset(name: &DatasetName) -> Status {
+    let hint = "import it with `umbra dataset import`";
+    refuse(Reason::NotFound, format!("there is no data set {name}: {hint}"))
+}
+
+/// An audit's id from a message.
+pub fn audit_id(field: &str, text: &str) -> Result<AuditId, Status> {
+    AuditId::try_new(text).map_err(|error| bad_field(field, error.to_string()))
+}

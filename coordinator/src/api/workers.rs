@@ -1,0 +1,218 @@
+//! Workers: their session and their blobs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use umbra_core::ids::{Fence, WorkerId};
+use umbra_proto::convert::{blob, digest};
+use umbra_proto::error::{Reason, bad_field, refuse};
+use umbra_proto::v1::connect_request::Message as Said;
+use umbra_proto::v1::worker_service_server::WorkerService;
+use umbra_proto::v1::write_blob_request::Part;
+use umbra_proto::{PROTOCOL, v1};
+
+use super::receive::{Announced, receive};
+use super::refusals::{self, gone};
+use crate::blobs::{BlobKey, UploadId, Uploads};
+use crate::engine::Command;
+use crate::engine::records::core_fence;
+use crate::keys;
+use crate::shell::Shell;
+
+/// How long a new stream may take to say hello.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// Messages that may wait for a worker before it is cut off.
+const WAITING: usize = 4096;
+
+/// Packs a hello may name.
+const MAX_RUNNING: usize = 4096;
+
+/// The worker service.
+pub struct Workers {
+    shell: Arc<Shell>,
+    uploads: Arc<Uploads>,
+    sessions: AtomicU64,
+}
+
+impl Workers {
+    /// Over a running coordinator; `uploads` keeps what arrives.
+    pub fn new(shell: Arc<Shell>, uploads: Arc<Uploads>) -> Self {
+        Self { shell, uploads, sessions: AtomicU64::new(0) }
+    }
+
+    /// The key of a blob that may be written under a live fence.
+    async fn writable(&self, fence: i64, name: &str) -> Result<BlobKey, Status> {
+        let fence = core_fence(fence);
+        let pack = self.shell.engine.ask(|reply| Command::Fence { fence, reply }).await.map_err(gone)?;
+        let pack = pack.ok_or_else(|| stale(fence))?;
+        if name.contains('/') {
+            return Err(bad_field("name", "it is one segment of a key, without /"));
+        }
+        BlobKey::try_new(keys::pack_blob(&pack, fence, name))
+            .map_err(|error| bad_field("name", error.to_string()))
+    }
+}
+
+fn stale(fence: Fence) -> Status {
+    refuse(Reason::StaleFence, format!("fence {fence} is stale: another attempt owns its pack"))
+}
+
+async fn hello(stream: &mut Streaming<v1::ConnectRequest>) -> Result<v1::Hello, Status> {
+    let first = tokio::time::timeout(HELLO, stream.message()).await;
+    let first = first.map_err(|_| bad_field("hello", "a session begins with a hello within 10 s"))??;
+    match first.and_then(|message| message.message) {
+        Some(Said::Hello(hello)) => Ok(hello),
+        _ => Err(bad_field("hello", "a session begins with a hello")),
+    }
+}
+
+fn check(hello: &v1::Hello) -> Result<WorkerId, Status> {
+    if hello.protocol != PROTOCOL {
+        let message = format!(
+            "the worker {:.40} speaks protocol {}, this coordinator {PROTOCOL}: run the same release of both",
+            hello.version, hello.protocol
+        );
+        return Err(refuse(Reason::VersionSkew, message));
+    }
+    if !(1..=umbra_core::cluster::MAX_SLOTS).contains(&hello.slots) {
+        let message = format!("{} slots: a worker has 1 to 1024", hello.slots);
+        return Err(bad_field("slots", message));
+    }
+    if hello.numerics.is_empty() || hello.numerics.len() > 64 || hello.running.len() > MAX_RUNNING {
+        return Err(bad_field("numerics", "a worker offers 1 to 64 classes and holds at most 4096 packs"));
+    }
+    WorkerId::try_new(hello.worker_id.as_str()).map_err(|error| bad_field("worker_id", error.to_string()))
+}
+
+#[tonic::async_trait]
+impl WorkerService for Workers {
+    type ConnectStream = Pin<Box<dyn Stream<Item = Result<v1::ConnectResponse, Status>> + Send + 'static>>;
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<v1::ConnectRequest>>,
+    ) -> Result<Response<Self::ConnectStream>, Status> {
+        let mut stream = request.into_inner();
+        // The answer's headers go out at once: the hello is read behind them.
+        let (out, answers) = mpsc::channel(WAITING);
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let shell = self.shell.clone();
+        let (refused, refusal) = tokio::sync::oneshot::channel::<Status>();
+        self.shell.drain.spawn(format!("session {session}"), async move {
+            let worker = tokio::select! {
+                () = shell.drain.begun() => return,
+                hello = hello(&mut stream) => hello.and_then(|hello| Ok((check(&hello)?, hello))),
+            };
+            let (worker, hello) = match worker {
+                Ok(introduced) => introduced,
+                Err(status) => {
+                    tracing::info!(%status, "refuse a worker");
+                    let _ = refused.send(status);
+                    return;
+                }
+            };
+            drop(refused);
+            let join =
+                Command::Join { worker: worker.clone(), session, hello: Box::new(hello), out: out.clone() };
+            if shell.engine.tell(join).await.is_err() {
+                return;
+            }
+            listen(&shell, stream, &worker, session, &out).await;
+            // The engine may be gone: then nobody needs to know.
+            let _ = shell.engine.tell(Command::Part { worker, session }).await;
+        });
+        let last = futures::stream::once(refusal).filter_map(|refusal| async { refusal.ok().map(Err) });
+        let answers = ReceiverStream::new(answers).map(Ok);
+        Ok(Response::new(Box::pin(answers.chain(last))))
+    }
+
+    type ReadBlobStream = Pin<Box<dyn Stream<Item = Result<v1::ReadBlobResponse, Status>> + Send + 'static>>;
+
+    async fn read_blob(
+        &self,
+        request: Request<v1::ReadBlobRequest>,
+    ) -> Result<Response<Self::ReadBlobStream>, Status> {
+        let request = request.into_inner();
+        let key = BlobKey::try_new(request.key).map_err(|error| bad_field("key", error.to_string()))?;
+        let chunks = self.shell.blobs.stream(&key, request.offset).await;
+        let chunks = chunks.map_err(|error| refusals::blob(&error))?.map(|chunk| {
+            chunk.map(|chunk| v1::ReadBlobResponse { chunk }).map_err(|error| refusals::blob(&error))
+        });
+        Ok(Response::new(Box::pin(chunks)))
+    }
+
+    async fn write_blob(
+        &self,
+        request: Request<Streaming<v1::WriteBlobRequest>>,
+    ) -> Result<Response<v1::WriteBlobResponse>, Status> {
+        let mut stream = request.into_inner();
+        let Some(Part::Header(header)) = stream.message().await?.and_then(|message| message.part) else {
+            return Err(bad_field("header", "the first message of a write is its header"));
+        };
+        let sha256 = digest("sha256", &header.sha256)?;
+        let most = self.shell.config.max_dataset_bytes;
+        if header.size > most {
+            let message = format!("the blob has {} bytes, the limit is {most}", header.size);
+            return Err(refuse(Reason::TooLarge, message));
+        }
+        let key = self.writable(header.fence, &header.name).await?;
+        let announced = Announced { key: key.clone(), sha256, size: header.size, offset: header.offset };
+        let chunks = stream.map(|message| match message?.part {
+            Some(Part::Chunk(chunk)) => Ok(chunk),
+            _ => Err(bad_field("chunk", "after the header only chunks are sent")),
+        });
+        let stored = receive(&self.uploads, &announced, chunks).await?;
+        metrics::counter!("umbra_worker_bytes_written_total").increment(stored.size);
+        let blob = blob(key.as_str(), &stored.digest, stored.size);
+        Ok(Response::new(v1::WriteBlobResponse { blob: Some(blob) }))
+    }
+
+    async fn get_write_status(
+        &self,
+        request: Request<v1::GetWriteStatusRequest>,
+    ) -> Result<Response<v1::GetWriteStatusResponse>, Status> {
+        let request = request.into_inner();
+        let sha256 = digest("sha256", &request.sha256)?;
+        let key = self.writable(request.fence, &request.name).await?;
+        let length = self.uploads.length(&UploadId::derive(&key, &sha256)).await;
+        let offset = length.map_err(|error| refusals::blob(&error))?;
+        Ok(Response::new(v1::GetWriteStatusResponse { offset }))
+    }
+}
+
+/// Hands on what a worker says, until its stream ends, its session is replaced or the coordinator goes.
+async fn listen(
+    shell: &Shell,
+    mut stream: Streaming<v1::ConnectRequest>,
+    worker: &WorkerId,
+    session: u64,
+    out: &mpsc::Sender<v1::ConnectResponse>,
+) {
+    loop {
+        let message = tokio::select! {
+            () = shell.drain.begun() => return,
+            () = out.closed() => return,
+            message = stream.message() => message,
+        };
+        let message = match message {
+            Ok(Some(v1::ConnectRequest { message: Some(message) })) => message,
+            Ok(Some(v1::ConnectRequest { message: None })) => continue,
+            Ok(None) => return,
+            Err(status) => {
+                tracing::debug!(%worker, %status, "worker's stream broke");
+                return;
+            }
+        };
+        let say = Command::Say { worker: worker.clone(), session, message };
+        if shell.engine.tell(say).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What a coordinator is told at its start.
+
+use std::path::PathBuf;
+
+use umbra_core::cluster::ClusterConfig;
+use umbra_runtime::token::Token;
+
+/// A coordinator's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Times and bounds of the scheduler.
+    pub cluster: ClusterConfig,
+    /// Who knows it may call; none: everybody who can connect.
+    pub token: Option<Token>,
+    /// A folder for what is being received and computed; emptied at the start.
+    pub scratch: PathBuf,
+    /// The numerics class new audits are pinned to, unless workers are connected and none offers it.
+    pub numerics: String,
+    /// The release, for people.
+    pub version: String,
+    /// The host's name, for `run.json`.
+    pub host: String,
+    /// The name other replicas and `leader` show, usually the address clients connect to.
+    pub name: String,
+    /// The largest data set that is taken, in bytes.
+    pub max_dataset_bytes: u64,
+}
+
+impl Config {
+    /// The largest data set that is taken unless told otherwise: 64 GiB.
+    pub const MAX_DATASET_BYTES: u64 = 64 << 30;
+}

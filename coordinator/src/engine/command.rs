@@ -1,0 +1,167 @@
+//! What the engine is asked and told.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use umbra_core::cluster::PackResult;
+use umbra_core::fault::Fault;
+use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
+use umbra_core::lifecycle::AuditState;
+use umbra_proto::store::v1::StoredFile;
+use umbra_proto::v1;
+
+use crate::facts::{AuditFacts, DatasetFacts};
+use crate::store::Op;
+
+/// A message to the engine. Those that carry a `reply` are answered once what they ask for is durable.
+pub enum Command {
+    /// Which numerics class a new audit should be pinned to.
+    Numerics {
+        /// The class.
+        reply: oneshot::Sender<String>,
+    },
+    /// Take an audit; answered with the id of the one that exists afterwards.
+    Submit {
+        /// The audit.
+        facts: Arc<AuditFacts>,
+        /// The class to pin it to.
+        numerics: String,
+        /// Packs whose results exist.
+        done: Vec<(PackIndex, PackResult)>,
+        /// The id, or why it was refused.
+        reply: oneshot::Sender<Result<AuditId, SubmitError>>,
+    },
+    /// Cancel an audit; answered with the state it had before.
+    Cancel {
+        /// The audit.
+        audit: AuditId,
+        /// The state it had; none if there is no such audit.
+        reply: oneshot::Sender<Option<AuditState>>,
+    },
+    /// Delete an audit that has ended; answered with the state it had before.
+    Delete {
+        /// The audit.
+        audit: AuditId,
+        /// The state it had; none if there is no such audit.
+        reply: oneshot::Sender<Option<AuditState>>,
+    },
+    /// Register a data set; answered with the one that exists afterwards.
+    Register {
+        /// The data set.
+        dataset: DatasetFacts,
+        /// The data set under that name now.
+        reply: oneshot::Sender<DatasetFacts>,
+    },
+    /// Forget a data set; answered with the id of an audit that still names it, if one does.
+    Unregister {
+        /// The data set.
+        dataset: DatasetFacts,
+        /// Whether it is gone.
+        reply: oneshot::Sender<Result<(), AuditId>>,
+    },
+    /// Which pack a fence may report, if it is live.
+    Fence {
+        /// The fence.
+        fence: Fence,
+        /// The pack.
+        reply: oneshot::Sender<Option<PackId>>,
+    },
+    /// A worker's session begins.
+    Join {
+        /// The worker.
+        worker: WorkerId,
+        /// The session's number, unique in this process.
+        session: u64,
+        /// What it said.
+        hello: Box<v1::Hello>,
+        /// Where to answer; a session that does not read fast enough is ended.
+        out: mpsc::Sender<v1::ConnectResponse>,
+    },
+    /// A worker says something.
+    Say {
+        /// The worker.
+        worker: WorkerId,
+        /// The session.
+        session: u64,
+        /// What it says.
+        message: v1::connect_request::Message,
+    },
+    /// A worker's session has ended.
+    Part {
+        /// The worker.
+        worker: WorkerId,
+        /// The session.
+        session: u64,
+    },
+    /// A reported result was verified, or could not be.
+    Ingested {
+        /// The pack.
+        pack: PackId,
+        /// The fence that reported it.
+        fence: Fence,
+        /// Index records to write along, or the fault.
+        outcome: Result<Vec<Op>, Fault>,
+    },
+    /// Running figures of an audit.
+    Provisional {
+        /// The audit.
+        audit: AuditId,
+        /// The figures.
+        figures: v1::Provisional,
+    },
+    /// The statistics of an audit are stored, or failed.
+    Analysed {
+        /// The audit.
+        audit: AuditId,
+        /// The files of the findings, or the fault.
+        outcome: Result<Vec<StoredFile>, Fault>,
+    },
+}
+
+/// Why an audit was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmitError {
+    /// Another audit was submitted under the same request id.
+    RequestTaken(AuditId),
+    /// The data set was deleted in the meantime.
+    DatasetGone,
+}
+
+/// Where commands go. Clones send to the same engine.
+#[derive(Clone)]
+pub struct Engine(mpsc::Sender<Command>);
+
+/// The engine is gone: the coordinator is going down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the coordinator is going down: try again in a moment")]
+pub struct EngineGone;
+
+impl Engine {
+    /// How many commands may wait.
+    const WAITING: usize = 4096;
+
+    /// A way to an engine, and the engine's end of it.
+    pub fn channel() -> (Self, mpsc::Receiver<Command>) {
+        let (sender, receiver) = mpsc::channel(Self::WAITING);
+        (Self(sender), receiver)
+    }
+
+    /// Tells the engine something, waiting while it is busy.
+    ///
+    /// # Errors
+    /// [`EngineGone`] once it has stopped.
+    pub async fn tell(&self, command: Command) -> Result<(), EngineGone> {
+        self.0.send(command).await.map_err(|_| EngineGone)
+    }
+
+    /// Asks the engine something. The answer is missing, too, if the engine had to reload in between:
+    /// then it is not known whether it was done.
+    ///
+    /// # Errors
+    /// [`EngineGone`] once it has stopped, or without an answer.
+    pub async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, EngineGone> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(command(reply)).await?;
+        answer.await.map_err(|_| EngineGone)
+    }
+}

@@ -1,0 +1,22 @@
+//! The engine loop: the shell around the pure scheduler.
+//!
+//! One task owns the [`umbra_core::cluster::Cluster`]. Every command becomes an event; the records of the
+//! step's actions are committed in one transaction guarded by the leader's epoch, and only then are
+//! workers told and tasks begun. A transaction that fails, or may have failed, drops the cluster and all
+//! sessions, and a new term starts from what the store holds.
+
+mod chronicle;
+mod command;
+mod handle;
+mod load;
+mod progress;
+pub mod records;
+mod run;
+mod sessions;
+mod show;
+mod term;
+mod wire;
+
+pub use chronicle::RunNotes;
+pub use command::{Command, Engine, EngineGone, SubmitError};
+pub use run::run;

@@ -1,0 +1,373 @@
+//! One term: from reading the store to the first transaction that fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message as _;
+use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, Record, RecordKey};
+use umbra_core::ids::{AuditId, Millis, PackId};
+use umbra_proto::store::v1 as stored;
+use umbra_proto::v1;
+
+use super::chronicle::{Chronicle, Introductions};
+use super::load::{LoadError, Loaded};
+use super::progress::Progress;
+use super::records::{encode, key_of};
+use super::sessions::Sessions;
+use super::show::{Extras, is_live, view};
+use super::wire;
+use crate::audit_task::AuditTask;
+use crate::blobs::BlobKey;
+use crate::facts::AuditFacts;
+use crate::shell::Shell;
+use crate::store::{CommitError, Epoch, Op, Txn};
+use crate::{findings, ingest, keys};
+
+/// Why a term ended.
+pub enum TermEnd {
+    /// The coordinator goes down.
+    Drained,
+    /// Another leads.
+    Deposed,
+    /// The store holds what cannot be read.
+    Damaged(LoadError),
+    /// The store failed, or may have: start again from what it holds.
+    Reload(String),
+}
+
+/// One term of leadership.
+pub struct Term {
+    pub(super) shell: Arc<Shell>,
+    pub(super) cluster: Cluster,
+    pub(super) audits: BTreeMap<AuditId, Entry>,
+    pub(super) sessions: Sessions,
+    pub(super) progress: Progress,
+    pub(super) introductions: Introductions,
+    epoch: Epoch,
+    wake_at: Option<Millis>,
+    /// Audits whose view may have changed.
+    dirty: BTreeSet<AuditId>,
+}
+
+/// An audit in a term.
+pub struct Entry {
+    pub(super) task: Arc<AuditTask>,
+    pub(super) provisional: Option<v1::Provisional>,
+    pub(super) chronicle: Chronicle,
+    /// Complete blocks the latest running figures were asked for.
+    provisional_asked: u32,
+    ended: Option<u64>,
+}
+
+impl Entry {
+    fn new(facts: Arc<AuditFacts>, numerics: String, ended: Option<u64>) -> Self {
+        let task = Arc::new(AuditTask::new(facts, numerics));
+        let chronicle = Chronicle::default();
+        Self { task, provisional: None, chronicle, provisional_asked: 1, ended }
+    }
+}
+
+impl Term {
+    /// Restores the cluster and does again what the leader before may have left undone.
+    pub async fn begin(shell: Arc<Shell>, epoch: Epoch, loaded: Loaded) -> Result<Self, TermEnd> {
+        let mut audits = BTreeMap::new();
+        for record in &loaded.records {
+            let Record::Audit(AuditRecord { id, demand, .. }) = record else { continue };
+            let Some(facts) = loaded.facts.get(id) else { continue };
+            let end = loaded.ends.get(id).and_then(|end| u64::try_from(end.end_unix_milliseconds).ok());
+            audits.insert(id.clone(), Entry::new(facts.clone(), demand.numerics.clone(), end));
+        }
+        let now = shell.clock.now();
+        let (cluster, actions) = Cluster::restore(now, shell.config.cluster, loaded.records);
+        let mut term = Self {
+            shell,
+            cluster,
+            audits,
+            sessions: Sessions::default(),
+            progress: Progress::default(),
+            introductions: Introductions::default(),
+            epoch,
+            wake_at: None,
+            dirty: BTreeSet::new(),
+        };
+        term.dirty = term.audits.keys().cloned().collect();
+        term.carry_out(actions, Vec::new(), &[]).await?;
+        Ok(term)
+    }
+
+    /// When the scheduler wants to be woken.
+    pub fn wake_at(&self) -> Option<Millis> {
+        self.wake_at
+    }
+
+    /// Tells the scheduler that time has passed.
+    pub async fn tick(&mut self) -> Result<(), TermEnd> {
+        self.wake_at = None;
+        self.step(Event::Tick).await
+    }
+
+    /// One event: step, commit, act.
+    pub(super) async fn step(&mut self, event: Event) -> Result<(), TermEnd> {
+        self.step_with(event, Vec::new(), &[]).await
+    }
+
+    /// One event, with records of the shell's own in the same transaction, and the files of the findings
+    /// if it ends an audit.
+    pub(super) async fn step_with(
+        &mut self,
+        event: Event,
+        extra: Vec<Op>,
+        files: &[stored::StoredFile],
+    ) -> Result<(), TermEnd> {
+        let actions = self.cluster.step(self.shell.clock.now(), event);
+        self.carry_out(actions, extra, files).await
+    }
+
+    async fn carry_out(
+        &mut self,
+        actions: Vec<Action>,
+        mut ops: Vec<Op>,
+        files: &[stored::StoredFile],
+    ) -> Result<(), TermEnd> {
+        let mut gone = Vec::new();
+        let mut ended = Vec::new();
+        for action in &actions {
+            match action {
+                Action::Put(record) => {
+                    ops.push(Op::Put { key: key_of(&record.key()), value: encode(record) });
+                    if let Record::Audit(audit) = record {
+                        self.dirty.insert(audit.id.clone());
+                        if audit.state.is_terminal() && !audit.deleting {
+                            let now = self.shell.clock.unix_ms();
+                            ops.push(Op::Put { key: keys::ended(&audit.id), value: end(now, files) });
+                            ended.push((audit.id.clone(), now));
+                        }
+                    }
+                }
+                Action::Delete(key) => {
+                    ops.push(Op::Delete { key: key_of(key) });
+                    if let RecordKey::Audit(id) = key {
+                        ops.push(Op::Delete { key: keys::request(id) });
+                        ops.push(Op::Delete { key: keys::ended(id) });
+                        gone.push(id.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.commit(ops).await?;
+        for (id, now) in ended {
+            self.end(&id, now);
+        }
+        for id in gone {
+            self.audits.remove(&id);
+            self.shell.board.remove(&id);
+            self.shell.drain.spawn(format!("delete blobs of {id}"), sweep(self.shell.clone(), id));
+        }
+        for action in actions {
+            self.perform(action);
+        }
+        self.show_dirty();
+        Ok(())
+    }
+
+    /// Commits operations under this term's epoch; nothing is done for none.
+    pub(super) async fn commit(&mut self, ops: Vec<Op>) -> Result<(), TermEnd> {
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let started = self.shell.clock.now();
+        let txn = Txn { ops, ..Txn::new(self.epoch) };
+        let result = self.shell.store.commit(txn).await;
+        let spent = self.shell.clock.now().0.saturating_sub(started.0) as f64 / 1000.0;
+        metrics::histogram!("umbra_store_commit_seconds").record(spent);
+        result.map(drop).map_err(|error| match error {
+            CommitError::Deposed { .. } => TermEnd::Deposed,
+            CommitError::Corrupt(reason) => {
+                TermEnd::Damaged(LoadError::Store(crate::store::StoreError::Corrupt(reason)))
+            }
+            error => TermEnd::Reload(error.to_string()),
+        })
+    }
+
+    fn perform(&mut self, action: Action) {
+        use v1::connect_response::Message;
+        match action {
+            Action::Put(_) | Action::Delete(_) => {}
+            Action::Assign { slot, pack, fence, resume_from } => {
+                let Some(entry) = self.audits.get_mut(&pack.audit) else { return };
+                let step = resume_from.as_ref().map_or(0, |checkpoint| checkpoint.step);
+                let again = self.progress.assigned(&pack, fence, step);
+                entry.chronicle.assigned(self.shell.clock.now(), step > 0);
+                metrics::counter!("umbra_packs_assigned_total").increment(1);
+                if step > 0 {
+                    metrics::counter!("umbra_packs_resumed_total").increment(1);
+                }
+                metrics::counter!("umbra_steps_recomputed_total").increment(again);
+                tracing::info!(
+                    audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %slot, resume_step = step,
+                    steps_again = again, "assign pack"
+                );
+                let task = &entry.task;
+                let assign = wire::assign(&task.facts, &task.numerics, &slot, &pack, fence, resume_from);
+                if let Some(assign) = assign {
+                    self.sessions.send(&slot.worker, Message::Assign(assign));
+                }
+            }
+            Action::Revoke { worker, pack, fence, reason } => {
+                tracing::info!(audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %worker, ?reason, "revoke pack");
+                self.sessions.send(&worker, Message::Revoke(wire::revoke(&pack, fence, reason)));
+            }
+            Action::Acknowledge { worker, pack, fence } => {
+                let acknowledge = v1::Acknowledge {
+                    audit_id: pack.audit.to_string(),
+                    pack: pack.pack.0,
+                    fence: super::records::wire_fence(fence),
+                };
+                self.sessions.send(&worker, Message::Acknowledge(acknowledge));
+            }
+            Action::Refuse { worker, pack, fence } => {
+                metrics::counter!("umbra_stale_fences_refused_total").increment(1);
+                tracing::warn!(audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %worker, "refuse stale fence");
+            }
+            Action::Ingest { pack, fence, result } => {
+                self.progress.reported(&pack);
+                let Some(entry) = self.audits.get(&pack.audit) else { return };
+                let (shell, task) = (self.shell.clone(), entry.task.clone());
+                let name = format!("ingest {pack}");
+                self.shell.drain.spawn(name, async move {
+                    ingest::ingest(&shell, &task, pack, fence, result).await;
+                });
+            }
+            Action::Finish { audit } => {
+                let Some(entry) = self.audits.get(&audit) else { return };
+                let (shell, task) = (self.shell.clone(), entry.task.clone());
+                let results = self.cluster.results(&audit).map(|(pack, result)| (pack, result.clone()));
+                let results: Vec<_> = results.collect();
+                let epoch = self.epoch;
+                let notes = entry.chronicle.notes(&self.introductions);
+                tracing::info!(%audit, "analyse");
+                self.shell.drain.spawn(format!("analyse {audit}"), async move {
+                    findings::finish(&shell, &task, results, epoch, notes).await;
+                });
+            }
+            Action::WakeAt(at) => self.wake_at = Some(at),
+        }
+    }
+
+    /// Asks for running figures when another block is complete.
+    pub(super) fn ask_provisional(&mut self, audit: &AuditId) {
+        let Some(entry) = self.audits.get_mut(audit) else { return };
+        let facts = &entry.task.facts;
+        let done: BTreeMap<_, _> =
+            self.cluster.results(audit).map(|(pack, result)| (pack, result.clone())).collect();
+        let open = facts.plan.packs.iter().find(|pack| !done.contains_key(&pack.index));
+        // Once every block is complete, the final figures are on their way.
+        let Some(open) = open else { return };
+        let blocks = open.block.0;
+        if blocks <= entry.provisional_asked {
+            return;
+        }
+        entry.provisional_asked = blocks;
+        let (shell, task) = (self.shell.clone(), entry.task.clone());
+        let results: Vec<_> = facts
+            .plan
+            .packs
+            .iter()
+            .take_while(|pack| pack.block.0 < blocks)
+            .filter_map(|pack| Some((pack.index, done.get(&pack.index)?.clone())))
+            .collect();
+        self.shell.drain.spawn(format!("running figures of {audit}"), async move {
+            findings::provisional(&shell, &task, results, blocks).await;
+        });
+    }
+
+    fn end(&mut self, id: &AuditId, now: u64) {
+        self.progress.forget(id);
+        if let Some(entry) = self.audits.get_mut(id) {
+            let task = &entry.task;
+            tracing::info!(audit = %id, "audit ended");
+            // What was derived for its tasks is dropped with the old entry.
+            let provisional = entry.provisional.take();
+            *entry = Entry::new(task.facts.clone(), task.numerics.clone(), Some(now));
+            entry.provisional = provisional;
+        }
+    }
+
+    /// Notes that an audit's view may have changed.
+    pub(super) fn touch(&mut self, id: &AuditId) {
+        self.dirty.insert(id.clone());
+    }
+
+    /// Notes that the audit of a pack may have changed.
+    pub(super) fn touch_pack(&mut self, pack: &PackId) {
+        self.dirty.insert(pack.audit.clone());
+    }
+
+    /// Adds an audit whose submission is about to be committed.
+    pub(super) fn add(&mut self, facts: Arc<AuditFacts>, numerics: String, reused: usize) {
+        let id = facts.id.clone();
+        self.dirty.insert(id.clone());
+        let chronicle = Chronicle::new(reused);
+        self.audits.insert(id, Entry { chronicle, ..Entry::new(facts, numerics, None) });
+    }
+
+    /// Shows every audit that is not over: its progress and its reason to wait change by themselves.
+    pub fn refresh(&mut self) {
+        let live = self.audits.keys().filter(|id| is_live(&self.cluster, id)).cloned();
+        self.dirty.extend(live.collect::<Vec<_>>());
+        self.show_dirty();
+        self.gauge();
+    }
+
+    fn show_dirty(&mut self) {
+        for id in std::mem::take(&mut self.dirty) {
+            let (Some(entry), Some(status)) = (self.audits.get(&id), self.cluster.audit(&id)) else {
+                continue;
+            };
+            let extras = Extras {
+                numerics: &entry.task.numerics,
+                totals: self.progress.totals(&id),
+                provisional: entry.provisional.as_ref(),
+                ended: entry.ended,
+            };
+            self.shell.board.show(&id, view(&self.cluster, &entry.task.facts, &status, &extras));
+        }
+    }
+
+    fn gauge(&self) {
+        let mut counts = [0u32; 4];
+        for status in self.audits.keys().filter_map(|id| self.cluster.audit(id)) {
+            let packs = status.counts;
+            let live = if status.state.is_terminal() { 0 } else { packs.waiting };
+            for (sum, count) in counts.iter_mut().zip([live, packs.running, packs.reported, packs.done]) {
+                *sum += count;
+            }
+        }
+        for (state, count) in ["waiting", "running", "reported", "done"].into_iter().zip(counts) {
+            metrics::gauge!("umbra_packs", "state" => state).set(f64::from(count));
+        }
+        metrics::gauge!("umbra_worker_sessions").set(self.sessions.count() as f64);
+        let (mut slots, mut busy) = (0, 0);
+        for worker in self.cluster.workers().filter(|worker| worker.connected) {
+            slots += worker.slots;
+            busy += worker.busy;
+        }
+        metrics::gauge!("umbra_slots").set(f64::from(slots));
+        metrics::gauge!("umbra_slots_busy").set(f64::from(busy));
+    }
+}
+
+fn end(now: u64, files: &[stored::StoredFile]) -> Bytes {
+    let end_unix_milliseconds = i64::try_from(now).unwrap_or(i64::MAX);
+    stored::StoredEnd { end_unix_milliseconds, files: files.to_vec() }.encode_to_vec().into()
+}
+
+/// Deletes the blobs of an audit that is gone. What a crash leaves is found by nobody and named by nobody.
+async fn sweep(shell: Arc<Shell>, audit: AuditId) {
+    let Ok(folder) = BlobKey::try_new(keys::audit_blobs(&audit)) else { return };
+    if let Err(error) = shell.blobs.delete_below(&folder).await {
+        tracing::warn!(%audit, %error, "leave blobs of a deleted audit behind");
+    }
+}

@@ -1,0 +1,173 @@
+//! Between the workers' messages and the scheduler's events and actions.
+
+use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, StillRunning};
+use umbra_core::digest::Digest;
+use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
+use umbra_proto::convert::{fault_from, spec_to};
+use umbra_proto::v1;
+
+use super::records::{core_fence, wire_fence};
+use crate::facts::AuditFacts;
+
+/// A message of a worker that breaks the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the worker sent a message that breaks the protocol: {0}")]
+pub struct Malformed(String);
+
+fn malformed(what: impl std::fmt::Display) -> Malformed {
+    Malformed(what.to_string())
+}
+
+/// A pack's name from a message.
+///
+/// # Errors
+/// [`Malformed`] if the audit's id is not one.
+pub fn pack_id(audit: &str, pack: u32) -> Result<PackId, Malformed> {
+    let audit = AuditId::try_new(audit).map_err(malformed)?;
+    Ok(PackId { audit, pack: PackIndex(pack) })
+}
+
+/// A worker's hello as an event.
+///
+/// # Errors
+/// [`Malformed`] if a pack it names is not one.
+pub fn joined(worker: WorkerId, hello: v1::Hello) -> Result<Event, Malformed> {
+    let running = hello
+        .running
+        .iter()
+        .map(|running| {
+            let pack = pack_id(&running.audit_id, running.pack)?;
+            Ok(StillRunning { slot: running.slot, pack, fence: core_fence(running.fence) })
+        })
+        .collect::<Result<_, Malformed>>()?;
+    Ok(Event::WorkerJoined { worker, slots: hello.slots, numerics: hello.numerics, running })
+}
+
+/// A checkpoint's message as an event.
+///
+/// # Errors
+/// [`Malformed`] if a field is.
+pub fn checkpointed(worker: WorkerId, said: v1::Checkpointed) -> Result<Event, Malformed> {
+    let pack = pack_id(&said.audit_id, said.pack)?;
+    let fence = core_fence(said.fence);
+    let checkpoint = said.checkpoint.map(|said| checkpoint(&pack, said)).transpose()?;
+    Ok(Event::Progress { worker, pack, fence, checkpoint })
+}
+
+/// A report as an event.
+///
+/// # Errors
+/// [`Malformed`] if a field is.
+pub fn reported(worker: WorkerId, said: v1::Report) -> Result<Event, Malformed> {
+    use v1::report::Outcome as Said;
+    let pack = pack_id(&said.audit_id, said.pack)?;
+    let fence = core_fence(said.fence);
+    let outcome = match said.outcome.ok_or_else(|| malformed("a report without an outcome"))? {
+        Said::Done(result) => Outcome::Done(result_of(&pack, fence, result)?),
+        Said::Failed(fault) => Outcome::Failed(fault_from(&fault)),
+        Said::Released(released) => {
+            let checkpoint = released.checkpoint.map(|said| checkpoint(&pack, said)).transpose()?;
+            Outcome::Released { checkpoint }
+        }
+    };
+    Ok(Event::Reported { worker, pack, fence, outcome })
+}
+
+/// A worker may only name blobs of the pack it reports: `audit/<id>/pack-<n>/fence-<f>/...`.
+fn checkpoint(pack: &PackId, said: v1::Checkpoint) -> Result<Checkpoint, Malformed> {
+    let blob = said.blob.unwrap_or_default();
+    let fence = core_fence(said.fence);
+    own_key(pack, fence, &blob.key)?;
+    let digest = Digest::from_slice(&blob.sha256).map_err(malformed)?;
+    Ok(Checkpoint { step: said.step, fence, key: blob.key, digest })
+}
+
+fn result_of(pack: &PackId, fence: Fence, said: v1::PackResult) -> Result<PackResult, Malformed> {
+    let blob = said.blob.unwrap_or_default();
+    own_key(pack, fence, &blob.key)?;
+    let digest = Digest::from_slice(&blob.sha256).map_err(malformed)?;
+    let lost = said.lost_shadows.into_iter().map(Shadow).collect();
+    Ok(PackResult { key: blob.key, digest, bytes: blob.size, lost })
+}
+
+fn own_key(pack: &PackId, fence: Fence, key: &str) -> Result<(), Malformed> {
+    if key.starts_with(&crate::keys::pack_blob(pack, fence, "")) {
+        return Ok(());
+    }
+    Err(malformed(format!("the blob {key:.200} is not one of pack {pack} under fence {fence}")))
+}
+
+/// What a slot is told to train. `None` if the plan has no such pack.
+pub fn assign(
+    facts: &AuditFacts,
+    numerics: &str,
+    slot: &SlotId,
+    pack: &PackId,
+    fence: Fence,
+    resume_from: Option<Checkpoint>,
+) -> Option<v1::Assign> {
+    let planned = facts.plan.packs.get(pack.pack.0 as usize)?;
+    Some(v1::Assign {
+        slot: slot.slot,
+        audit_id: pack.audit.to_string(),
+        pack: pack.pack.0,
+        fence: wire_fence(fence),
+        spec: Some(spec_to(&facts.spec)),
+        dataset: Some(facts.dataset.blob()),
+        data_digest: facts.dataset.digest.to_string(),
+        first_shadow: planned.shadows.start,
+        shadows: planned.shadows.len() as u32,
+        steps: facts.plan.steps,
+        numerics: numerics.to_owned(),
+        resume_from: resume_from.map(|checkpoint| v1::Checkpoint {
+            step: checkpoint.step,
+            fence: wire_fence(checkpoint.fence),
+            blob: Some(umbra_proto::convert::blob(checkpoint.key, &checkpoint.digest, 0)),
+        }),
+    })
+}
+
+/// What a worker is told to stop.
+pub fn revoke(pack: &PackId, fence: Fence, reason: RevokeReason) -> v1::Revoke {
+    let reason = match reason {
+        RevokeReason::Cancelled => v1::RevokeReason::Cancelled,
+        RevokeReason::Draining => v1::RevokeReason::Draining,
+        RevokeReason::Stale => v1::RevokeReason::Stale,
+    };
+    v1::Revoke {
+        audit_id: pack.audit.to_string(),
+        pack: pack.pack.0,
+        fence: wire_fence(fence),
+        reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_cannot_name_blobs_of_another_pack_or_fence() {
+        let worker = WorkerId::try_new("w").unwrap();
+        let report = |key: &str| v1::Report {
+            audit_id: "a-1".into(),
+            pack: 2,
+            fence: 7,
+            outcome: Some(v1::report::Outcome::Done(v1::PackResult {
+                blob: Some(umbra_proto::convert::blob(key, &Digest::of(b"x"), 1)),
+                ..v1::PackResult::default()
+            })),
+        };
+        assert!(reported(worker.clone(), report("audit/a-1/pack-2/fence-7/logits")).is_ok());
+        for foreign in [
+            "audit/a-1/pack-2/fence-8/logits",
+            "audit/a-1/pack-3/fence-7/logits",
+            "audit/b-1/pack-2/fence-7/logits",
+            "audit/a-1/pack-2/fence-77/logits",
+            "dataset/x",
+            "",
+        ] {
+            assert!(reported(worker.clone(), report(foreign)).is_err(), "{foreign}");
+        }
+    }
+}

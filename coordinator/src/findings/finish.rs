@@ -1,0 +1,239 @@
+//! The final figures: statistics over all packs, written as files, stored as blobs.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use umbra_core::cluster::PackResult;
+use umbra_core::fault::{Domain, Fault, Retry};
+use umbra_core::ids::PackIndex;
+use umbra_core::keys::findings_key;
+use umbra_proto::convert::blob;
+use umbra_proto::store::v1::StoredFile;
+use umbra_runtime::clock::Clock;
+use umbra_stats::{
+    AttackKind, Attribute, Config, Counts, Design, Inputs, Membership, Variance, analyse_into,
+};
+
+use super::packs::{PackReader, open_pack};
+use super::source::PackedLogits;
+use crate::audit_task::AuditTask;
+use crate::blobs::BlobKey;
+use crate::datasets::blob_fault;
+use crate::engine::{Command, RunNotes};
+use crate::facts::{AuditFacts, Prepared};
+use crate::keys;
+use crate::report::{self, FindingsFile, Rows, RunFacts, ScoreFiles, Subject, write_all};
+use crate::shell::Shell;
+use crate::store::Epoch;
+
+/// A store that fails for longer than these waits add up to fails the audit: about four minutes.
+const LONGEST_WAIT: Duration = Duration::from_secs(128);
+
+/// Analyses an audit whose packs are all done and tells the engine where the findings are.
+pub async fn finish(
+    shell: &Shell,
+    task: &AuditTask,
+    results: Vec<(PackIndex, PackResult)>,
+    epoch: Epoch,
+    notes: RunNotes,
+) {
+    let audit = task.facts.id.clone();
+    let mut wait = Duration::from_secs(1);
+    let outcome = loop {
+        let produced = tokio::select! {
+            // The next leader begins again.
+            () = shell.drain.begun() => return,
+            produced = produce(shell, task, &results, epoch, notes.clone()) => produced,
+        };
+        match produced {
+            Err(fault) if fault.retry != Retry::Never && wait <= LONGEST_WAIT => {
+                tracing::warn!(%audit, %fault, wait_s = wait.as_secs(), "analyse again");
+                tokio::select! {
+                    () = shell.drain.begun() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+                wait *= 2;
+            }
+            outcome => break outcome,
+        }
+    };
+    // Without an engine the next leader begins again.
+    let _ = shell.engine.tell(Command::Analysed { audit, outcome }).await;
+}
+
+async fn produce(
+    shell: &Shell,
+    task: &AuditTask,
+    results: &[(PackIndex, PackResult)],
+    epoch: Epoch,
+    notes: RunNotes,
+) -> Result<Vec<StoredFile>, Fault> {
+    let facts = task.facts.clone();
+    let prepared = task.prepared(shell).await?;
+    let mut packs = Vec::new();
+    let mut lost = Vec::new();
+    for (index, result) in results {
+        let plan = facts.plan.packs.get(index.0 as usize).ok_or_else(|| bug("a pack beyond the plan"))?;
+        packs.push(open_pack(shell, plan, &facts.dataset.shape, result).await?);
+        lost.extend(result.lost.iter().map(|shadow| shadow.0));
+    }
+    let work = Work {
+        facts: facts.clone(),
+        prepared,
+        numerics: task.numerics.clone(),
+        packs,
+        lost,
+        folder: shell.config.scratch.join(format!("findings-{}", facts.id)),
+        clock: shell.clock.clone(),
+        run: RunFacts {
+            started_unix_ms: facts.created,
+            training_seconds: notes.training_seconds,
+            host: shell.config.host.clone(),
+            version: shell.config.version.clone(),
+            workers: notes.workers,
+            packs: facts.plan.packs.len() as u64,
+            packs_reused: notes.reused,
+            packs_resumed: notes.resumed,
+            ..RunFacts::default()
+        },
+    };
+    let folder = work.folder.clone();
+    let files = tokio::task::spawn_blocking(move || work.compute()).await;
+    let files = files.map_err(|error| bug(error.to_string()))??;
+    let stored = store(shell, &facts, epoch, &folder, files).await;
+    let _ = tokio::fs::remove_dir_all(&folder).await;
+    stored
+}
+
+/// Everything the computation needs, off the engine's thread.
+struct Work {
+    facts: Arc<AuditFacts>,
+    prepared: Arc<Prepared>,
+    numerics: String,
+    packs: Vec<PackReader>,
+    lost: Vec<u32>,
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    run: RunFacts,
+}
+
+impl Work {
+    fn compute(mut self) -> Result<Vec<FindingsFile>, Fault> {
+        // What an earlier attempt left is not looked at.
+        let _ = std::fs::remove_dir_all(&self.folder);
+        let started = self.clock.now();
+        let (spec, dataset) = (&self.facts.spec, &self.prepared.dataset);
+        let shape = self.facts.dataset.shape;
+        let (records, classes) = (shape.records as usize, shape.classes as usize);
+        let source = PackedLogits::new(std::mem::take(&mut self.packs), records, classes);
+        let drawn = &self.prepared.membership;
+        let membership = Membership::new(drawn.shadows() as usize, drawn.units(), drawn.bits())
+            .ok_or_else(|| bug("membership does not fit the plan"))?;
+        let design = Design::blocks(spec.shadows().block() as usize).with_lost(self.lost.clone());
+        let attributes: Vec<Attribute> = dataset
+            .attributes()
+            .into_iter()
+            .map(|attribute| Attribute {
+                name: attribute.name,
+                values: attribute.values,
+                levels: attribute.levels,
+            })
+            .collect();
+        let inputs = Inputs {
+            source: &source,
+            labels: dataset.labels(),
+            units: dataset.record_units(),
+            membership,
+            design: &design,
+            attributes: &attributes,
+            seed: spec.seed(),
+        };
+        let mut scores = ScoreFiles::create(&self.folder, drawn.shadows() as usize, records).map_err(disk)?;
+        let analysis = analyse_into(&inputs, &config(&self.facts), &|_| {}, &mut scores)
+            .map_err(|error| bug(error.to_string()))?;
+        let spent = self.clock.now().0.saturating_sub(started.0);
+        self.run.statistics_seconds = spent as f64 / 1000.0;
+        self.run.ended_unix_ms = self.clock.unix_ms();
+        let unit_names: Vec<String> = dataset.unit_names().map(str::to_owned).collect();
+        let source_description = dataset.description();
+        let subject = Subject {
+            audit: &self.facts.id,
+            spec,
+            dataset: report::Dataset {
+                name: self.facts.dataset.name.as_str(),
+                digest: self.facts.dataset.digest,
+                shape,
+                label: &source_description.label,
+                unit: source_description.unit.as_deref(),
+            },
+            rows: Rows {
+                source_rows: dataset.source_rows(),
+                unit_names: &unit_names,
+                class_names: dataset.class_names(),
+                attributes: &attributes,
+            },
+            membership: drawn,
+            numerics: &self.numerics,
+            steps: self.facts.plan.steps,
+            lost: &self.lost,
+            findings: findings_key(&self.prepared.logits, spec.statistics()),
+        };
+        let mut files = write_all(&self.folder, &subject, &analysis, &self.run).map_err(disk)?;
+        files.extend(scores.finish().map_err(disk)?);
+        Ok(files)
+    }
+}
+
+fn config(facts: &AuditFacts) -> Config {
+    use umbra_core::spec;
+    let statistics = facts.spec.statistics();
+    let attacks = statistics.attacks().iter().map(|attack| match attack {
+        spec::Attack::LiraOnline => AttackKind::LiraOnline,
+        spec::Attack::Global => AttackKind::Global,
+    });
+    Config {
+        attacks: attacks.collect(),
+        variance: match statistics.variance() {
+            spec::Variance::PerRecord => Variance::PerRecord,
+            spec::Variance::Pooled => Variance::Pooled,
+            spec::Variance::Shrunk => Variance::Shrunk,
+        },
+        counts: Counts::Equal,
+        fdr: statistics.fdr(),
+        ..Config::default()
+    }
+}
+
+async fn store(
+    shell: &Shell,
+    facts: &AuditFacts,
+    epoch: Epoch,
+    folder: &std::path::Path,
+    files: Vec<FindingsFile>,
+) -> Result<Vec<StoredFile>, Fault> {
+    let mut stored = Vec::new();
+    for file in files {
+        let text = keys::findings_blob(&facts.id, epoch.0, &file.name);
+        let key = BlobKey::try_new(text).map_err(|error| bug(error.to_string()))?;
+        let path = folder.join(&file.name);
+        let open = tokio::task::spawn_blocking(move || File::open(path)).await;
+        let open = open.map_err(|error| bug(error.to_string()))?.map_err(disk)?;
+        let chunks = crate::blobs::file_chunks(open, 0..file.bytes);
+        let put = shell.blobs.put_stream(&key, Some(&file.digest), file.bytes, chunks).await;
+        put.map_err(|error| blob_fault(&error))?;
+        let blob = blob(key.as_str(), &file.digest, file.bytes);
+        stored.push(StoredFile { name: file.name, blob: Some(blob) });
+    }
+    stored.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(stored)
+}
+
+fn bug(what: impl std::fmt::Display) -> Fault {
+    Fault::new(Domain::Bug, Retry::Never, what.to_string())
+}
+
+fn disk(what: impl std::fmt::Display) -> Fault {
+    Fault::new(Domain::Store, Retry::Backoff, what.to_string())
+}

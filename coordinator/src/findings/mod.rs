@@ -1,0 +1,10 @@
+//! From verified packs to findings: running figures while shadows train, the final figures at the end.
+
+mod finish;
+mod packs;
+mod provisional;
+mod source;
+
+pub use finish::finish;
+pub use packs::open_pack;
+pub use provisional::provisional;

@@ -1,0 +1,48 @@
+//! Taking in a reported pack: verify its bytes, check its shape, index it. Safe to do again at any time.
+
+use umbra_core::cluster::PackResult;
+use umbra_core::fault::{Domain, Fault, Retry};
+use umbra_core::ids::{Fence, PackId};
+
+use crate::audit_task::AuditTask;
+use crate::blobs::{BlobError, BlobKey};
+use crate::engine::Command;
+use crate::findings::open_pack;
+use crate::reuse;
+use crate::shell::Shell;
+use crate::store::Op;
+
+/// Verifies a result and tells the engine whether it counts.
+pub async fn ingest(shell: &Shell, task: &AuditTask, pack: PackId, fence: Fence, result: PackResult) {
+    let outcome = verify(shell, task, &pack, &result).await;
+    // Without an engine the next leader asks again.
+    let _ = shell.engine.tell(Command::Ingested { pack, fence, outcome }).await;
+}
+
+async fn verify(
+    shell: &Shell,
+    task: &AuditTask,
+    pack: &PackId,
+    result: &PackResult,
+) -> Result<Vec<Op>, Fault> {
+    let plan = task.facts.plan.packs.get(pack.pack.0 as usize);
+    let plan = plan.ok_or_else(|| Fault::new(Domain::Bug, Retry::Never, "a pack beyond the plan"))?;
+    let key = BlobKey::try_new(result.key.as_str()).map_err(|error| unusable(error.to_string()))?;
+    let size = shell.blobs.verify(&key, &result.digest).await.map_err(|error| match error {
+        // What the worker named is not there or not that: made again, it may be.
+        BlobError::NotFound(_) | BlobError::Mismatch { .. } => unusable(error.to_string()),
+        error => Fault::new(Domain::Store, Retry::Backoff, error.to_string()),
+    })?;
+    let reader = open_pack(shell, plan, &task.facts.dataset.shape, result).await?;
+    let lost = result.lost.iter().map(|shadow| shadow.0).collect::<Vec<_>>();
+    let checked = tokio::task::spawn_blocking(move || reader.check_finite(&lost)).await;
+    checked.map_err(|error| Fault::new(Domain::Bug, Retry::Backoff, error.to_string()))??;
+    let prepared = task.prepared(shell).await?;
+    metrics::counter!("umbra_ingested_bytes_total").increment(size);
+    let result = PackResult { bytes: size, ..result.clone() };
+    Ok(reuse::index(plan, &result, &prepared.logits))
+}
+
+fn unusable(what: String) -> Fault {
+    Fault::new(Domain::Worker, Retry::Elsewhere, what)
+}

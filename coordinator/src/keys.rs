@@ -1,0 +1,90 @@
+//! Where things lie: keys of the meta store and of the blob store, in one place.
+
+use umbra_core::digest::Digest;
+use umbra_core::ids::{AuditId, DatasetName, Fence, PackId};
+use umbra_core::keys::LogitsKey;
+
+use crate::store::{Key, Prefix};
+
+fn key(text: String) -> Key {
+    Key::try_new(text).expect("names and numbers make a valid key")
+}
+
+fn prefix(text: String) -> Prefix {
+    Prefix::try_new(text).expect("names and numbers make a valid prefix")
+}
+
+/// The scheduler's counters.
+pub fn cluster() -> Key {
+    key("cluster".to_owned())
+}
+
+/// All audits' scheduling records.
+pub fn audits() -> Prefix {
+    prefix("audit/".to_owned())
+}
+
+/// An audit's scheduling record.
+pub fn audit(id: &AuditId) -> Key {
+    key(format!("audit/{id}"))
+}
+
+/// All packs that have something to remember.
+pub fn packs() -> Prefix {
+    prefix("pack/".to_owned())
+}
+
+/// A pack's record.
+pub fn pack(id: &PackId) -> Key {
+    key(format!("pack/{}/{:08}", id.audit, id.pack.0))
+}
+
+/// What a person asked for.
+pub fn request(id: &AuditId) -> Key {
+    key(format!("request/{id}"))
+}
+
+/// All ends.
+pub fn ends() -> Prefix {
+    prefix("ended/".to_owned())
+}
+
+/// How an audit ended.
+pub fn ended(id: &AuditId) -> Key {
+    key(format!("ended/{id}"))
+}
+
+/// All data sets.
+pub fn datasets() -> Prefix {
+    prefix("dataset/".to_owned())
+}
+
+/// A data set.
+pub fn dataset(name: &DatasetName) -> Key {
+    key(format!("dataset/{name}"))
+}
+
+/// The verified logits of one shadow.
+pub fn logits(logits: &LogitsKey) -> Key {
+    key(format!("logits/{logits}"))
+}
+
+/// The blob of a data set, by the SHA-256 of its bytes.
+pub fn dataset_blob(sha256: &Digest) -> String {
+    format!("dataset/{sha256}")
+}
+
+/// The folder of everything an audit put into the blob store.
+pub fn audit_blobs(id: &AuditId) -> String {
+    format!("audit/{id}")
+}
+
+/// A blob that a worker writes under a fence: no two fences ever share a key.
+pub fn pack_blob(id: &PackId, fence: Fence, name: &str) -> String {
+    format!("audit/{}/pack-{}/fence-{}/{name}", id.audit, id.pack, fence.0)
+}
+
+/// A file of the findings, written under a leader's epoch.
+pub fn findings_blob(id: &AuditId, epoch: u64, name: &str) -> String {
+    format!("audit/{id}/findings-{epoch}/{name}")
+}

@@ -1,0 +1,176 @@
+//! The way in: services, engine and health around the given parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+use umbra_proto::MAX_MESSAGE;
+use umbra_proto::v1::audit_service_server::AuditServiceServer;
+use umbra_proto::v1::dataset_service_server::DatasetServiceServer;
+use umbra_proto::v1::findings_service_server::FindingsServiceServer;
+use umbra_proto::v1::worker_service_server::WorkerServiceServer;
+use umbra_runtime::clock::Clock;
+use umbra_runtime::drain::Drain;
+use umbra_runtime::files::{FileError, create_private_folder};
+use umbra_runtime::http::{self, Health};
+use umbra_runtime::{Metrics, TlsFiles};
+
+use crate::api::{Audits, Auth, Datasets, Findings, Workers};
+use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
+use crate::board::Board;
+use crate::config::Config;
+use crate::engine::{self, Engine};
+use crate::shell::Shell;
+use crate::store::MetaStore;
+
+/// Where a coordinator listens.
+pub struct Listeners {
+    /// gRPC.
+    pub grpc: TcpListener,
+    /// Plain HTTP for health and metrics.
+    pub http: Option<TcpListener>,
+    /// TLS for gRPC.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Why a coordinator could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The uploads' folder cannot be used.
+    #[error(transparent)]
+    Blobs(#[from] OpenBlobsError),
+    /// The TLS files are not usable.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[source] tonic::transport::Error),
+}
+
+/// How often abandoned uploads are looked for, and how old they get.
+const UPLOAD_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts a coordinator: its tasks run in `drain` until that begins, and a task that fails begins it. The
+/// caller waits with [`Drain::finished`].
+///
+/// # Errors
+/// [`ServeError`] if a part cannot be set up.
+pub async fn serve(
+    config: Config,
+    listeners: Listeners,
+    store: Arc<dyn MetaStore>,
+    blobs: BlobStore,
+    clock: Arc<dyn Clock>,
+    drain: Drain,
+) -> Result<(), ServeError> {
+    create_private_folder(&config.scratch)?;
+    let health = Health::new(&drain);
+    let (engine, commands) = Engine::channel();
+    let limit = config.max_dataset_bytes;
+    let uploads = Uploads::open(blobs.clone(), &config.scratch.join("uploads"), limit).await?;
+    let uploads = Arc::new(uploads);
+    let lease = Duration::from_millis(config.cluster.lease_ms);
+    let auth = Auth::new(config.token.clone());
+    let shell = Arc::new(Shell {
+        config,
+        store,
+        blobs,
+        clock,
+        board: Board::new(),
+        engine,
+        drain: drain.clone(),
+        health: health.clone(),
+    });
+    describe_metrics();
+    if let Some(listener) = listeners.http {
+        let router = http::router(health, Metrics::install());
+        let token = drain.token();
+        drain.spawn("http", http::serve(listener, router, async move { token.cancelled().await }));
+    }
+    let mut server = Server::builder()
+        .http2_keepalive_interval(Some((lease / 3).max(Duration::from_millis(200))))
+        .http2_keepalive_timeout(Some(lease.max(Duration::from_secs(1))))
+        .max_concurrent_streams(Some(4096))
+        .tcp_nodelay(true);
+    if let Some(files) = &listeners.tls {
+        server = server.tls_config(tls(files)).map_err(ServeError::Tls)?;
+    }
+    macro_rules! guarded {
+        ($server:ident, $service:expr) => {
+            InterceptedService::new(
+                $server::new($service)
+                    .max_decoding_message_size(MAX_MESSAGE)
+                    .max_encoding_message_size(MAX_MESSAGE),
+                auth.clone(),
+            )
+        };
+    }
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let router = server
+        .add_service(health_service)
+        .add_service(guarded!(AuditServiceServer, Audits::new(shell.clone())))
+        .add_service(guarded!(DatasetServiceServer, Datasets::new(shell.clone(), uploads.clone())))
+        .add_service(guarded!(FindingsServiceServer, Findings::new(shell.clone())))
+        .add_service(guarded!(WorkerServiceServer, Workers::new(shell.clone(), uploads.clone())));
+    reporter.set_serving::<AuditServiceServer<Audits>>().await;
+    let incoming = TcpListenerStream::new(listeners.grpc);
+    let token = drain.token();
+    drain
+        .spawn("grpc", router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await }));
+    drain.spawn("uploads", tidy(uploads, drain.clone()));
+    drain.spawn("engine", engine::run(shell, commands));
+    Ok(())
+}
+
+fn tls(files: &TlsFiles) -> ServerTlsConfig {
+    let mut config = ServerTlsConfig::new();
+    if let Some(identity) = &files.identity {
+        config = config.identity(Identity::from_pem(&identity.certificate, &identity.key));
+    }
+    if let Some(ca) = &files.authorities {
+        config = config.client_ca_root(tonic::transport::Certificate::from_pem(ca));
+    }
+    config
+}
+
+/// Removes uploads nobody has touched for a day.
+async fn tidy(uploads: Arc<Uploads>, drain: Drain) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        tokio::select! {
+            () = drain.begun() => return,
+            _ = hourly.tick() => {}
+        }
+        if let Err(error) = uploads.expire(UPLOAD_AGE).await {
+            tracing::warn!(%error, "cannot remove abandoned uploads");
+        }
+    }
+}
+
+fn describe_metrics() {
+    metrics::describe_gauge!("umbra_packs", "packs of audits by state");
+    metrics::describe_gauge!("umbra_worker_sessions", "workers that are connected");
+    metrics::describe_gauge!("umbra_slots", "slots of connected workers");
+    metrics::describe_gauge!("umbra_slots_busy", "slots that are taken");
+    metrics::describe_counter!("umbra_packs_assigned_total", "assignments of packs to slots");
+    metrics::describe_counter!("umbra_packs_resumed_total", "assignments that went on from a checkpoint");
+    metrics::describe_counter!("umbra_steps_recomputed_total", "steps taken again after a pack was lost");
+    metrics::describe_counter!("umbra_stale_fences_refused_total", "stale fences that were met and refused");
+    metrics::describe_counter!("umbra_ingested_bytes_total", "bytes of verified logits");
+    metrics::describe_counter!("umbra_worker_bytes_written_total", "bytes of blobs written by workers");
+    metrics::describe_histogram!("umbra_store_commit_seconds", "time of a commit to the meta store");
+    // Counters are shown from the start, so that absence means an old coordinator and not zero.
+    for counter in [
+        "umbra_packs_assigned_total",
+        "umbra_packs_resumed_total",
+        "umbra_steps_recomputed_total",
+        "umbra_stale_fences_refused_total",
+        "umbra_ingested_bytes_total",
+        "umbra_worker_bytes_written_total",
+    ] {
+        metrics::counter!(counter).absolute(0);
+    }
+}
