@@ -140,8 +140,8 @@ fn check(key: &BlobKey, expected: &Digest, found: Digest) -> Result<(), BlobErro
     }
 }
 
-/// The bytes of a local file's range, in chunks: what [`BlobStore::put_stream`] takes. A file that ends early is an
-/// error.
+/// The bytes of a local file's range, in chunks, as [`BlobStore::put_stream`] takes them. A file that
+/// ends early is an error.
 pub fn file_chunks(file: File, range: Range<u64>) -> BlobStream {
     let chunks = futures::stream::try_unfold((file, range), |(mut file, range)| async move {
         if range.is_empty() {
