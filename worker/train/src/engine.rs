@@ -1,0 +1,42 @@
+//! What a pack needs of an engine: a few shadows trained side by side, each on its own lane.
+
+/// An engine. All lanes take the same step at the same time, each with its own records and parameters; no
+/// result of a lane depends on the others.
+pub trait Engine {
+    /// Shadows side by side.
+    fn lanes(&self) -> usize;
+
+    /// Parameters of one shadow.
+    fn parameters(&self) -> usize;
+
+    /// Puts a fresh shadow on `lane`: its start values in PyTorch's order, its optimiser at rest.
+    fn start(&mut self, lane: usize, seed: &umbra_core::seed::Seed, shadow: u32, attempt: u32);
+
+    /// One optimiser step, number `step` from 0, on the records `rows` (`[lanes][batch]`, batches of equal
+    /// size up to the recipe's).
+    fn train(&mut self, step: u64, rows: &[u32]);
+
+    /// The mean loss of the lane's latest batch.
+    fn loss(&mut self, lane: usize) -> f32;
+
+    /// Whether any loss since `start` was not finite.
+    fn diverged(&mut self, lane: usize) -> bool;
+
+    /// The most records of one query.
+    fn query_rows(&self) -> usize;
+
+    /// Puts the records `first..first + count` to every lane's model.
+    fn query(&mut self, first: u32, count: usize);
+
+    /// One lane's answers to the latest query: `[count][classes]`.
+    fn logits(&mut self, lane: usize, into: &mut [f32]);
+
+    /// Floats of one lane's state: parameters and optimiser.
+    fn state_len(&self) -> usize;
+
+    /// Copies one lane's state out: parameters in PyTorch's order, then each optimiser moment alike.
+    fn save(&mut self, lane: usize, into: &mut [f32]);
+
+    /// Puts a saved state back.
+    fn load(&mut self, lane: usize, state: &[f32]);
+}

@@ -1,0 +1,11 @@
+//! Packs: shadows placed together on one slot, trained and queried, stopped and gone on with at any step.
+
+mod checkpoint;
+mod job;
+mod logits;
+mod run;
+
+pub use checkpoint::CheckpointError;
+pub use job::{PackJob, PackMembership};
+pub use logits::PackLogits;
+pub use run::{PackRun, Status};

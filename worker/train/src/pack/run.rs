@@ -1,0 +1,303 @@
+//! A pack on its way: training, queries, second attempts, in slices of a few steps.
+
+use std::collections::VecDeque;
+
+use umbra_core::digest::Digest;
+
+use super::checkpoint;
+use super::job::PackJob;
+use super::logits::PackLogits;
+use crate::cpu::{Cpu, Isa, IsaLevel};
+use crate::data::TrainingData;
+use crate::engine::Engine;
+use crate::error::TrainError;
+use crate::layers::Network;
+use crate::lockstep::Lockstep;
+use crate::order::{BatchOrder, Position};
+
+/// How far a pack is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// There is more to do.
+    Running {
+        /// Steps taken, summed over the pack's shadows.
+        step: u64,
+        /// Steps the pack takes in all; a second attempt adds to it.
+        total_steps: u64,
+        /// Shadows whose logits are complete, lost ones included.
+        shadows_done: u32,
+        /// Records trained on so far, repetitions counted.
+        samples: u64,
+    },
+    /// All logits are there.
+    Done,
+}
+
+/// A shadow on a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Task {
+    pub shadow: u32,
+    pub attempt: u32,
+    /// Whether a loss or a logit was not finite.
+    pub diverged: bool,
+}
+
+/// The part of a run that is not in the engine: where it stands.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// Shadows and attempts still to be started.
+    pub waiting: VecDeque<(u32, u32)>,
+    /// The shadows on the engine's lanes, all at the same step.
+    pub tasks: Vec<Task>,
+    /// Steps they have taken.
+    pub step: u64,
+    /// Steps taken in all, summed over shadows.
+    pub taken: u64,
+    /// Of these, steps of attempts that failed.
+    pub wasted: u64,
+    /// Whether each shadow's logits are complete.
+    pub done: Vec<bool>,
+    /// The logits so far.
+    pub logits: PackLogits,
+}
+
+/// A pack being trained and queried on one slot.
+///
+/// The result depends on the job and the data alone: not on the slices of [`PackRun::advance`], on
+/// checkpoints, on the machine, or on which shadows share a pack.
+pub struct PackRun<'d> {
+    job: PackJob,
+    identity: Digest,
+    data: TrainingData<'d>,
+    engine: Box<dyn Engine + 'd>,
+    orders: Vec<BatchOrder>,
+    progress: Progress,
+    /// Records answered by the shadows on the lanes.
+    queried: usize,
+    rows: Vec<u32>,
+    state: Vec<f32>,
+}
+
+impl<'d> PackRun<'d> {
+    /// Steps between looks at the losses.
+    const LOOK: u64 = 16;
+    /// Attempts at a shadow.
+    const ATTEMPTS: u32 = 2;
+
+    /// A run on this thread's CPU, from the start or from a checkpoint of the same job.
+    ///
+    /// # Errors
+    /// [`TrainError::Job`] or [`TrainError::NoMembers`] for a job that cannot be run on this data,
+    /// [`TrainError::Checkpoint`] for a checkpoint that is damaged or of another job.
+    pub fn new(job: PackJob, data: TrainingData<'d>, resume: Option<&[u8]>) -> Result<Self, TrainError> {
+        let network = Network::new(&job.model, &data.shape());
+        let isa = Isa::at_most(job.isa_limit.unwrap_or(IsaLevel::Avx512));
+        let engine = Lockstep::new(Cpu::new(data, isa), network, &job.training, job.steps)?;
+        Self::with_engine(job, data, Box::new(engine), resume)
+    }
+
+    /// A run on an engine made for the job.
+    ///
+    /// # Errors
+    /// As [`PackRun::new`].
+    pub fn with_engine(
+        job: PackJob,
+        data: TrainingData<'d>,
+        engine: Box<dyn Engine + 'd>,
+        resume: Option<&[u8]>,
+    ) -> Result<Self, TrainError> {
+        job.check(&data)?;
+        let classes = data.shape().classes as usize;
+        let size = job.shadows.len() * data.records() * classes;
+        let logits = PackLogits {
+            shadows: job.shadows.clone(),
+            records: data.records(),
+            classes,
+            lost: Vec::with_capacity(job.shadows.len()),
+            values: vec![0.0; size],
+        };
+        let mut waiting = VecDeque::with_capacity(job.shadows.len() + engine.lanes());
+        waiting.extend(job.shadows.clone().map(|shadow| (shadow, 0)));
+        let lanes = engine.lanes();
+        let batch = job.training.batch() as usize;
+        let mut run = Self {
+            identity: job.identity(&data),
+            orders: (0..lanes).map(|_| BatchOrder::with_capacity(&job.seed, data.records())).collect(),
+            progress: Progress {
+                waiting,
+                tasks: Vec::with_capacity(lanes),
+                step: 0,
+                taken: 0,
+                wasted: 0,
+                done: vec![false; job.shadows.len()],
+                logits,
+            },
+            queried: 0,
+            rows: Vec::with_capacity(lanes * batch),
+            state: vec![0.0; engine.state_len()],
+            job,
+            data,
+            engine,
+        };
+        if let Some(bytes) = resume {
+            run.restore(bytes)?;
+        }
+        Ok(run)
+    }
+
+    /// Takes up to `slice` engine steps (a query of a few hundred records counts as one) and says how far
+    /// the pack is.
+    pub fn advance(&mut self, slice: u64) -> Status {
+        for _ in 0..slice {
+            if self.progress.tasks.is_empty() && !self.start_group() {
+                break;
+            }
+            if self.progress.step < self.job.steps {
+                self.train();
+            } else {
+                self.query();
+            }
+        }
+        self.status()
+    }
+
+    /// How far the pack is.
+    pub fn status(&self) -> Status {
+        let progress = &self.progress;
+        if progress.tasks.is_empty() && progress.waiting.is_empty() {
+            return Status::Done;
+        }
+        Status::Running {
+            step: progress.taken,
+            total_steps: self.job.shadows.len() as u64 * self.job.steps + progress.wasted,
+            shadows_done: progress.done.iter().filter(|&&done| done).count() as u32,
+            samples: progress.taken * u64::from(self.job.training.batch()),
+        }
+    }
+
+    /// Writes a checkpoint to `out`, replacing what it holds: a run made from it gives the same bits as this
+    /// one going on.
+    pub fn checkpoint(&mut self, out: &mut Vec<u8>) {
+        self.look();
+        let progress = &self.progress;
+        let mut writer = checkpoint::Writer::new(out, &self.identity);
+        writer.progress(progress);
+        for lane in 0..progress.tasks.len() {
+            writer.position(self.orders[lane].position());
+            self.engine.save(lane, &mut self.state);
+            writer.floats(&self.state);
+        }
+        writer.finish();
+    }
+
+    /// The pack's logits.
+    ///
+    /// # Errors
+    /// [`TrainError::Job`] if the pack is not done.
+    pub fn finish(self) -> Result<PackLogits, TrainError> {
+        match self.status() {
+            Status::Done => Ok(self.progress.logits),
+            Status::Running { step, total_steps, .. } => {
+                Err(TrainError::Job(format!("the pack is at step {step} of {total_steps}: go on with it")))
+            }
+        }
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
+        let mut reader = checkpoint::Reader::open(bytes, &self.identity)?;
+        reader.progress(&mut self.progress, self.engine.lanes(), self.job.steps)?;
+        for (lane, task) in self.progress.tasks.iter().enumerate() {
+            let position = reader.position()?;
+            reader.floats(&mut self.state)?;
+            let members = self.job.members(&self.data, task.shadow);
+            if !self.orders[lane].start(task.shadow, members, position) {
+                return Err(checkpoint::CheckpointError::Damaged("its place in the batch order").into());
+            }
+            self.engine.load(lane, &self.state);
+        }
+        reader.finish()?;
+        Ok(())
+    }
+
+    /// Puts the next shadows on the lanes; false if there are none.
+    fn start_group(&mut self) -> bool {
+        let progress = &mut self.progress;
+        progress.step = 0;
+        self.queried = 0;
+        for lane in 0..self.engine.lanes() {
+            let Some((shadow, attempt)) = progress.waiting.pop_front() else { break };
+            self.engine.start(lane, &self.job.seed, shadow, attempt);
+            let members = self.job.members(&self.data, shadow);
+            let started = self.orders[lane].start(shadow, members, Position::default());
+            assert!(started, "`check` found members for every shadow");
+            progress.tasks.push(Task { shadow, attempt, diverged: false });
+        }
+        !progress.tasks.is_empty()
+    }
+
+    fn train(&mut self) {
+        let batch = self.job.training.batch() as usize;
+        self.rows.clear();
+        for lane in 0..self.progress.tasks.len() {
+            self.orders[lane].next_batch(batch, &mut self.rows);
+        }
+        // Lanes without a shadow compute along with the first.
+        for _ in self.progress.tasks.len()..self.engine.lanes() {
+            self.rows.extend_from_within(..batch);
+        }
+        self.engine.train(self.progress.step, &self.rows);
+        self.progress.step += 1;
+        self.progress.taken += self.progress.tasks.len() as u64;
+        if self.progress.step.is_multiple_of(Self::LOOK) || self.progress.step == self.job.steps {
+            self.look();
+            if self.progress.tasks.iter().all(|task| task.diverged) {
+                self.end_group();
+            }
+        }
+    }
+
+    /// Notes which shadows have diverged.
+    fn look(&mut self) {
+        for (lane, task) in self.progress.tasks.iter_mut().enumerate() {
+            task.diverged |= self.engine.diverged(lane);
+        }
+    }
+
+    fn query(&mut self) {
+        let classes = self.progress.logits.classes;
+        let count = self.engine.query_rows().min(self.data.records() - self.queried);
+        self.engine.query(self.queried as u32, count);
+        for (lane, task) in self.progress.tasks.iter_mut().enumerate().filter(|(_, task)| !task.diverged) {
+            let all = self.progress.logits.shadow_mut(task.shadow);
+            let answers = &mut all[self.queried * classes..][..count * classes];
+            self.engine.logits(lane, answers);
+            task.diverged |= answers.iter().any(|logit| !logit.is_finite());
+        }
+        self.queried += count;
+        if self.queried == self.data.records() {
+            self.end_group();
+        }
+    }
+
+    /// Takes the shadows off the lanes: done, to be tried again, or lost.
+    fn end_group(&mut self) {
+        let progress = &mut self.progress;
+        for task in progress.tasks.drain(..).rev() {
+            if task.diverged && task.attempt + 1 < Self::ATTEMPTS {
+                progress.wasted += progress.step;
+                progress.waiting.push_front((task.shadow, task.attempt + 1));
+                continue;
+            }
+            progress.done[(task.shadow - self.job.shadows.start) as usize] = true;
+            if task.diverged {
+                // Steps the attempt did not take any more count as taken.
+                progress.taken += self.job.steps - progress.step;
+                progress.logits.shadow_mut(task.shadow).fill(f32::NAN);
+                progress.logits.lost.push(task.shadow);
+                progress.logits.lost.sort_unstable();
+            }
+        }
+        progress.step = 0;
+        self.queried = 0;
+    }
+}
