@@ -1,0 +1,23 @@
+# What is done often. `just --list` shows it.
+
+# Audits the bundled patients.
+demo:
+    cargo run --release --locked -- run deploy/examples/support2.toml
+
+# All tests.
+test:
+    bash tests/run
+
+# Formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences, bans and sources of dependencies.
+deny:
+    cargo deny check bans licenses sources
+
+# Speed, beside PyTorch where it is installed.
+bench:
+    cargo bench -p umbra-train
+    cargo bench -p umbra-stats
