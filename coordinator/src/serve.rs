@@ -157,6 +157,7 @@ fn describe_metrics() {
     metrics::describe_gauge!("umbra_slots_busy", "slots that are taken");
     metrics::describe_counter!("umbra_packs_assigned_total", "assignments of packs to slots");
     metrics::describe_counter!("umbra_packs_resumed_total", "assignments that went on from a checkpoint");
+    metrics::describe_counter!("umbra_checkpoints_total", "checkpoints that workers stored");
     metrics::describe_counter!("umbra_steps_recomputed_total", "steps taken again after a pack was lost");
     metrics::describe_counter!("umbra_stale_fences_refused_total", "stale fences that were met and refused");
     metrics::describe_counter!("umbra_ingested_bytes_total", "bytes of verified logits");
@@ -166,6 +167,7 @@ fn describe_metrics() {
     for counter in [
         "umbra_packs_assigned_total",
         "umbra_packs_resumed_total",
+        "umbra_checkpoints_total",
         "umbra_steps_recomputed_total",
         "umbra_stale_fences_refused_total",
         "umbra_ingested_bytes_total",

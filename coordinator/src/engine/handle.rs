@@ -202,7 +202,10 @@ impl Term {
                 Ok(())
             }
             Said::Checkpointed(said) => match wire::checkpointed(worker.clone(), said) {
-                Ok(event) => self.step(event).await,
+                Ok(event) => {
+                    note_checkpoint(&event);
+                    self.step(event).await
+                }
                 Err(error) => self.cut_off(&worker, &error).await,
             },
             Said::Report(report) => match wire::reported(worker.clone(), report) {
@@ -295,6 +298,15 @@ impl Term {
             }
         }
     }
+}
+
+fn note_checkpoint(event: &Event) {
+    let Event::Progress { worker, pack, fence, checkpoint: Some(checkpoint) } = event else { return };
+    metrics::counter!("umbra_checkpoints_total").increment(1);
+    tracing::info!(
+        audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %worker, step = checkpoint.step,
+        "hear of checkpoint"
+    );
 }
 
 /// Answers, unless the asker has gone.
