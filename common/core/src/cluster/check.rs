@@ -96,7 +96,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn s2_a_stale_fence_owns_nothing(&self) -> Result<(), String> {
+    pub(super) fn s2_a_stale_fence_owns_nothing(&self) -> Result<(), String> {
         for (id, worker) in &self.workers {
             for (slot, held) in worker.held() {
                 let slot = slot_id(id, *slot);

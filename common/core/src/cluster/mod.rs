@@ -25,6 +25,8 @@
 mod action;
 mod audit;
 mod audits;
+#[cfg(test)]
+mod broken_states;
 mod check;
 mod class;
 mod config;

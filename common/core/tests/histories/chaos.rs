@@ -2,7 +2,7 @@
 //! must come to an end.
 
 use umbra_core::cluster::{Event, Record, RecordKey};
-use umbra_core::ids::{Millis, WorkerId};
+use umbra_core::ids::Millis;
 use umbra_core::lifecycle::AuditState;
 
 use crate::machine::{Link, Up};
@@ -11,19 +11,21 @@ use crate::world::World;
 impl World {
     /// A history of `moves` random moves.
     pub fn disturb(&mut self, moves: u32) {
+        // From fair weather, in which much gets done, to storms.
+        let weather = self.chance.between(3, 60) as usize;
         for _ in 0..moves {
             self.now = Millis(self.now.0 + self.chance.between(0, 6));
-            match self.chance.below(100) {
-                0..35 => self.let_a_machine_act(),
-                35..65 => self.let_the_coordinator_read(),
-                65..75 => {
+            match self.chance.below(1000) {
+                0..300 => self.let_the_coordinator_read(),
+                300..370 => {
                     let task = self.chance.below(self.tasks.len().max(1));
                     self.complete_task(task);
                 }
-                75..85 => self.wake_up(false),
-                85..89 => self.submit(),
-                89..91 => self.ask(),
-                _ => self.misfortune(),
+                370..450 => self.wake_up(false),
+                450..470 => self.submit(),
+                470..476 => self.ask(),
+                roll if roll < 476 + weather => self.misfortune(),
+                _ => self.let_a_machine_act(),
             }
         }
     }
@@ -166,7 +168,7 @@ impl World {
                 self.say(machine, Up::Drain);
             }
             7 if self.chance.one_in(3) && self.cluster.is_some() => self.crash(),
-            8 => self.now = Millis(self.now.0 + 120),
+            8 => self.now = Millis(self.now.0 + self.config.lease_ms + 20),
             _ => self.recover(machine),
         }
     }
@@ -175,7 +177,7 @@ impl World {
         if self.cluster.is_none() {
             self.restore();
         }
-        let renamed = WorkerId::try_new(format!("n{}", self.links.len())).unwrap();
+        let renamed = self.new_name();
         let renames = self.chance.one_in(4);
         let machine = &mut self.machines[machine];
         machine.frozen = false;
@@ -198,7 +200,7 @@ impl World {
         }
         self.machines[0].numerics = vec!["x".to_owned(), "y".to_owned()];
         self.break_link(0, false);
-        for _ in 0..2_000 {
+        for _ in 0..10_000 {
             if self.is_quiet() {
                 break;
             }

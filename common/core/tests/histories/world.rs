@@ -53,6 +53,8 @@ pub struct World {
     pub sessions: BTreeMap<WorkerId, usize>,
     pub machines: Vec<Machine>,
     pub submissions: u64,
+    /// Worker names given so far.
+    pub names: u64,
     /// While true, transactions fail, the coordinator dies, jobs and ingests fail.
     pub faults: bool,
     pub tally: Tally,
@@ -63,7 +65,7 @@ impl World {
     pub fn new(seed: u64, traced: bool) -> Self {
         let mut chance = Chance::new(seed);
         let config = ClusterConfig {
-            lease_ms: 100,
+            lease_ms: chance.between(100, 600),
             max_attempts: chance.between(1, 4) as u32,
             max_losses: if chance.one_in(4) { chance.between(0, 2) as u32 } else { 50 },
             backoff_ms: 20,
@@ -83,6 +85,7 @@ impl World {
             sessions: BTreeMap::new(),
             machines: Vec::new(),
             submissions: 0,
+            names: 0,
             faults: true,
             tally: Tally::default(),
             trace: traced.then(Vec::new),
@@ -98,7 +101,7 @@ impl World {
     }
 
     pub fn add_machine(&mut self, slots: u32) {
-        let id = WorkerId::try_new(format!("w{}", self.machines.len())).unwrap();
+        let id = self.new_name();
         let numerics: &[&str] = match self.chance.below(4) {
             0 => &["x"],
             1 => &["y"],
@@ -106,6 +109,11 @@ impl World {
         };
         let numerics = numerics.iter().map(|class| (*class).to_owned()).collect();
         self.machines.push(Machine::new(id, slots, numerics));
+    }
+
+    pub fn new_name(&mut self) -> WorkerId {
+        self.names += 1;
+        WorkerId::try_new(format!("w{}", self.names)).unwrap()
     }
 
     pub fn note(&mut self, line: impl FnOnce() -> String) {

@@ -1,0 +1,10 @@
+//! The scheduler's rules, one theme a file, on small clusters driven by hand.
+
+mod bench;
+mod endings;
+mod fairness;
+mod faults;
+mod fences;
+mod reasons;
+mod restarts;
+mod sessions;
