@@ -5,7 +5,7 @@ use std::error::Error;
 /// A tile of logits could not be read, or a tile of scores not be written.
 ///
 /// The statistics pass it on untouched: whoever implements the source or the sink knows whether a retry
-/// helps, and finds its own error in [`Error::source`] or by [`SourceError::get`].
+/// helps, and finds its own error by [`SourceError::get`].
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SourceError(Box<dyn Error + Send + Sync + 'static>);

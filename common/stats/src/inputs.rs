@@ -19,6 +19,8 @@ pub struct Attribute {
 }
 
 /// All that an analysis is a function of, besides its [`crate::Config`].
+///
+/// Records of units that no shadow may train on (a reserved population) are left out.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The logits: with one logit a query the model is a sigmoid for label 1, otherwise a softmax.

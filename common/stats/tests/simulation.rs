@@ -1,4 +1,4 @@
-//! What is known by simulation (METHODS, section 5): no findings where nothing leaks, the stated power
+//! What `vectors/simulate_power.py` and exact probabilities say: no findings where nothing leaks, the stated power
 //! where something does, and groups that differ only by what is stratified away.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
@@ -19,8 +19,10 @@ fn permuted_membership_finds_nothing() {
     let config = Config { permutations: 1, ..Config::default() };
     let (mut any, mut mirror, mut auc, mut small) = (0, 0, 0.0, 0);
     for run in 0..runs {
-        // A strong leak, and then the columns are drawn anew: heavy-tailed signals with a common part.
-        let mut audit = Audit::draw(1000 + run, (64, 16), &vec![1; patients], |shadow, record, inside, x| {
+        // A strong leak, and then the columns are drawn anew: heavy-tailed signals with a common part,
+        // a third of the patients with four records.
+        let records_of: Vec<usize> = (0..patients).map(|unit| if unit % 3 == 0 { 4 } else { 1 }).collect();
+        let mut audit = Audit::draw(1000 + run, (64, 16), &records_of, |shadow, record, inside, x| {
             x * x * x + 3.0 * f64::from(u8::from(inside)) + ((shadow * 7 + record) % 5) as f64
         });
         audit.membership = blocked(64, patients, 16, &mut audit.seed.stream(Purpose::Membership, &[1]));
@@ -34,16 +36,16 @@ fn permuted_membership_finds_nothing() {
     }
     // Binomial(200, .05): 21 or more have probability .001.
     assert!(any < 21 && mirror < 21, "{any} runs of {runs} found somebody, {mirror} on the mirror side");
-    // The exact size at .01 is .0098; the standard error of 60,000 patients is .0004.
+    // The size at .01 is .00935 without ties; the standard error of 60,000 patients is .0004.
     let size = small as f64 / (runs as usize * patients) as f64;
-    assert!((0.0078..0.0118).contains(&size), "size {size}");
+    assert!((0.0078..0.0109).contains(&size), "size {size}");
     assert!((auc - 0.5).abs() < 0.002, "pooled AUC {auc}");
 }
 
 #[test]
 fn planted_leaks_are_found_with_the_stated_power() {
-    // 9,105 patients, every tenth leaky, 64 shadows: .81 at AUC .75, all at AUC .9.
-    for (shift, power) in [(SHIFT_75, 0.81), (SHIFT_90, 1.0)] {
+    // 9,105 patients, every tenth leaky, 64 shadows: .807 +- .020 a run at AUC .75, all at AUC .9.
+    for (shift, power) in [(SHIFT_75, 0.807), (SHIFT_90, 1.0)] {
         let audit =
             Audit::draw(
                 7,
@@ -57,8 +59,7 @@ fn planted_leaks_are_found_with_the_stated_power() {
         let found = audit.analyse(&config);
         let leaky = (0..9105).filter(|unit| unit % 10 == 0);
         let detected = leaky.filter(|&unit| found.patients.detected[unit]).count();
-        // Three standard errors of 911 patients, and the figure's own rounding.
-        assert!((detected as f64 / 911.0 - power).abs() < 0.045, "{detected} of 911, stated {power}");
+        assert!((detected as f64 / 911.0 - power).abs() < 0.06, "{detected} of 911, stated {power}");
         let false_share = (found.summary.detected - detected) as f64 / found.summary.detected as f64;
         assert!(false_share < 0.08, "false discoveries {false_share}");
         assert!(found.summary.mirror <= 2);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     /// The model itself, with d0 = 6, s0^2 = 2 and 8 references: the prior is found again, and a new
-    /// value falls beyond its .999 quantile once in a thousand times (METHODS, section 2).
+    /// value falls beyond its .999 quantile once in a thousand times.
     #[test]
     fn the_prior_is_recovered_and_the_tail_is_right() {
         let (n, d0, s02, records) = (8u32, 6u32, 2.0, 200_000);
