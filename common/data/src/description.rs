@@ -35,7 +35,8 @@ pub struct EncodedColumn {
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// One feature `(x - mean) / sd`, a missing `x` taken as the median; then, if `indicator`, one feature
-    /// that is 1 where the value is missing, else 0.
+    /// that is 1 where the value is missing, else 0. Numbers count to single precision where that is
+    /// harmless, so that a table is the same whatever format and precision it was saved in.
     Numeric {
         /// The median of the values that are there.
         median: f64,

@@ -75,8 +75,7 @@ fn fit_numbers(
         return None;
     };
     let indicator = there.len() < values.len();
-    // `there` is sorted now.
-    if there.first() == there.last() {
+    if there.iter().all(|&value| value == median) {
         let kept = if indicator { "only its missing indicator is kept" } else { "it is dropped" };
         warnings.push(format!("column \"{name}\" has the same value in every row: {kept}"));
         return indicator.then_some(Encoding::IndicatorOnly);
@@ -106,12 +105,16 @@ fn fit_levels(feature: &FeatureColumn, coded: &Coded, warnings: &mut Vec<String>
     Some(Encoding::OneHot { levels, missing })
 }
 
-/// The median, sorting the values; of an even number, the mean of the middle two.
+/// The median, which reorders the values; of an even number, the mean of the middle two.
 fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
+    if values.is_empty() {
+        return None;
+    }
+    let odd = values.len() % 2 == 1;
     let half = values.len() / 2;
-    let upper = *values.get(half)?;
-    if values.len() % 2 == 1 { Some(upper) } else { Some(values[half - 1] / 2.0 + upper / 2.0) }
+    let (below, &mut upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
+    let lower = below.iter().copied().max_by(f64::total_cmp).filter(|_| !odd);
+    Some(lower.map_or(upper, |lower| lower / 2.0 + upper / 2.0))
 }
 
 fn fill_in(value: f64, median: f64) -> f64 {

@@ -21,6 +21,7 @@ mod number;
 mod order;
 mod parquet_cells;
 mod parquet_file;
+mod quiet;
 mod records;
 mod refusal;
 mod roles;

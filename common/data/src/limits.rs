@@ -5,13 +5,13 @@ pub const MAX_RECORDS: u64 = 100_000_000;
 /// The most columns of a table.
 pub const MAX_COLUMNS: usize = 20_000;
 /// The most cells (records x columns) of a table that is imported.
-pub const MAX_CELLS: u64 = 4_000_000_000;
+pub const MAX_CELLS: u64 = 1 << 30;
 /// The most levels of a categorical column, of a group, and of the label.
 pub const MAX_LEVELS: usize = 1000;
 /// The most numbers per record.
 pub const MAX_FEATURES: u32 = 1 << 22;
 /// The most bytes of an encoded feature matrix.
-pub const MAX_FEATURE_BYTES: u64 = 1 << 35;
+pub const MAX_FEATURE_BYTES: u64 = 1 << 34;
 /// The most attributes of units.
 pub const MAX_ATTRIBUTES: u32 = 256;
 /// The longest text of one cell that is used, in bytes.

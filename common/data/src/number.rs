@@ -30,6 +30,11 @@ pub(crate) fn is_code(text: &str) -> bool {
 /// The text of a number: whole ones without a fraction, so that 1 and 1.0 are one level and one name.
 pub(crate) fn text(value: f64) -> String {
     let value = value + 0.0;
+    let single = value as f32;
+    if f64::from(single) == value && value.fract() != 0.0 {
+        // 0.1 in single precision is written 0.1.
+        return single.to_string();
+    }
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-5..1e17).contains(&magnitude) {
         format!("{value:e}")
@@ -38,19 +43,17 @@ pub(crate) fn text(value: f64) -> String {
     }
 }
 
-/// A single-precision number as the number that its shortest decimal text means, so that a table gives
-/// the same values whether it was saved as binary or as text.
-pub(crate) fn from_single(value: f32, buffer: &mut String) -> f64 {
-    use std::fmt::Write as _;
-    // Up to 2^24 the shortest text of a whole number has all its digits.
-    if !value.is_finite() || (value.fract() == 0.0 && value.abs() <= 16_777_216.0) {
-        return f64::from(value) + 0.0;
-    }
-    buffer.clear();
-    // Writing to a string does not fail, and a number's text is a number.
-    match write!(buffer, "{value}") {
-        Ok(()) => buffer.parse().unwrap_or(f64::from(value)),
-        Err(_) => f64::from(value),
+/// Rounds the numbers of a column to single precision where that is harmless (by no number more than 1e-5 of
+/// their range, `NaN` aside). A column that was saved in single precision has other digits in every format and
+/// from every writer; rounded, it is one column again.
+pub(crate) fn round_to_single(values: &mut [f64]) {
+    let single = |value: f64| f64::from(value as f32);
+    let there = || values.iter().copied().filter(|value| !value.is_nan());
+    let range = there().fold(f64::MIN, f64::max) - there().fold(f64::MAX, f64::min);
+    // The error is infinite, hence too large, for numbers beyond single precision.
+    let error = there().map(|value| (value - single(value)).abs()).fold(0.0, f64::max);
+    if error <= 1e-5 * range {
+        values.iter_mut().for_each(|value| *value = single(*value));
     }
 }
 
@@ -92,8 +95,24 @@ mod tests {
     fn one_number_has_one_text() {
         let texts: Vec<_> = [1.0, -0.0, 0.1, 2.5, 1e20, 1e-7, 12345678.0].into_iter().map(text).collect();
         assert_eq!(texts, ["1", "0", "0.1", "2.5", "1e20", "1e-7", "12345678"]);
-        assert_eq!(from_single(62.84998, &mut String::new()), 62.84998);
-        assert_eq!(from_single(3.0e38, &mut String::new()), 3.0e38);
+        assert_eq!(text(f64::from(0.1f32)), "0.1");
+    }
+
+    #[test]
+    fn single_precision_is_one_column_whatever_its_digits() {
+        // The shortest texts of one number in single precision, by two writers, and the number itself.
+        let mut columns = [[52.695312, 40.1], [52.695313, 40.1], [52.6953125, f64::from(40.1f32)]];
+        columns.iter_mut().for_each(|column| round_to_single(column));
+        assert_eq!(columns[0], columns[2]);
+        assert_eq!(columns[1], columns[2]);
+        // Seconds of one hour in 2020: single precision would lose them.
+        let seconds = [1_600_000_001.0, 1_600_003_600.0];
+        let mut rounded = seconds;
+        round_to_single(&mut rounded);
+        assert_eq!(rounded, seconds);
+        let mut huge = [1e300, f64::NAN, -1e300];
+        round_to_single(&mut huge);
+        assert_eq!((huge[0], huge[2]), (1e300, -1e300));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use parquet::data_type::DataType;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::FileReader;
 
-use crate::number;
 use crate::refusal::Problems;
 use crate::table::{Cells, Interner, and_more};
 
@@ -33,7 +32,6 @@ pub(crate) fn read(
     problems: &mut Problems,
 ) -> Result<Cells> {
     let mut wrong = Wrong::default();
-    let mut buffer = String::new();
     let cells = match source {
         Source::Boolean => {
             let (mut values, mut present) = (Vec::new(), Vec::new());
@@ -82,7 +80,7 @@ pub(crate) fn read(
             };
             each(file, leaf, |reader, chunk| match reader {
                 ColumnReader::FloatColumnReader(reader) => chunk.read(reader, |value| {
-                    push(value.map(|value| number::from_single(value, &mut buffer)));
+                    push(value.map(f64::from));
                 }),
                 ColumnReader::DoubleColumnReader(reader) => chunk.read(reader, &mut push),
                 _ => Err(unexpected()),

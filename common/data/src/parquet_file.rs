@@ -1,7 +1,6 @@
 //! Tables from Parquet files: flat columns of booleans, numbers and texts.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as Physical};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
@@ -10,6 +9,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use crate::limits::{MAX_CELLS, MAX_COLUMNS, MAX_RECORDS};
 use crate::parquet_cells::{self, Source};
+use crate::quiet::no_panic;
 use crate::refusal::Problems;
 use crate::schema::Schema;
 use crate::table::{Cells, Column, Table};
@@ -18,10 +18,9 @@ const DAMAGED: &str = "the file is damaged or cut short: fetch or write it again
 
 /// Reads a table; ignored columns are skipped. `None` if a mistake stops the reading.
 pub(crate) fn read(file: File, schema: &Schema, problems: &mut Problems) -> Option<Table> {
-    // The decoder is another project's and reads bytes from anywhere: should one of its checks panic, the
-    // file is refused like any damaged one. Nothing it touched is used afterwards.
-    let read = catch_unwind(AssertUnwindSafe(|| read_file(file, schema, problems)));
-    read.unwrap_or_else(|_| {
+    // The decoder is another project's and reads bytes from anywhere: where one of its checks panics, the file
+    // is refused like any damaged one. Nothing it touched is used afterwards.
+    no_panic(|| read_file(file, schema, problems)).unwrap_or_else(|| {
         problems.whole(DAMAGED);
         None
     })

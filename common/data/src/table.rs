@@ -105,6 +105,12 @@ impl Interner {
 impl Column {
     /// The cells as numbers, `NaN` where missing. Notes the first cell that is no number.
     pub(crate) fn numbers(&self, problems: &mut Problems) -> Vec<f64> {
+        let mut numbers = self.exact_numbers(problems);
+        number::round_to_single(&mut numbers);
+        numbers
+    }
+
+    fn exact_numbers(&self, problems: &mut Problems) -> Vec<f64> {
         let filled = |present: &[bool], value: &dyn Fn(usize) -> f64| -> Vec<f64> {
             present.iter().enumerate().map(|(i, &there)| if there { value(i) } else { f64::NAN }).collect()
         };

@@ -4,8 +4,7 @@
 
 What is done to a column is written out here from its definition: missing numbers get the median and, in a
 column of their own, a 1; numbers are standardised with the population standard deviation after filling;
-categories become one 0/1 column per level, levels in the order of their bytes. A single-precision number
-counts as the number that its shortest decimal text means, so that the table is the same as Parquet and as CSV.
+categories become one 0/1 column per level, levels in the order of their bytes.
 """
 
 import json
@@ -31,7 +30,7 @@ for column in table.columns:
             names.append(f"{column}={level}")
             features.append((text == level).to_numpy(float))
         continue
-    values = np.array([float(str(cell)) for cell in cells.to_numpy()])
+    values = cells.to_numpy(float)
     absent = np.isnan(values)
     values = np.where(absent, np.nanmedian(values), values)
     names.append(column)
