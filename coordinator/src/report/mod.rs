@@ -5,6 +5,7 @@
 //! and writes `scores-<attack>.npy`; [`write_tables`] writes the part that needs no audit. The same findings
 //! give the same bytes on every machine; only `run.json` knows times, hosts and workers.
 
+mod chart;
 mod error;
 mod json;
 mod npy;

@@ -8,7 +8,7 @@ pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -27,8 +27,7 @@ pub(super) fn percent(share: f64) -> String {
     let digits = match value {
         _ if value.is_nan() => return NONE.to_owned(),
         _ if value == 0.0 || value == 100.0 => format!("{value:.0}"),
-        _ if value >= 99.95 && value < 100.0 => "> 99.9".to_owned(),
-        _ if value >= 9.95 => format!("{value:.1}"),
+        _ if (99.95..100.0).contains(&value) => "> 99.9".to_owned(),
         _ if value >= 0.995 => format!("{value:.1}"),
         _ if value >= 0.0995 => format!("{value:.2}"),
         _ if value >= 0.00995 => format!("{value:.3}"),

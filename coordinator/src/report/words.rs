@@ -38,8 +38,16 @@ pub(super) fn model(model: &Model) -> String {
                 n => format!("{n} hidden layers"),
             };
             let widths: Vec<_> = widths.iter().map(|&width| count(u64::from(width))).collect();
-            format!("Multi-layer perceptron with {layers} of {} units", widths.join(", "))
+            format!("Multi-layer perceptron with {layers} of {} units", list(&widths))
         }
+    }
+}
+
+/// `a, b and c`.
+fn list(items: &[String]) -> String {
+    match items {
+        [head @ .., last] if !head.is_empty() => format!("{} and {last}", head.join(", ")),
+        _ => items.join(""),
     }
 }
 
@@ -88,7 +96,7 @@ pub(super) fn attacker(attack: AttackKind) -> &'static str {
         AttackKind::LiraOnline => {
             "knows how models with and without a record respond to it, from shadow models of their own"
         }
-        AttackKind::Global => "has the model's response to a record and nothing to compare it with",
+        AttackKind::Global => "has the model’s response to a record and nothing to compare it with",
     }
 }
 
@@ -149,11 +157,6 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
         ],
     );
     text
-}
-
-/// "is" or "are".
-pub(super) fn is_are(n: usize) -> &'static str {
-    if n == 1 { "is" } else { "are" }
 }
 
 /// The statistics in words.
