@@ -23,7 +23,9 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The device has too little memory for the pack.
-    #[error("the device cannot hold the pack: {needed} bytes are needed; use smaller packs or a larger device")]
+    #[error(
+        "the device cannot hold the pack: {needed} bytes are needed; use smaller packs or a larger device"
+    )]
     Memory {
         /// Bytes the pack needs.
         needed: u64,

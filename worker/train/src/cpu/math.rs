@@ -10,7 +10,7 @@ pub(super) fn exp(x: f32) -> f32 {
     // Adding 1.5 x 2^23 rounds to the nearest integer and leaves it in the low bits.
     const MAGIC: f32 = 12_582_912.0;
     // ln 2 in two parts; products of the first with small integers are exact.
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let shifted = x.mul_add(std::f32::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
@@ -51,7 +51,7 @@ pub(super) fn ln(x: f32) -> f32 {
     let y = (p * f) * z;
     let y = e.mul_add(-2.121_944_4e-4, y);
     let y = z.mul_add(-0.5, y);
-    let y = e.mul_add(0.693_359_375, f + y);
+    let y = e.mul_add(355.0 / 512.0, f + y);
     if x < f32::INFINITY { y } else { f32::NAN }
 }
 

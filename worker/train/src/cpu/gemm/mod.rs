@@ -161,3 +161,6 @@ impl Gemm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! What the tests share: small data and recipes.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use umbra_core::digest::Digest;
+use umbra_core::membership::Membership;
+use umbra_core::plan::DataShape;
+use umbra_core::seed::{Purpose, Seed};
+use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
+use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainingData};
+
+/// A checked specification around a model and a recipe.
+pub fn spec(widths: &[u32], training: TrainingDraft) -> AuditSpec {
+    let architecture = if widths.is_empty() { "logistic" } else { "mlp" };
+    AuditSpec::try_new(&SpecDraft {
+        name: "a".into(),
+        seed: 7,
+        dataset: "d".into(),
+        model: ModelDraft { architecture: architecture.into(), widths: widths.to_vec() },
+        training,
+        shadows: ShadowsDraft { count: Some(16), block: Some(8), population: None },
+        ..SpecDraft::default()
+    })
+    .unwrap()
+}
+
+/// Seeded data: class c's features are shifted by c in column c.
+pub struct Table {
+    pub shape: DataShape,
+    pub features: Vec<f32>,
+    pub labels: Vec<u32>,
+    pub units: Vec<u32>,
+}
+
+impl Table {
+    /// Two records per unit.
+    pub fn new(records: u32, features: u32, classes: u32) -> Self {
+        let mut stream = Seed::new(99).stream(Purpose::Simulation, &[]);
+        let labels: Vec<u32> = (0..records).map(|_| stream.below(u64::from(classes)) as u32).collect();
+        let mut values = Vec::new();
+        for &label in &labels {
+            for column in 0..features {
+                let shift = if column == label { 1.0 } else { 0.0 };
+                values.push((stream.normal_f64() + shift) as f32);
+            }
+        }
+        let units: Vec<u32> = (0..records).map(|record| record / 2).collect();
+        let shape = DataShape {
+            records: u64::from(records),
+            units: u64::from(records.div_ceil(2)),
+            features,
+            classes,
+        };
+        Self { shape, features: values, labels, units }
+    }
+
+    pub fn data(&self) -> TrainingData<'_> {
+        TrainingData::new(self.shape, &self.features, &self.labels, &self.units).unwrap()
+    }
+}
+
+/// The job of some shadows of a specification.
+pub fn job(spec: &AuditSpec, table: &Table, shadows: std::ops::Range<u32>, steps: u64) -> PackJob {
+    let units: Vec<Digest> = (0..table.shape.units).map(|unit| Digest::of(&unit.to_le_bytes())).collect();
+    let membership = Membership::draw(spec.seed(), 16, 8, units.iter());
+    PackJob {
+        seed: spec.seed().clone(),
+        data: Digest::of(b"data"),
+        model: spec.model().clone(),
+        training: spec.training().clone(),
+        steps,
+        shadows: shadows.clone(),
+        membership: PackMembership::select(&membership, shadows).unwrap(),
+        isa_limit: None,
+    }
+}
+
+/// Runs to the end in slices.
+pub fn run(mut run: PackRun<'_>, slice: u64) -> PackLogits {
+    while run.advance(slice) != Status::Done {}
+    run.finish().unwrap()
+}
+
+/// The bits of one shadow's logits.
+pub fn bits(logits: &PackLogits, shadow: u32) -> Vec<u32> {
+    logits.shadow(shadow).iter().map(|value| value.to_bits()).collect()
+}

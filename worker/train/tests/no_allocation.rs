@@ -1,0 +1,73 @@
+//! Training allocates nothing once it runs: counted across epoch ends, the end of a shadow, its queries, the
+//! start of the next shadow, and a checkpoint into a buffer that is used again.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use umbra_core::spec::TrainingDraft;
+use umbra_train::{PackRun, Status};
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; the counter is a plain thread-local cell that
+// needs no allocation of its own.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.with(Cell::get);
+    work();
+    COUNT.with(Cell::get) - before
+}
+
+#[test]
+fn nothing_is_allocated_after_warm_up() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1, "the counter counts");
+    let table = common::Table::new(300, 9, 3);
+    let draft = TrainingDraft {
+        learning_rate: Some(0.1),
+        batch: Some(32),
+        epochs: Some(10),
+        ..TrainingDraft::default()
+    };
+    let spec = common::spec(&[20, 20], draft);
+    let mut run = PackRun::new(common::job(&spec, &table, 0..3, 47), table.data(), None).unwrap();
+    let mut checkpoint = Vec::new();
+    // The checkpoint's buffer grows to its largest, with logits of finished shadows in it.
+    while !matches!(run.advance(1), Status::Running { shadows_done: 2, .. }) {}
+    run.advance(1);
+    run.checkpoint(&mut checkpoint);
+    let mut run = PackRun::new(common::job(&spec, &table, 0..3, 47), table.data(), None).unwrap();
+    run.advance(2);
+    // 47 steps of 32 from about 150 members: ten epochs; then queries and the next shadow.
+    let mut stored = 0;
+    let during = allocations(|| {
+        while !matches!(run.advance(1), Status::Running { shadows_done: 2, .. }) {
+            run.checkpoint(&mut checkpoint);
+            stored += 1;
+        }
+    });
+    assert!(stored > 90, "{stored}");
+    assert_eq!(during, 0);
+}
