@@ -1,0 +1,144 @@
+//! What a worker is told at its start, checked as a whole.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use umbra_core::cluster::MAX_SLOTS;
+use umbra_core::ids::WorkerId;
+use umbra_core::seed::Stream;
+use umbra_core::spec::Violations;
+
+/// What a file, flags or an embedding program say; see [`Config::try_new`].
+pub struct Settings {
+    /// The worker's name: fresh for every process, since it names what this process still runs.
+    pub worker: String,
+    /// How many packs are trained at once, each on a thread of its own; at least 1.
+    pub slots: u32,
+    /// The folder for data sets and unsent results. Workers may share it: each takes a folder within.
+    pub scratch: PathBuf,
+    /// The most bytes of data sets that are kept there.
+    pub scratch_bytes: u64,
+    /// How long a drain may take.
+    pub grace: Duration,
+    /// The host's name, for people.
+    pub host: String,
+    /// Jitter of the waits between attempts; simulations pass one of their own seed.
+    pub jitter: Stream,
+}
+
+/// A checked configuration.
+#[derive(Clone)]
+pub struct Config {
+    worker: WorkerId,
+    slots: u32,
+    scratch: PathBuf,
+    scratch_bytes: u64,
+    grace: Duration,
+    host: String,
+    jitter: Stream,
+}
+
+impl Config {
+    /// The least room for data sets, in bytes.
+    pub const MIN_SCRATCH_BYTES: u64 = 1 << 20;
+    /// The longest grace time.
+    pub const MAX_GRACE: Duration = Duration::from_secs(86_400);
+
+    /// Checks settings.
+    ///
+    /// # Errors
+    /// All their mistakes at once.
+    pub fn try_new(settings: Settings) -> Result<Self, Violations> {
+        let mut wrong = Violations::default();
+        let worker = WorkerId::try_new(settings.worker.as_str());
+        if let Err(error) = &worker {
+            wrong.push("worker", error.to_string());
+        }
+        if !(1..=MAX_SLOTS).contains(&settings.slots) {
+            wrong.push("slots", format!("{} is out of range: use 1 to {MAX_SLOTS}", settings.slots));
+        }
+        if settings.scratch.as_os_str().is_empty() {
+            wrong.push("scratch", "it is empty: name a folder");
+        }
+        if settings.scratch_bytes < Self::MIN_SCRATCH_BYTES {
+            let least = Self::MIN_SCRATCH_BYTES;
+            wrong.push(
+                "scratch_bytes",
+                format!("{} is too small: use at least {least}", settings.scratch_bytes),
+            );
+        }
+        if settings.grace.is_zero() || settings.grace > Self::MAX_GRACE {
+            wrong.push("grace", format!("{:?} is out of range: use above 0 to one day", settings.grace));
+        }
+        match worker {
+            Ok(worker) if wrong.is_empty() => Ok(Self {
+                worker,
+                slots: settings.slots,
+                scratch: settings.scratch,
+                scratch_bytes: settings.scratch_bytes,
+                grace: settings.grace,
+                host: settings.host.chars().take(253).collect(),
+                jitter: settings.jitter,
+            }),
+            _ => Err(wrong),
+        }
+    }
+
+    /// The worker's name.
+    pub fn worker(&self) -> &WorkerId {
+        &self.worker
+    }
+
+    /// How many packs are trained at once.
+    pub fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// The folder that workers share.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// The most bytes of data sets that are kept.
+    pub fn scratch_bytes(&self) -> u64 {
+        self.scratch_bytes
+    }
+
+    /// How long a drain may take.
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    /// The host's name.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Where jitter is drawn from.
+    pub(crate) fn jitter(&self) -> &Stream {
+        &self.jitter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbra_core::seed::{Purpose, Seed};
+
+    use super::*;
+
+    #[test]
+    fn all_mistakes_are_listed_at_once() {
+        let settings = Settings {
+            worker: "Not a name".into(),
+            slots: 0,
+            scratch: PathBuf::new(),
+            scratch_bytes: 1,
+            grace: Duration::ZERO,
+            host: String::new(),
+            jitter: Seed::new(1).stream(Purpose::Simulation, &[]),
+        };
+        let Err(wrong) = Config::try_new(settings) else { panic!("the settings are wrong") };
+        let fields: Vec<_> = wrong.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["worker", "slots", "scratch", "scratch_bytes", "grace"]);
+    }
+}

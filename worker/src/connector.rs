@@ -1,0 +1,174 @@
+//! The way to the coordinator: an address, TLS where asked for, and the token that every call carries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+use tonic::{Request, Status};
+use umbra_proto::MAX_MESSAGE;
+use umbra_proto::v1::worker_service_client::WorkerServiceClient;
+use umbra_runtime::{TlsFiles, Token};
+
+/// How long a connection may take to come up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer is asked for a sign of life this often ...
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// ... and counts as dead after this much silence.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of the coordinator's worker service.
+pub(crate) type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// Makes connections to one coordinator.
+#[derive(Clone)]
+pub struct Connector {
+    endpoint: Endpoint,
+    dial: Arc<dyn Fn(&Endpoint) -> Channel + Send + Sync>,
+    bearer: Bearer,
+}
+
+/// An address, TLS material or token that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// The address is not a URI that names a host.
+    #[error(
+        "the coordinator's address \"{address}\" cannot be used: write http://HOST:PORT or https://HOST:PORT"
+    )]
+    Address {
+        /// The address.
+        address: String,
+    },
+    /// Address and TLS material contradict each other.
+    #[error("the coordinator's address \"{address}\" and the TLS settings do not fit: {remedy}")]
+    Mismatch {
+        /// The address.
+        address: String,
+        /// What to change.
+        remedy: &'static str,
+    },
+    /// The TLS material cannot be used.
+    #[error("the TLS material for the coordinator cannot be used: {reason}")]
+    Tls {
+        /// What the library says.
+        reason: String,
+    },
+}
+
+impl Connector {
+    /// The way to `address` (`http://host:port`, or `https://host:port` with TLS). Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] naming what cannot be used.
+    pub fn try_new(
+        address: &str,
+        tls: Option<&TlsFiles>,
+        token: Option<&Token>,
+    ) -> Result<Self, ConnectorError> {
+        let wrong_address = || ConnectorError::Address { address: address.to_owned() };
+        let uri: Uri = address.parse().map_err(|_| wrong_address())?;
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(wrong_address()),
+        };
+        if uri.host().is_none_or(str::is_empty) {
+            return Err(wrong_address());
+        }
+        let mismatch = |remedy| ConnectorError::Mismatch { address: address.to_owned(), remedy };
+        let mut endpoint = Endpoint::from(uri);
+        match (secure, tls) {
+            (false, None) => {}
+            (true, Some(tls)) if tls.authorities.is_some() => {
+                endpoint = endpoint
+                    .tls_config(tls_config(tls))
+                    .map_err(|error| ConnectorError::Tls { reason: error.to_string() })?;
+            }
+            (true, _) => return Err(mismatch("https needs the authorities to trust")),
+            (false, Some(_)) => return Err(mismatch("TLS needs an address that begins with https://")),
+        }
+        let bearer = match token {
+            None => Bearer(None),
+            Some(token) => {
+                let mut value = MetadataValue::try_from(token.header())
+                    .expect("a token is visible ASCII, which a header may hold");
+                value.set_sensitive(true);
+                Bearer(Some(value))
+            }
+        };
+        let endpoint = endpoint
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        Ok(Self { endpoint, dial: Arc::new(Endpoint::connect_lazy), bearer })
+    }
+
+    /// The same over another transport, such as a simulated network: `dial` makes a channel that
+    /// connects, again and again, when it is used
+    /// ([`Endpoint::connect_with_connector_lazy`] does so for any tower connector).
+    #[must_use]
+    pub fn with_transport(self, dial: impl Fn(&Endpoint) -> Channel + Send + Sync + 'static) -> Self {
+        Self { dial: Arc::new(dial), ..self }
+    }
+
+    /// A client with a connection of its own, made when it is used and again after a break.
+    pub(crate) fn client(&self) -> Client {
+        WorkerServiceClient::with_interceptor((self.dial)(&self.endpoint), self.bearer.clone())
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+    }
+
+    /// The address, for logs.
+    pub(crate) fn address(&self) -> &Uri {
+        self.endpoint.uri()
+    }
+}
+
+fn tls_config(files: &TlsFiles) -> ClientTlsConfig {
+    let mut config = ClientTlsConfig::new();
+    if let Some(authorities) = &files.authorities {
+        config = config.ca_certificate(Certificate::from_pem(authorities));
+    }
+    if let Some(identity) = &files.identity {
+        config = config.identity(Identity::from_pem(&identity.certificate, &identity.key));
+    }
+    config
+}
+
+/// Puts the token into every call.
+#[derive(Clone)]
+pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_in_words() {
+        for wrong in ["", "localhost:7070", "ftp://host:1", "http://", "http://a b"] {
+            let error = Connector::try_new(wrong, None, None).err().map(|error| error.to_string());
+            assert!(error.is_some_and(|text| text.contains("http://HOST:PORT")), "{wrong}");
+        }
+        assert!(Connector::try_new("http://127.0.0.1:7070", None, None).is_ok());
+        let tls = TlsFiles::default();
+        for (address, tls) in
+            [("http://host:1", Some(&tls)), ("https://host:1", Some(&tls)), ("https://host:1", None)]
+        {
+            let error = Connector::try_new(address, tls, None).err();
+            assert!(matches!(error, Some(ConnectorError::Mismatch { .. })), "{address}");
+        }
+    }
+}

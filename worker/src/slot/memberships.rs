@@ -1,0 +1,40 @@
+//! The membership that packs of one audit share, drawn once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use umbra_core::digest::Digest;
+use umbra_core::membership::Membership;
+use umbra_core::seed::Seed;
+use umbra_core::spec::AuditSpec;
+use umbra_data::Dataset;
+
+/// The membership that was asked for last. Audits come one after the other, so one is enough.
+#[derive(Default)]
+pub(super) struct Memberships(Mutex<Option<(Key, Arc<Membership>)>>);
+
+/// What a membership depends on; the content's digest stands for the units.
+#[derive(PartialEq, Eq)]
+struct Key {
+    seed: Seed,
+    shadows: u32,
+    block: u32,
+    content: Digest,
+}
+
+impl Memberships {
+    /// The membership of an audit. Threads that want the same one at the same time wait for one drawing.
+    pub(super) fn get(&self, spec: &AuditSpec, data: &Dataset) -> Arc<Membership> {
+        let (shadows, block) = (spec.shadows().count(), spec.shadows().block());
+        let key = Key { seed: spec.seed().clone(), shadows, block, content: data.digest() };
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((known, membership)) if *known == key => membership.clone(),
+            _ => {
+                let units: Vec<Digest> = data.unit_digests().collect();
+                let membership = Arc::new(Membership::draw(&key.seed, shadows, block, units.iter()));
+                *latest = Some((key, membership.clone()));
+                membership
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Training one pack on a slot's thread, in slices short enough that an order is heeded at once.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use umbra_core::digest::Digest;
+use umbra_core::fault::Fault;
+use umbra_data::Dataset;
+use umbra_runtime::files::{self, Privacy};
+use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainError, TrainingData};
+
+use super::memberships::Memberships;
+use super::task::Task;
+use super::{Order, Orders, Progress};
+use crate::faults;
+
+/// A checkpoint that is not stored yet.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    /// Steps from the pack's start.
+    pub(super) step: u64,
+    /// Its bytes.
+    pub(super) bytes: Bytes,
+}
+
+/// A result that is not stored yet.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// The file it waits in.
+    pub(super) file: ResultFile,
+    /// SHA-256 of the file.
+    pub(super) digest: Digest,
+    /// Its bytes.
+    pub(super) size: u64,
+    /// Shadows that diverged twice.
+    pub(super) lost: Vec<u32>,
+    /// Where this attempt began; 0 at the start.
+    pub(super) resumed_from_step: u64,
+}
+
+/// How training ended.
+#[derive(Debug)]
+pub(super) enum Trained {
+    /// It is complete.
+    Finished(Finished),
+    /// It was told to hand back; the checkpoint is there unless nothing was trained.
+    Paused(Option<Snapshot>),
+    /// It was told to stop.
+    Dropped,
+    /// It cannot go on.
+    Failed(Fault),
+}
+
+/// A file that is removed when it is no longer needed.
+#[derive(Debug)]
+pub(super) struct ResultFile(PathBuf);
+
+impl ResultFile {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ResultFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove a result that is no longer needed");
+        }
+    }
+}
+
+/// Trains a pack until it is complete or told otherwise.
+pub(super) fn train(
+    task: &Task,
+    data: &Dataset,
+    memberships: &Memberships,
+    resume: Option<&[u8]>,
+    result: &Path,
+    orders: &Orders,
+    progress: &Progress,
+    snapshots: &watch::Sender<Option<Snapshot>>,
+) -> Trained {
+    let run = match begin(task, data, memberships, resume) {
+        Ok(run) => run,
+        Err(error) => return Trained::Failed(error.fault()),
+    };
+    let mut run = Watched::new(run, task, progress);
+    let interval = task.spec.placement().checkpoint_steps();
+    let mut pace = Pace::default();
+    loop {
+        match orders.now() {
+            Order::Work => {}
+            Order::HandBack => return Trained::Paused(run.snapshot()),
+            Order::Drop => return Trained::Dropped,
+        }
+        let due = (run.step / interval + 1) * interval;
+        let began = Instant::now();
+        let more = run.advance(pace.slice().min(due - run.step));
+        pace.took(began.elapsed());
+        if !more {
+            break;
+        }
+        if run.step >= due {
+            snapshots.send_replace(run.snapshot());
+        }
+    }
+    let resumed_from_step = run.first;
+    match run.run.finish() {
+        Ok(logits) => write(&logits, result, resumed_from_step),
+        Err(error) => Trained::Failed(error.fault()),
+    }
+}
+
+/// A run from the checkpoint, or from the start if there is none that can be used.
+fn begin<'d>(
+    task: &Task,
+    data: &'d Dataset,
+    memberships: &Memberships,
+    resume: Option<&[u8]>,
+) -> Result<PackRun<'d>, TrainError> {
+    let spec = &task.spec;
+    let membership = memberships.get(spec, data);
+    let job = PackJob {
+        seed: spec.seed().clone(),
+        data: data.digest(),
+        model: spec.model().clone(),
+        training: spec.training().clone(),
+        steps: task.steps,
+        shadows: task.shadows.clone(),
+        membership: PackMembership::select(&membership, task.shadows.clone())?,
+        isa_limit: None,
+    };
+    let data = TrainingData::new(data.shape(), data.features(), data.labels(), data.record_units())?;
+    if let Some(bytes) = resume {
+        match PackRun::new(job.clone(), data, Some(bytes)) {
+            Err(TrainError::Checkpoint(error)) => {
+                tracing::warn!(%error, "begin from the start: the checkpoint cannot be used");
+            }
+            other => return other,
+        }
+    }
+    PackRun::new(job, data, None)
+}
+
+/// A run that says how far it is.
+struct Watched<'d, 'a> {
+    run: PackRun<'d>,
+    progress: &'a Progress,
+    shadows: u32,
+    /// The step this attempt began at.
+    first: u64,
+    first_samples: u64,
+    step: u64,
+    total_steps: u64,
+    samples: u64,
+    /// The length of the latest snapshot: the next one is about as long.
+    snapshot_length: usize,
+}
+
+impl<'d, 'a> Watched<'d, 'a> {
+    fn new(run: PackRun<'d>, task: &Task, progress: &'a Progress) -> Self {
+        let mut watched = Self {
+            run,
+            progress,
+            shadows: task.shadows.len() as u32,
+            first: 0,
+            first_samples: 0,
+            step: 0,
+            total_steps: 0,
+            samples: 0,
+            snapshot_length: 0,
+        };
+        watched.note(watched.run.status());
+        (watched.first, watched.first_samples) = (watched.step, watched.samples);
+        watched.note(watched.run.status());
+        if watched.first > 0 {
+            tracing::info!(step = watched.first, "go on from a checkpoint");
+        }
+        watched
+    }
+
+    /// Whether there is more to do after this slice.
+    fn advance(&mut self, slice: u64) -> bool {
+        let status = self.run.advance(slice);
+        self.note(status);
+        status != Status::Done
+    }
+
+    fn note(&mut self, status: Status) {
+        let shadows_done = match status {
+            Status::Running { step, total_steps, shadows_done, samples } => {
+                (self.step, self.total_steps, self.samples) = (step, total_steps, samples);
+                shadows_done
+            }
+            Status::Done => {
+                self.step = self.total_steps;
+                self.shadows
+            }
+        };
+        self.progress.set(self.step, shadows_done, self.samples - self.first_samples);
+    }
+
+    fn snapshot(&mut self) -> Option<Snapshot> {
+        if self.step == self.first {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(self.snapshot_length);
+        self.run.checkpoint(&mut bytes);
+        self.snapshot_length = bytes.len();
+        Some(Snapshot { step: self.step, bytes: bytes.into() })
+    }
+}
+
+fn write(logits: &PackLogits, path: &Path, resumed_from_step: u64) -> Trained {
+    let bytes = match logits.encode() {
+        Ok(bytes) => bytes,
+        Err(error) => return Trained::Failed(faults::spec(format!("the logits cannot be written: {error}"))),
+    };
+    if let Err(error) = files::write_atomic(path, &bytes, Privacy::Private) {
+        return Trained::Failed(faults::file(&error));
+    }
+    let file = ResultFile(path.to_owned());
+    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+    Trained::Finished(Finished { file, digest, size, lost: logits.lost().to_vec(), resumed_from_step })
+}
+
+/// Finds how many steps fill a slice of some tens of milliseconds. No result depends on it.
+struct Pace(u64);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Pace {
+    const SHORT: Duration = Duration::from_millis(15);
+    const LONG: Duration = Duration::from_millis(45);
+
+    fn slice(&self) -> u64 {
+        self.0
+    }
+
+    fn took(&mut self, time: Duration) {
+        if time < Self::SHORT {
+            self.0 = (self.0 * 2).min(1 << 20);
+        } else if time > Self::LONG {
+            self.0 = (self.0 / 2).max(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_settle_at_some_tens_of_milliseconds() {
+        for step in [Duration::from_micros(1), Duration::from_micros(300), Duration::from_millis(70)] {
+            let mut pace = Pace::default();
+            for _ in 0..40 {
+                let time = step * u32::try_from(pace.slice()).unwrap();
+                pace.took(time);
+            }
+            let time = step * u32::try_from(pace.slice()).unwrap();
+            assert!(time >= Pace::SHORT / 2 && time <= Duration::from_millis(70), "{step:?}: {time:?}");
+        }
+    }
+}

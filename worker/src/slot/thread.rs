@@ -1,0 +1,109 @@
+//! A slot's thread: it takes one job after another and outlives what goes wrong in them.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+use tracing::Span;
+use umbra_data::Dataset;
+
+use super::memberships::Memberships;
+use super::pack::{self, Snapshot, Trained};
+use super::task::Task;
+use super::{Orders, Progress};
+use crate::faults;
+
+/// Training to be done.
+pub(super) struct Job {
+    /// What is to be trained.
+    pub(super) task: Task,
+    /// On what.
+    pub(super) data: Arc<Dataset>,
+    /// The memberships that packs share.
+    pub(super) memberships: Arc<Memberships>,
+    /// The checkpoint's bytes.
+    pub(super) resume: Option<Bytes>,
+    /// The file to write the result to.
+    pub(super) result: PathBuf,
+    /// Who may stop it.
+    pub(super) orders: Orders,
+    /// Where it says how far it is.
+    pub(super) progress: Arc<Progress>,
+    /// Where checkpoints go.
+    pub(super) snapshots: watch::Sender<Option<Snapshot>>,
+    /// The pack's span.
+    pub(super) span: Span,
+    /// Where the outcome goes.
+    pub(super) answer: oneshot::Sender<Trained>,
+}
+
+/// Where a slot takes its jobs from.
+pub(super) type Jobs = mpsc::Sender<Job>;
+
+/// A slot's thread.
+pub(super) struct Bench {
+    jobs: Jobs,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Bench {
+    /// Starts the thread of a slot.
+    pub(super) fn start(slot: u32) -> io::Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (end, ended) = oneshot::channel();
+        std::thread::Builder::new().name(format!("slot-{slot}")).spawn(move || {
+            queue.into_iter().for_each(serve);
+            // Nobody may wait for it.
+            let _ = end.send(());
+        })?;
+        Ok(Self { jobs, ended })
+    }
+
+    /// The way to give it jobs.
+    pub(super) fn jobs(&self) -> Jobs {
+        self.jobs.clone()
+    }
+
+    /// Waits until the thread has ended; every other way to give it jobs must be gone soon.
+    pub(super) async fn stop(self) {
+        let Self { jobs, ended } = self;
+        drop(jobs);
+        let _ = ended.await;
+    }
+}
+
+fn serve(job: Job) {
+    let Job { task, data, memberships, resume, result, orders, progress, snapshots, span, answer } = job;
+    let _in_span = span.entered();
+    let train = || {
+        pack::train(&task, &data, &memberships, resume.as_deref(), &result, &orders, &progress, &snapshots)
+    };
+    // A task that is gone has no use for it.
+    let _ = answer.send(guarded(train));
+}
+
+/// A panic is a fault of its pack; the slot goes on.
+fn guarded(train: impl FnOnce() -> Trained) -> Trained {
+    std::panic::catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
+        let what = faults::panic_message(panic.as_ref());
+        Trained::Failed(faults::bug(format!("training panicked: {what}")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use umbra_core::fault::{Domain, Retry};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_fault_of_its_pack() {
+        let Trained::Failed(fault) = guarded(|| panic!("index {} of 3", 5)) else { panic!("not failed") };
+        assert_eq!((fault.domain, fault.retry), (Domain::Bug, Retry::Elsewhere));
+        assert!(fault.message.ends_with("index 5 of 3"), "{fault}");
+    }
+}
