@@ -1,0 +1,267 @@
+//! The keys of AUDIT.toml. Pure: whether files exist is asked through a function.
+
+use std::path::{Path, PathBuf};
+
+use umbra_core::document::{Document, Table};
+use umbra_core::spec::{
+    AuditSpec, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
+    TrainingDraft,
+};
+
+use super::{AuditFile, Source, TableFiles};
+use crate::dataset;
+use crate::exit::Failure;
+
+impl AuditFile {
+    /// Checks a text. `file` is what messages call it, paths in it are relative to `base`, and `wrong_with`
+    /// says what is wrong with a file it names.
+    pub(super) fn parse(
+        text: &str,
+        file: &str,
+        base: &Path,
+        wrong_with: &dyn Fn(&Path) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let fail =
+            |mistakes: umbra_core::document::Mistakes| Failure::usage(mistakes.in_file(file).to_string());
+        let document = Document::parse(text).map_err(fail)?;
+        let root = document.root();
+        let mut draft = SpecDraft {
+            name: root.string("name").required_or(String::new()),
+            seed: root.u64("seed").required_or(0),
+            ..SpecDraft::default()
+        };
+        let source = source(&document, base, wrong_with);
+        draft.dataset = match &source {
+            Some(Source::Named(name)) => name.clone(),
+            // The final name has the digest in it, which takes an import.
+            Some(Source::Table(files)) => dataset::stem(&files.path),
+            None => "unknown".to_owned(),
+        };
+        draft.model = model(&document.table("model"));
+        draft.training = training(&document.table("training"));
+        let shadows = document.table("shadows");
+        draft.shadows = ShadowsDraft {
+            count: shadows.u32("count").optional(),
+            block: shadows.u32("block").optional(),
+            population: shadows.f64("population").optional(),
+        };
+        draft.queries = QueriesDraft { views: document.table("queries").u32("views").optional() };
+        let statistics = document.table("statistics");
+        draft.statistics = StatisticsDraft {
+            attacks: statistics.strings("attacks").optional(),
+            variance: statistics.string("variance").optional(),
+            fdr: statistics.f64("fdr").optional(),
+        };
+        let placement = document.table("placement");
+        draft.placement = PlacementDraft {
+            pack: placement.u32("pack").optional(),
+            checkpoint_steps: placement.u64("checkpoint_steps").optional(),
+        };
+        note_violations(&document, &draft);
+        document.finish().map_err(fail)?;
+        let source = source.expect("a document without mistakes names its data set");
+        Ok(Self { file: file.to_owned(), document, draft, source })
+    }
+}
+
+fn model(table: &Table<'_>) -> ModelDraft {
+    ModelDraft {
+        architecture: table.string("architecture").required_or(String::new()),
+        widths: table.u32s("widths").or(Vec::new()),
+    }
+}
+
+fn training(table: &Table<'_>) -> TrainingDraft {
+    TrainingDraft {
+        optimizer: table.string("optimizer").optional(),
+        learning_rate: table.f64("learning_rate").required(),
+        momentum: table.f64("momentum").optional(),
+        nesterov: table.bool("nesterov").optional(),
+        beta1: table.f64("beta1").optional(),
+        beta2: table.f64("beta2").optional(),
+        epsilon: table.f64("epsilon").optional(),
+        weight_decay: table.f64("weight_decay").optional(),
+        schedule: table.string("schedule").optional(),
+        warmup_epochs: table.f64("warmup_epochs").optional(),
+        batch: table.u32("batch").required(),
+        epochs: table.u32("epochs").required(),
+    }
+}
+
+fn source(document: &Document, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String>) -> Option<Source> {
+    let table = document.table("dataset");
+    let file = |key: &str| {
+        table.string(key).try_map(|text| {
+            if text.is_empty() {
+                return Err("it is empty: name a file".to_owned());
+            }
+            let path: PathBuf = base.join(text);
+            wrong_with(&path).map_or(Ok(path), Err)
+        })
+    };
+    let name = table.string("name");
+    let (path, schema) = (file("path"), file("schema"));
+    let given = |key: &str| document.line_of(&format!("dataset.{key}")).is_some();
+    match (given("name"), given("path"), given("schema")) {
+        (true, false, false) => name.optional().map(Source::Named),
+        (true, _, _) => {
+            let message = "give the name of an imported data set, or path and schema, not both";
+            document.mistake("dataset.name", message);
+            None
+        }
+        (false, true, true) => {
+            let (path, schema) = (path.optional(), schema.optional());
+            Some(Source::Table(TableFiles { path: path?, schema: schema? }))
+        }
+        (false, true, false) => {
+            document.mistake("dataset.schema", "missing: name the schema file that belongs to path");
+            None
+        }
+        (false, false, true) => {
+            document.mistake("dataset.path", "missing: name the Parquet or CSV file that belongs to schema");
+            None
+        }
+        (false, false, false) => {
+            document.mistake("dataset", "missing: give path and schema, or the name of an imported data set");
+            None
+        }
+    }
+}
+
+/// Notes what the core finds wrong, but for keys whose own mistake is noted already.
+fn note_violations(document: &Document, draft: &SpecDraft) {
+    let Err(violations) = AuditSpec::try_new(draft) else { return };
+    let noted: Vec<String> = match document.finish() {
+        Ok(()) => Vec::new(),
+        Err(mistakes) => mistakes.iter().map(|mistake| mistake.key.clone()).collect(),
+    };
+    let is_noted = |field: &str| {
+        noted
+            .iter()
+            .any(|key| key == field || key.strip_prefix(field).is_some_and(|rest| rest.starts_with('[')))
+    };
+    for violation in violations.iter().filter(|violation| !is_noted(&violation.field)) {
+        document.mistake(&violation.field, violation.message.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    const GOOD: &str = "name = \"support2-mlp\"\nseed = 7\n[dataset]\npath = \"../d.parquet\"\n\
+        schema = \"../d.toml\"\n[model]\narchitecture = \"mlp\"\nwidths = [256, 256]\n[training]\n\
+        learning_rate = 0.05\nbatch = 256\nepochs = 40\n[shadows]\ncount = 64\nblock = 16\n\
+        population = 0.0\n[queries]\nviews = 1\n[statistics]\nattacks = [\"lira-online\", \"global\"]\n\
+        variance = \"per-record\"\nfdr = 0.05\n[placement]\npack = 4\ncheckpoint_steps = 500\n";
+
+    fn parse(text: &str) -> Result<AuditFile, Failure> {
+        AuditFile::parse(text, "A.toml", Path::new("audits"), &|_| None)
+    }
+
+    fn mistakes(text: &str) -> String {
+        let failure = parse(text).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        failure.to_string()
+    }
+
+    #[test]
+    fn every_key_reaches_the_specification() {
+        let file = parse(GOOD).unwrap();
+        let table = TableFiles { path: "audits/../d.parquet".into(), schema: "audits/../d.toml".into() };
+        assert_eq!(file.source(), &Source::Table(table));
+        let draft = file.spec("d-12345678").unwrap().to_draft();
+        assert_eq!(
+            (draft.name.as_str(), draft.seed, draft.dataset.as_str()),
+            ("support2-mlp", 7, "d-12345678")
+        );
+        assert_eq!(draft.model.widths, [256, 256]);
+        assert_eq!((draft.training.batch, draft.training.epochs), (Some(256), Some(40)));
+        assert_eq!((draft.shadows.count, draft.shadows.block), (Some(64), Some(16)));
+        assert_eq!((draft.placement.pack, draft.placement.checkpoint_steps), (Some(4), Some(500)));
+        assert_eq!(draft.statistics.fdr, Some(0.05));
+    }
+
+    #[test]
+    fn an_imported_data_set_is_named() {
+        let text = GOOD.replace("path = \"../d.parquet\"\nschema = \"../d.toml\"", "name = \"icu\"");
+        assert_eq!(parse(&text).unwrap().source(), &Source::Named("icu".into()));
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once_with_their_lines() {
+        let text = "name = \"No Good\"\n[dataset]\nname = \"icu\"\npath = \"x\"\n[model]\n\
+            architecture = \"mpl\"\nwidths = [\"a\"]\n[training]\nlearning_rate = -1\nbatch = \"x\"\n\
+            epoch = 4\nmomentum = 2\n[shadows]\ncount = 12\nblock = 9\n[queries]\nviews = 2\n\
+            [statistics]\nattacks = 3\nvariance = \"none\"\nfdr = 0\n[placement]\npack = 0\n[extra]\n";
+        let expected = "\
+            A.toml:1: seed: missing\n\
+            A.toml:1: name: the audit name \"No Good\" is not valid: use 1 to 63 of a-z, 0-9 and -, starting \
+            with a letter or digit\n\
+            A.toml:3: dataset.name: give the name of an imported data set, or path and schema, not both\n\
+            A.toml:6: model.architecture: \"mpl\" is not known: use one of logistic, mlp\n\
+            A.toml:7: model.widths[0]: \"a\" is not a whole number from 0 to 4294967295\n\
+            A.toml:8: training.epochs: missing\n\
+            A.toml:9: training.learning_rate: -1 is out of range: use 0.000000001 to 1000\n\
+            A.toml:10: training.batch: \"x\" is not a whole number from 0 to 4294967295\n\
+            A.toml:11: training.epoch: unknown key; did you mean \"epochs\"?\n\
+            A.toml:12: training.momentum: 2 is out of range: use 0 to 0.9999\n\
+            A.toml:15: shadows.block: 9 must be even and divide count = 12\n\
+            A.toml:17: queries.views: tables have one view, the clean record: use 1\n\
+            A.toml:19: statistics.attacks: 3 is not a list\n\
+            A.toml:20: statistics.variance: \"none\" is not known: use one of per-record, pooled, shrunk\n\
+            A.toml:21: statistics.fdr: 0 is out of range: use 0.0001 to 0.5\n\
+            A.toml:23: placement.pack: 0 is out of range: use 1 to 64\n\
+            A.toml:24: extra: unknown key; known here: dataset, model, name, placement, queries, seed, shadows, \
+            statistics, training";
+        let found = mistakes(text);
+        for (found, expected) in found.lines().zip(expected.lines()) {
+            assert_eq!(found, expected);
+        }
+        assert_eq!(found.lines().count(), expected.lines().count());
+    }
+
+    #[test]
+    fn a_data_set_needs_both_files_and_they_must_exist() {
+        let schema_only = GOOD.replace("path = \"../d.parquet\"\n", "");
+        assert_eq!(
+            mistakes(&schema_only),
+            "A.toml:3: dataset.path: missing: name the Parquet or CSV file that belongs to schema"
+        );
+        let none = GOOD.replace("path = \"../d.parquet\"\nschema = \"../d.toml\"\n", "");
+        assert!(mistakes(&none).starts_with("A.toml:3: dataset: missing: give path and schema"));
+        let gone = AuditFile::parse(GOOD, "A.toml", Path::new("audits"), &|path| {
+            Some(format!("cannot read {}", path.display()))
+        });
+        assert_eq!(
+            gone.unwrap_err().to_string(),
+            "A.toml:4: dataset.path: cannot read audits/../d.parquet\n\
+             A.toml:5: dataset.schema: cannot read audits/../d.toml"
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_toml_and_bad_utf8_are_refused() {
+        assert!(mistakes("name = \n").starts_with("A.toml:1: "));
+        assert!(mistakes("").contains("A.toml:1: training.batch: missing"));
+    }
+
+    #[test]
+    fn refusals_of_a_coordinator_find_their_line() {
+        let file = parse(GOOD).unwrap();
+        let violation = |field: &str, message: &str| umbra_core::spec::Violation {
+            field: field.into(),
+            message: message.into(),
+        };
+        let refused = file.refused(&[
+            violation("training.batch", "256 is more than the 12 records"),
+            violation("training.momentum", "not today"),
+        ]);
+        assert_eq!(
+            refused.to_string(),
+            "A.toml:9: training.momentum: not today\n\
+             A.toml:11: training.batch: 256 is more than the 12 records"
+        );
+    }
+}

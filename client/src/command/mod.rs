@@ -1,0 +1,8 @@
+//! The commands, one a file.
+
+pub mod audit;
+pub mod completions;
+pub mod coordinator;
+pub mod dataset;
+pub mod run;
+pub mod worker;

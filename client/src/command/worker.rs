@@ -1,0 +1,65 @@
+//! `umbra worker`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use umbra_runtime::{Drain, SystemClock, telemetry};
+use umbra_worker::{Outcome, WorkError, work};
+
+use crate::exit::{Exit, Failure};
+use crate::human;
+use crate::output::{Format, Output};
+use crate::settings::{Flags, WorkerSettings};
+
+/// Arguments of `umbra worker`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Every setting is a flag, an environment variable or a key of the settings file \
+                        (token_file for --token-file); a flag wins over a variable, that over the \
+                        file.\n\nExamples:\n  umbra worker --server http://127.0.0.1:7443 --slots 2\n  umbra \
+                        worker --config worker.toml --check-config")]
+pub struct Args {
+    /// A settings file (TOML)
+    #[arg(long, value_name = "FILE", env = "UMBRA_CONFIG")]
+    config: Option<PathBuf>,
+    /// Check the settings and exit
+    #[arg(long)]
+    check_config: bool,
+    #[command(flatten)]
+    flags: Flags<WorkerSettings>,
+}
+
+/// Runs a worker until it is told to stop.
+///
+/// # Errors
+/// If it cannot start, or the coordinator refuses it.
+pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> {
+    let settings = WorkerSettings::read(&args.flags, args.config.as_deref())?;
+    if args.check_config {
+        return out.result(|| "the settings are right".to_owned(), || json!({ "event": "checked" }));
+    }
+    let log_format = match out.format() {
+        Format::Text => telemetry::Format::Text,
+        Format::Json => telemetry::Format::Json,
+    };
+    telemetry::init(log_format, settings.log.as_deref())
+        .map_err(|error| Failure::usage(format!("--log: {error}")))?;
+    let WorkerSettings { config, connector, server, .. } = settings;
+    let (worker, slots, grace) = (config.worker().to_string(), config.slots(), config.grace());
+    out.result(
+        || format!("started: {worker} with {} for {server}", human::count(u64::from(slots), "slot")),
+        || json!({ "event": "started", "worker": worker, "slots": slots, "server": server }),
+    )?;
+    let clock = Arc::new(SystemClock::new());
+    let worked = work(config, connector, clock, drain.clone()).await;
+    drain.begin();
+    let outcome = drain.finished(grace + Duration::from_secs(1)).await;
+    match worked {
+        Ok(Outcome::Left) if outcome.is_clean() => Ok(()),
+        Ok(Outcome::Left) => Err(Failure::failed(outcome.to_string())),
+        Ok(gave_up) => Err(Failure::failed(gave_up.to_string())),
+        Err(error @ WorkError::Unauthenticated(_)) => Err(Failure::new(Exit::Refused, error.to_string())),
+        Err(error) => Err(Failure::failed(error.to_string())),
+    }
+}

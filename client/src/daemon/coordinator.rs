@@ -1,0 +1,53 @@
+//! Starting a coordinator over a state folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use umbra_coordinator::blobs::BlobStore;
+use umbra_coordinator::store::EmbeddedStore;
+use umbra_coordinator::{Config, Listeners, serve};
+use umbra_core::cluster::ClusterConfig;
+use umbra_runtime::{Drain, SystemClock, Token, files};
+use umbra_train::numerics_class;
+
+use crate::exit::Failure;
+use crate::host;
+
+/// What differs between a daemon and an embedded coordinator.
+pub struct Parts {
+    /// Times and bounds of the scheduler.
+    pub cluster: ClusterConfig,
+    /// What callers must know.
+    pub token: Option<Token>,
+    /// Where it listens.
+    pub listeners: Listeners,
+    /// The address clients connect to.
+    pub address: String,
+}
+
+/// Opens the state folder and starts a coordinator; its tasks run in `drain`. Stores lock themselves, so a
+/// second coordinator over the same folder is refused.
+///
+/// # Errors
+/// If the folder is in use, damaged or cannot be written.
+pub async fn start(state: &Path, parts: Parts, drain: Drain) -> Result<(), Failure> {
+    files::create_private_folder(state).map_err(failed)?;
+    let store = EmbeddedStore::open(state.join("meta.redb")).await.map_err(failed)?;
+    let blobs = BlobStore::local(state.join("blobs")).await.map_err(failed)?;
+    let config = Config {
+        cluster: parts.cluster,
+        token: parts.token,
+        scratch: state.join("scratch"),
+        numerics: numerics_class(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: host::name(),
+        name: parts.address,
+        max_dataset_bytes: Config::MAX_DATASET_BYTES,
+    };
+    let clock = Arc::new(SystemClock::new());
+    serve(config, parts.listeners, Arc::new(store), blobs, clock, drain).await.map_err(failed)
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(error.to_string())
+}

@@ -1,0 +1,210 @@
+//! The coordinator as commands see it: a connection, and calls that fail in words.
+
+mod address;
+mod fault;
+pub mod findings;
+pub mod upload;
+pub mod watch;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prost::Message as _;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Request, Status};
+use umbra_core::digest::{Digest, FieldHasher};
+use umbra_core::spec::AuditSpec;
+use umbra_proto::convert::spec_to;
+use umbra_proto::v1::audit_service_client::AuditServiceClient;
+use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
+use umbra_proto::v1::findings_service_client::FindingsServiceClient;
+use umbra_proto::{MAX_MESSAGE, v1};
+use umbra_runtime::tls::TlsPaths;
+use umbra_runtime::{TlsFiles, Token};
+
+pub use address::{DEFAULT_SERVER, ServerUrl};
+
+use crate::exit::{Exit, Failure};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an answer to a single question may take.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How to reach a coordinator.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Coordinator")]
+pub struct ServerArgs {
+    /// The coordinator's address
+    #[arg(long, value_name = "URL", env = "UMBRA_SERVER", default_value = DEFAULT_SERVER)]
+    server: String,
+    /// The file that holds the coordinator's token
+    #[arg(long, value_name = "FILE", env = "UMBRA_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities that vouch for the coordinator
+    #[arg(long, value_name = "FILE", env = "UMBRA_TLS_CA")]
+    tls_ca: Option<PathBuf>,
+    /// This client's certificate (PEM), where the coordinator asks for one
+    #[arg(long, value_name = "FILE", env = "UMBRA_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", env = "UMBRA_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+}
+
+/// A connection to a coordinator. Clones share it.
+#[derive(Clone)]
+pub struct Remote {
+    channel: InterceptedService<Channel, Bearer>,
+    server: String,
+}
+
+/// Puts the token on every call.
+#[derive(Clone)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+type Calls = InterceptedService<Channel, Bearer>;
+
+impl ServerArgs {
+    /// Checks the arguments and connects.
+    ///
+    /// # Errors
+    /// A wrong address, token or certificate file, or a coordinator that does not answer.
+    pub async fn connect(&self) -> Result<Remote, Failure> {
+        let url = ServerUrl::parse(&self.server).map_err(|error| Failure::usage(error.to_string()))?;
+        let token = self.token_file.as_deref().map(Token::read).transpose();
+        let token = token.map_err(|error| Failure::usage(error.to_string()))?;
+        let paths = TlsPaths {
+            certificate: self.tls_cert.clone(),
+            key: self.tls_key.clone(),
+            authorities: self.tls_ca.clone(),
+        };
+        let tls = TlsFiles::load(&paths).map_err(|error| Failure::usage(error.to_string()))?;
+        Remote::connect(&url, token.as_ref(), &tls).await
+    }
+}
+
+/// An endpoint for an address, with TLS where the address says so.
+///
+/// # Errors
+/// If certificates or keys cannot be used.
+pub fn endpoint(url: &ServerUrl, tls: &TlsFiles) -> Result<Endpoint, Failure> {
+    let unusable = |error: tonic::transport::Error| {
+        Failure::usage(format!("cannot set up the connection to {url}: {}", fault::causes(&error)))
+    };
+    let endpoint = Endpoint::from_shared(url.to_string()).map_err(unusable)?;
+    let endpoint = endpoint
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .initial_connection_window_size(4 << 20)
+        .initial_stream_window_size(2 << 20);
+    if !url.is_encrypted() {
+        return Ok(endpoint);
+    }
+    let mut config = ClientTlsConfig::new();
+    for pem in tls.authorities.iter() {
+        config = config.ca_certificate(Certificate::from_pem(pem));
+    }
+    if let Some(identity) = &tls.identity {
+        config = config.identity(Identity::from_pem(&identity.certificate, &identity.key));
+    }
+    endpoint.tls_config(config).map_err(unusable)
+}
+
+impl Remote {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If nothing answers there.
+    pub async fn connect(url: &ServerUrl, token: Option<&Token>, tls: &TlsFiles) -> Result<Self, Failure> {
+        if url.is_encrypted() && tls.authorities.is_none() {
+            let message = format!("{url} needs --tls-ca: the certificates that vouch for the coordinator");
+            return Err(Failure::usage(message));
+        }
+        let channel = endpoint(url, tls)?.connect().await.map_err(|error| {
+            let causes = fault::causes(&error);
+            let message = format!(
+                "cannot reach a coordinator at {url}: {causes}; start `umbra coordinator` there, or name \
+                 another with --server"
+            );
+            Failure::new(Exit::Unreachable, message)
+        })?;
+        let value = token.map(|token| {
+            let mut value = MetadataValue::try_from(token.header()).expect("tokens are visible ASCII");
+            value.set_sensitive(true);
+            value
+        });
+        let channel = InterceptedService::new(channel, Bearer(value));
+        Ok(Self { channel, server: url.to_string() })
+    }
+
+    /// The failure that a call's status is.
+    pub fn failure(&self, status: &Status) -> Failure {
+        fault::failure(&self.server, status)
+    }
+
+    /// Audits.
+    pub fn audits(&self) -> AuditServiceClient<Calls> {
+        AuditServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Data sets.
+    pub fn datasets(&self) -> DatasetServiceClient<Calls> {
+        DatasetServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Findings.
+    pub fn findings(&self) -> FindingsServiceClient<Calls> {
+        FindingsServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// One audit.
+    ///
+    /// # Errors
+    /// If there is none, or the call fails.
+    pub async fn audit(&self, id: &str) -> Result<v1::Audit, Failure> {
+        let request = ask(v1::GetAuditRequest { id: id.to_owned() });
+        let answer = self.audits().get_audit(request).await.map_err(|status| self.failure(&status))?;
+        self.given(answer.into_inner().audit)
+    }
+
+    /// What an answer must contain.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn given<T>(&self, part: Option<T>) -> Result<T, Failure> {
+        part.ok_or_else(|| {
+            Failure::failed(format!("{} gave an empty answer: is it of another version?", self.server))
+        })
+    }
+}
+
+/// A question that must be answered soon.
+pub fn ask<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(ANSWER);
+    request
+}
+
+/// The id under which an audit is asked for: the same file on the same data is the same request.
+pub fn request_id(spec: &AuditSpec, data: &Digest) -> String {
+    let mut hasher = FieldHasher::new("umbra request v1");
+    hasher.put("spec", &spec_to(spec).encode_to_vec());
+    hasher.put("data", data.as_bytes());
+    hasher.finish().to_string()
+}

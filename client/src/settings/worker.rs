@@ -1,0 +1,228 @@
+//! Settings of a worker.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use umbra_core::digest::Digest;
+use umbra_runtime::tls::TlsPaths;
+use umbra_runtime::{TlsFiles, Token, backoff};
+use umbra_worker::{Config, Connector, Settings};
+
+use super::{Daemon, Flags, Layers, Setting};
+use crate::exit::Failure;
+use crate::host;
+use crate::remote::{DEFAULT_SERVER, ServerUrl};
+
+const SCRATCH: &str = "umbra-scratch";
+const SCRATCH_GIB: u64 = 64;
+const GRACE: u64 = 30;
+
+/// Checked settings of a worker.
+pub struct WorkerSettings {
+    /// What the worker is told.
+    pub config: Config,
+    /// The way to the coordinator.
+    pub connector: Connector,
+    /// The coordinator's address.
+    pub server: String,
+    /// What is logged.
+    pub log: Option<String>,
+}
+
+impl Daemon for WorkerSettings {
+    const SETTINGS: &'static [Setting] = &[
+        Setting {
+            key: "server",
+            flag: "server",
+            variable: "UMBRA_SERVER",
+            value: "URL",
+            help: "The coordinator",
+            default: Some(DEFAULT_SERVER),
+        },
+        Setting {
+            key: "slots",
+            flag: "slots",
+            variable: "UMBRA_SLOTS",
+            value: "N",
+            help: "How many packs are trained at once, a thread each",
+            default: Some("the number of cores"),
+        },
+        Setting {
+            key: "scratch",
+            flag: "scratch",
+            variable: "UMBRA_SCRATCH",
+            value: "DIR",
+            help: "The folder for data sets and unsent results; workers may share it",
+            default: Some(SCRATCH),
+        },
+        Setting {
+            key: "scratch_gib",
+            flag: "scratch-gib",
+            variable: "UMBRA_SCRATCH_GIB",
+            value: "N",
+            help: "The most GiB of data sets kept there",
+            default: Some("64"),
+        },
+        Setting {
+            key: "token_file",
+            flag: "token-file",
+            variable: "UMBRA_TOKEN_FILE",
+            value: "FILE",
+            help: "The file that holds the coordinator's token",
+            default: None,
+        },
+        Setting {
+            key: "grace",
+            flag: "grace",
+            variable: "UMBRA_GRACE",
+            value: "SECONDS",
+            help: "How long shutting down may take",
+            default: Some("30"),
+        },
+        Setting {
+            key: "tls_ca",
+            flag: "tls-ca",
+            variable: "UMBRA_TLS_CA",
+            value: "FILE",
+            help: "Certificates (PEM) of the authorities that vouch for the coordinator",
+            default: None,
+        },
+        Setting {
+            key: "tls_cert",
+            flag: "tls-cert",
+            variable: "UMBRA_TLS_CERT",
+            value: "FILE",
+            help: "This worker's certificate (PEM), where the coordinator asks for one",
+            default: None,
+        },
+        Setting {
+            key: "tls_key",
+            flag: "tls-key",
+            variable: "UMBRA_TLS_KEY",
+            value: "FILE",
+            help: "The key of that certificate (PEM)",
+            default: None,
+        },
+        Setting {
+            key: "log",
+            flag: "log",
+            variable: "UMBRA_LOG",
+            value: "FILTER",
+            help: "What is logged, such as debug",
+            default: Some("info"),
+        },
+    ];
+}
+
+impl WorkerSettings {
+    /// Checks all layers.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn read(flags: &Flags<Self>, file: Option<&Path>) -> Result<Self, Failure> {
+        let layers = Layers::read(flags, file)?;
+        let settings = Self::check(&layers)?;
+        layers.finish()?;
+        Ok(settings.expect("what has no mistakes is complete"))
+    }
+
+    fn check(layers: &Layers<'_, Self>) -> Result<Option<Self>, Failure> {
+        let server = layers.text("server").unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let url = layers.keep("server", ServerUrl::parse(&server));
+        let paths = TlsPaths {
+            certificate: layers.path("tls_cert"),
+            key: layers.path("tls_key"),
+            authorities: layers.path("tls_ca"),
+        };
+        let tls = layers.keep("tls_ca", TlsFiles::load(&paths));
+        let token = layers.path("token_file").map(|path| layers.keep("token_file", Token::read(&path)));
+        let connector = match (&url, &tls) {
+            (Some(url), Some(tls)) if url.is_encrypted() && tls.authorities.is_none() => {
+                layers.mistake("tls_ca", "missing: an https:// server needs the authorities to trust");
+                None
+            }
+            (Some(url), Some(tls)) => {
+                let tls = url.is_encrypted().then_some(tls);
+                let token = token.as_ref().and_then(Option::as_ref);
+                layers.keep("server", Connector::try_new(&url.to_string(), tls, token))
+            }
+            _ => None,
+        };
+        let cores = u64::from(host::cores());
+        let slots = layers.number("slots", 1..=u64::from(u32::MAX)).unwrap_or(cores);
+        let gib = layers.number("scratch_gib", 1..=1 << 20).unwrap_or(SCRATCH_GIB);
+        let settings = Settings {
+            worker: fresh_name()?,
+            slots: u32::try_from(slots).unwrap_or(u32::MAX),
+            scratch: layers.path("scratch").unwrap_or_else(|| PathBuf::from(SCRATCH)),
+            scratch_bytes: gib << 30,
+            grace: Duration::from_secs(layers.number("grace", 1..=86_400).unwrap_or(GRACE)),
+            host: host::name(),
+            jitter: entropy()?,
+        };
+        let log = layers.text("log");
+        let config = match Config::try_new(settings) {
+            Ok(config) => Some(config),
+            Err(violations) => {
+                layers.violations(&violations);
+                None
+            }
+        };
+        let (Some(config), Some(connector)) = (config, connector) else { return Ok(None) };
+        Ok(Some(Self { config, connector, server, log }))
+    }
+}
+
+/// A name that no other process has: it stands for what this process still runs.
+///
+/// # Errors
+/// If the system has no source of random numbers.
+pub fn fresh_name() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(no_entropy)?;
+    Ok(format!("worker-{}", Digest::from_bytes(bytes).short()))
+}
+
+/// Jitter for the waits of a worker.
+///
+/// # Errors
+/// If the system has no source of random numbers.
+pub fn entropy() -> Result<umbra_core::seed::Stream, Failure> {
+    backoff::entropy().map_err(no_entropy)
+}
+
+fn no_entropy(error: getrandom::Error) -> Failure {
+    Failure::failed(format!("this system has no source of random numbers: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn read(line: &str) -> Result<WorkerSettings, Failure> {
+        let command = Flags::<WorkerSettings>::augment_args(clap::Command::new("w").no_binary_name(true));
+        let matches = command.try_get_matches_from(line.split_whitespace()).unwrap();
+        WorkerSettings::read(&Flags::from_arg_matches(&matches).unwrap(), None)
+    }
+
+    #[test]
+    fn defaults_make_a_worker() {
+        let settings = read("--slots 3 --grace 7").unwrap();
+        assert_eq!(settings.server, DEFAULT_SERVER);
+        assert_eq!((settings.config.slots(), settings.config.grace().as_secs()), (3, 7));
+        assert_eq!(settings.config.scratch(), Path::new(SCRATCH));
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once() {
+        let failure =
+            read("--server http://host:7443 --slots 0 --grace x --token-file /nowhere").err().unwrap();
+        let text = failure.to_string();
+        let places: Vec<_> = text.lines().map(|line| line.split(':').next().unwrap()).collect();
+        assert_eq!(places, ["--server", "--token-file", "--slots", "--grace"]);
+        let failure = read("--server https://host:7443").err().unwrap().to_string();
+        assert!(failure.starts_with("--tls-ca: missing"), "{failure}");
+    }
+}
