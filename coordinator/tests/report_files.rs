@@ -1,5 +1,7 @@
 //! The findings' files: their structure, their bytes, and that they appear whole.
 
+#![allow(clippy::unwrap_used)]
+
 mod report_fixture;
 
 use std::collections::BTreeMap;

@@ -33,7 +33,7 @@ pub(super) struct Level {
     pub auc: &'static str,
     pub count: String,
     pub share: String,
-    /// Why nobody could have been certified at this level, if nobody could.
+    /// The highest lower bound there can be, where nobody could be certified at this level.
     pub reach: Option<String>,
 }
 
@@ -83,11 +83,11 @@ impl Headlines {
             one_detected: summary.detected == 1,
             fdr: rate(fdr),
             levels: levels
-                .map(|((auc, level), part)| Level {
-                    auc,
+                .map(|((key, level), part)| Level {
+                    auc: key,
                     count: of(part, summary.units),
                     share: share(part),
-                    reach: (part == 0).then(|| reach(&summary.limit, highest, level)).flatten(),
+                    reach: (part == 0 && highest < level).then(|| auc(highest)),
                 })
                 .collect(),
             recognisable: count(summary.recognisable[0] as u64),
@@ -134,18 +134,6 @@ fn highest_bound(limit: &DetectionLimit, alpha: f64, fdr: f64, detected: usize) 
         return limit.bound_worst;
     }
     libm::exp(libm::log(limit.bound_alone) * libm::log(alpha) / libm::log(fdr))
-}
-
-/// Why a level cannot be reached: by this design at all, or with as few detected as here.
-fn reach(limit: &DetectionLimit, highest: f64, level: f64) -> Option<String> {
-    let text = if limit.bound_alone < level {
-        "out of reach of this many models: says nothing"
-    } else if highest < level {
-        "out of reach with so few patients detected: says little"
-    } else {
-        return None;
-    };
-    Some(text.to_owned())
 }
 
 /// What the survival curve says at the lowest level, in a sentence.
