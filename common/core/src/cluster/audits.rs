@@ -116,12 +116,13 @@ impl Cluster {
             return finished;
         }
         while out.room() > 1 {
-            let Some(pack) = audit.adopt_next() else {
-                self.finish_if_complete(id, out);
-                return true;
-            };
+            let Some(pack) = audit.adopt_next() else { break };
             out.touch_pack(&pack);
         }
-        false
+        let finished = audit.adopting().is_empty();
+        if finished {
+            self.finish_if_complete(id, out);
+        }
+        finished
     }
 }

@@ -5,6 +5,8 @@
 //! `UMBRA_HISTORIES=N` runs N histories (10,000 unless set), `UMBRA_SEED=S` begins at seed S. A history
 //! that fails is printed with the line that replays it alone.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod blobs;
 mod chance;
 mod chaos;

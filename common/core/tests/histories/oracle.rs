@@ -1,9 +1,9 @@
 //! What must hold between any two states, whatever happened: checked on every committed write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use umbra_core::cluster::{Action, Cluster, Event, MAX_RECORDS, Outcome, PackRecord, Record, RecordKey};
-use umbra_core::ids::{AuditId, Fence, PackId, WorkerId};
+use umbra_core::ids::{AuditId, Fence, Millis, PackId, WorkerId};
 use umbra_core::lifecycle::{AuditState, PackPhase, PackState};
 
 use crate::blobs::Blobs;
@@ -13,6 +13,10 @@ pub type Store = BTreeMap<RecordKey, Record>;
 
 /// What is known of an event before it happens.
 pub struct Before {
+    now: Millis,
+    /// The worker whose word may end its own leases.
+    worker: Option<WorkerId>,
+    live: BTreeSet<Fence>,
     pack: Option<PackId>,
     /// The event speaks in the name of a fence that is not live.
     stale: bool,
@@ -21,25 +25,46 @@ pub struct Before {
 }
 
 impl Before {
-    pub fn of(event: &Event, cluster: &Cluster) -> Self {
-        let live = |worker: &WorkerId, fence: &Fence, pack: &PackId| {
+    pub fn of(now: Millis, event: &Event, cluster: &Cluster) -> Self {
+        let is_live = |worker: &WorkerId, fence: &Fence, pack: &PackId| {
             cluster.live_fence(*fence).is_some_and(|(p, w)| p == *pack && w == *worker)
         };
+        let leases = cluster.audits().flat_map(|audit| cluster.running(&audit.id));
+        let live = leases.map(|running| running.fence).collect();
+        let nothing = Self { now, worker: None, live, pack: None, stale: false, failure: false };
         match event {
             Event::Progress { worker, pack, fence, .. } => {
-                Self { pack: Some(pack.clone()), stale: !live(worker, fence, pack), failure: false }
+                Self { pack: Some(pack.clone()), stale: !is_live(worker, fence, pack), ..nothing }
             }
             Event::Reported { worker, pack, fence, outcome } => Self {
+                worker: Some(worker.clone()),
                 pack: Some(pack.clone()),
-                stale: !live(worker, fence, pack),
+                stale: !is_live(worker, fence, pack),
                 failure: matches!(outcome, Outcome::Failed(_)),
+                ..nothing
             },
             Event::Ingested { pack, fence, outcome } => {
                 let state = cluster.pack(pack).map(|record| record.state.clone());
                 let reported = matches!(state, Some(PackState::Reported { fence: f, .. }) if f == *fence);
-                Self { pack: Some(pack.clone()), stale: !reported, failure: outcome.is_err() }
+                Self { pack: Some(pack.clone()), stale: !reported, failure: outcome.is_err(), ..nothing }
             }
-            _ => Self { pack: None, stale: false, failure: false },
+            Event::WorkerJoined { worker, .. } | Event::WorkerLeft { worker } => {
+                Self { worker: Some(worker.clone()), ..nothing }
+            }
+            _ => nothing,
+        }
+    }
+
+    /// The leases that a worker's word renews.
+    pub fn renewed_by(&self, event: &Event, cluster: &Cluster) -> Vec<Fence> {
+        let owns =
+            |worker: &WorkerId, fence: Fence| cluster.live_fence(fence).is_some_and(|(_, w)| w == *worker);
+        match event {
+            Event::Progress { fence, .. } if !self.stale => vec![*fence],
+            Event::WorkerJoined { worker, running, .. } => {
+                running.iter().map(|still| still.fence).filter(|fence| owns(worker, *fence)).collect()
+            }
+            _ => vec![],
         }
     }
 
@@ -83,9 +108,16 @@ pub struct Oracle {
     /// How often each pack's result began to count, since its audit was submitted.
     counted: BTreeMap<PackId, u32>,
     next_fence: Option<Fence>,
+    /// When each lease was given or last renewed, and the length of all.
+    renewed: BTreeMap<Fence, Millis>,
+    lease_ms: u64,
 }
 
 impl Oracle {
+    pub fn new(lease_ms: u64) -> Self {
+        Self { lease_ms, ..Self::default() }
+    }
+
     /// Commits the writes of one step, and checks every change against the tables.
     pub fn commit(&mut self, writes: Vec<Action>, before: &Before, store: &mut Store, blobs: &Blobs) {
         // A transaction is judged as a whole: an audit goes after its packs, wherever it stands in it.
@@ -99,11 +131,36 @@ impl Oracle {
                 }
                 Action::Delete(key) => {
                     let old = store.remove(&key);
-                    self.check_delete(&key, old, store);
+                    self.check_delete(&key, old, before, store);
                 }
                 other => panic!("{other:?} is no write"),
             }
         }
+    }
+
+    /// A lease begins again.
+    pub fn renew(&mut self, fence: Fence, now: Millis) {
+        self.renewed.insert(fence, now);
+    }
+
+    /// A leader is new: every lease begins again.
+    pub fn renew_all(&mut self, now: Millis) {
+        self.renewed.values_mut().for_each(|renewed| *renewed = now);
+    }
+
+    /// No lease of a running audit ends before its time but by its own worker's word.
+    fn check_lease(&self, old: &PackState, new: Option<&PackState>, before: &Before) {
+        let PackState::Leased { fence, slot } = old else { return };
+        let goes_on = new.is_some_and(|new| new.fence() == Some(*fence) && new.phase() == PackPhase::Leased);
+        if goes_on || !before.live.contains(fence) || before.worker.as_ref() == Some(&slot.worker) {
+            return;
+        }
+        let renewed = self.renewed.get(fence).copied().unwrap_or(Millis(0));
+        assert!(
+            before.now >= renewed.plus(self.lease_ms),
+            "fence {fence} of {renewed} ended at {}",
+            before.now
+        );
     }
 
     fn check_put(&mut self, old: Option<Record>, new: Record, before: &Before, blobs: &Blobs) {
@@ -134,6 +191,7 @@ impl Oracle {
                 assert!(was == is || was.may_become(is) || through_waiting, "{old:?} became {new:?}");
                 assert!(!was.is_terminal() || old == new, "S4: {old:?} became {new:?}");
                 before.check_pack(&old, &new);
+                self.check_lease(&old.state, Some(&new.state), before);
                 self.check_state(&old.state, &new, blobs);
             }
             (Some(old), new) => panic!("{old:?} became {new:?}"),
@@ -156,7 +214,7 @@ impl Oracle {
         }
     }
 
-    fn check_delete(&mut self, key: &RecordKey, old: Option<Record>, store: &Store) {
+    fn check_delete(&mut self, key: &RecordKey, old: Option<Record>, before: &Before, store: &Store) {
         match (key, old) {
             (RecordKey::Cluster, _) => panic!("the cluster's record was deleted"),
             (RecordKey::Audit(id), Some(Record::Audit(old))) => {
@@ -168,6 +226,9 @@ impl Oracle {
                 let ended = audit.0.is_terminal();
                 let blank = old.state.phase() == PackPhase::Leased;
                 assert!(blank || ended, "{old:?} was deleted while its audit is {audit:?}");
+                if !ended {
+                    self.check_lease(&old.state, None, before);
+                }
                 assert!(audit.1 || !old.state.phase().is_terminal(), "{old:?} was swept up");
             }
             (_, old) => assert!(old.is_none(), "{key:?} held {old:?}"),

@@ -77,7 +77,7 @@ impl World {
             config,
             cluster: Some(Cluster::new(Millis(0), config)),
             store: Store::new(),
-            oracle: Oracle::default(),
+            oracle: Oracle::new(config.lease_ms),
             blobs: Blobs::default(),
             tasks: Vec::new(),
             wake: None,
@@ -131,7 +131,8 @@ impl World {
         if event == Event::Tick {
             self.wake = self.wake.filter(|at| *at > self.now);
         }
-        let before = Before::of(&event, cluster);
+        let before = Before::of(self.now, &event, cluster);
+        let renewed = before.renewed_by(&event, cluster);
         let actions = cluster.step(self.now, event);
         if let Err(broken) = cluster.check() {
             panic!("{broken}");
@@ -153,6 +154,7 @@ impl World {
             return;
         }
         self.oracle.commit(writes, &before, &mut self.store, &self.blobs);
+        renewed.into_iter().for_each(|fence| self.oracle.renew(fence, self.now));
         self.check_store();
         let mut acted = rest.len();
         if self.faults && self.chance.one_in(150) {
@@ -190,6 +192,7 @@ impl World {
                     self.tally.count("assigned with a checkpoint");
                 }
                 self.tally.count("assigned");
+                self.oracle.renew(fence, self.now);
                 self.send(&slot.worker.clone(), Down::Assign { slot: slot.slot, pack, fence, resume_from });
             }
             Action::Revoke { worker, fence, reason, .. } => {
@@ -247,11 +250,12 @@ impl World {
             panic!("after a restart: {broken}");
         }
         self.note(|| format!("restored: {actions:?}"));
+        self.oracle.renew_all(self.now);
         self.cluster = Some(cluster);
         let (writes, rest) = split(actions);
         self.oracle.commit(
             writes,
-            &Before::of(&Event::Tick, &Cluster::new(self.now, self.config)),
+            &Before::of(self.now, &Event::Tick, &Cluster::new(self.now, self.config)),
             &mut self.store,
             &self.blobs,
         );
@@ -306,6 +310,9 @@ impl World {
             return;
         }
         let task = self.tasks.swap_remove(index);
+        if self.faults && self.chance.one_in(8) {
+            self.tasks.push(task.clone()); // it is answered again, later
+        }
         let fault: Option<Fault> =
             (self.faults && self.chance.one_in(25)).then(|| random_fault(&mut self.chance));
         if fault.is_some() {

@@ -98,6 +98,22 @@ fn an_ingest_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
+fn the_verdict_on_an_earlier_fence_is_not_the_laters() {
+    let mut bench = Bench::new();
+    bench.join("w", 1);
+    let first = bench.submit("a", demand(1)).remove(0);
+    bench.done(&first);
+    let (pack, fence) = (first.pack.clone(), first.fence);
+    let failed = Event::Ingested { pack, fence, outcome: Err(fault(Retry::Elsewhere)) };
+    let second = given(&bench.step(failed.clone())).remove(0);
+    bench.done(&second);
+    bench.ingest(&first);
+    bench.step(failed);
+    let counts = bench.cluster.audit(&audit("a")).unwrap().counts;
+    assert_eq!((counts.reported, counts.done), (1, 0));
+}
+
+#[test]
 fn losses_spend_no_attempts_and_have_their_own_bound() {
     let mut bench = Bench::new();
     bench.join("w", 1);
