@@ -7,6 +7,8 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 use umbra_proto::MAX_MESSAGE;
 use umbra_proto::v1::audit_service_server::AuditServiceServer;
 use umbra_proto::v1::dataset_service_server::DatasetServiceServer;
@@ -18,7 +20,7 @@ use umbra_runtime::files::{FileError, create_private_folder};
 use umbra_runtime::http::{self, Health};
 use umbra_runtime::{Metrics, TlsFiles};
 
-use crate::api::{Audits, Auth, Datasets, Findings, Workers};
+use crate::api::{Audits, Datasets, Findings, Gate, Workers};
 use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
 use crate::board::Board;
 use crate::config::Config;
@@ -73,13 +75,14 @@ pub async fn serve(
     let uploads = Uploads::open(blobs.clone(), &config.scratch.join("uploads"), limit).await?;
     let uploads = Arc::new(uploads);
     let lease = Duration::from_millis(config.cluster.lease_ms);
-    let auth = Auth::new(config.token.clone());
+    let board = Board::new();
+    let gate = Gate::new(config.token.clone(), board.clone());
     let shell = Arc::new(Shell {
         config,
         store,
         blobs,
         clock,
-        board: Board::new(),
+        board: board.clone(),
         engine,
         drain: drain.clone(),
         health: health.clone(),
@@ -104,7 +107,7 @@ pub async fn serve(
                 $server::new($service)
                     .max_decoding_message_size(MAX_MESSAGE)
                     .max_encoding_message_size(MAX_MESSAGE),
-                auth.clone(),
+                gate.clone(),
             )
         };
     }
@@ -115,7 +118,8 @@ pub async fn serve(
         .add_service(guarded!(DatasetServiceServer, Datasets::new(shell.clone(), uploads.clone())))
         .add_service(guarded!(FindingsServiceServer, Findings::new(shell.clone())))
         .add_service(guarded!(WorkerServiceServer, Workers::new(shell.clone(), uploads.clone())));
-    reporter.set_serving::<AuditServiceServer<Audits>>().await;
+    reporter.set_service_status("", ServingStatus::NotServing).await;
+    drain.spawn("health", report_health(reporter, board, drain.clone()));
     let incoming = TcpListenerStream::new(listeners.grpc);
     let token = drain.token();
     drain
@@ -123,6 +127,18 @@ pub async fn serve(
     drain.spawn("uploads", tidy(uploads, drain.clone()));
     drain.spawn("engine", engine::run(shell, commands));
     Ok(())
+}
+
+/// The health service says SERVING from the moment the state is read until the drain begins.
+async fn report_health(reporter: HealthReporter, board: Board, drain: Drain) {
+    tokio::select! {
+        () = drain.begun() => {}
+        () = board.completed() => {
+            reporter.set_service_status("", ServingStatus::Serving).await;
+            drain.begun().await;
+        }
+    }
+    reporter.set_service_status("", ServingStatus::NotServing).await;
 }
 
 fn tls(files: &TlsFiles) -> ServerTlsConfig {

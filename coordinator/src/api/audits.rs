@@ -137,10 +137,12 @@ impl AuditService for Audits {
         request: Request<v1::DeleteAuditRequest>,
     ) -> Result<Response<v1::DeleteAuditResponse>, Status> {
         let id = audit_id("id", &request.into_inner().id)?;
+        if self.0.board.get(&id).is_none() {
+            return Err(no_audit(id.as_str()));
+        }
         let delete = |reply| Command::Delete { audit: id.clone(), reply };
         match self.0.engine.ask(delete).await.map_err(gone)? {
-            None => Err(no_audit(id.as_str())),
-            Some(state) if state.is_terminal() => Ok(Response::new(v1::DeleteAuditResponse {})),
+            None => Ok(Response::new(v1::DeleteAuditResponse {})),
             Some(_) => {
                 let message = format!("audit {id} has not ended: cancel it first");
                 Err(refuse(Reason::WrongState, message))

@@ -38,11 +38,11 @@ pub enum Command {
         /// The state it had; none if there is no such audit.
         reply: oneshot::Sender<Option<AuditState>>,
     },
-    /// Delete an audit that has ended; answered with the state it had before.
+    /// Delete an audit that has ended; answered once its records are gone.
     Delete {
         /// The audit.
         audit: AuditId,
-        /// The state it had; none if there is no such audit.
+        /// Its state if it has not ended; none if there is no such audit (any more).
         reply: oneshot::Sender<Option<AuditState>>,
     },
     /// Register a data set; answered with the one that exists afterwards.

@@ -36,11 +36,7 @@ impl Term {
                 self.step(Event::CancelAsked { audit }).await?;
                 answer(reply, before);
             }
-            Command::Delete { audit, reply } => {
-                let before = self.cluster.audit(&audit).map(|status| status.state);
-                self.step(Event::DeleteAsked { audit }).await?;
-                answer(reply, before);
-            }
+            Command::Delete { audit, reply } => self.delete(audit, reply).await?,
             Command::Register { dataset, reply } => {
                 let taken = self.register(dataset).await?;
                 answer(reply, taken);
@@ -114,6 +110,7 @@ impl Term {
         if registered.is_none_or(|registered| registered.digest != facts.dataset.digest) {
             return Ok(Err(SubmitError::DatasetGone));
         }
+        let done = self.lasting(done);
         let demand = AuditDemand {
             packs: facts.plan.packs.len() as u32,
             numerics: numerics.clone(),
@@ -152,7 +149,7 @@ impl Term {
     }
 
     async fn unregister(&mut self, dataset: DatasetFacts) -> Result<Result<(), AuditId>, TermEnd> {
-        let named = self.audits.values().find(|entry| entry.task.facts.dataset.sha256 == dataset.sha256);
+        let named = self.audits.values().find(|entry| entry.task.facts.dataset.name == dataset.name);
         if let Some(entry) = named {
             return Ok(Err(entry.task.facts.id.clone()));
         }

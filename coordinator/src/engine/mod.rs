@@ -7,6 +7,7 @@
 
 mod chronicle;
 mod command;
+mod deletion;
 mod handle;
 mod load;
 mod progress;

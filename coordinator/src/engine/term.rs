@@ -11,6 +11,7 @@ use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
 
 use super::chronicle::{Chronicle, Introductions};
+use super::deletion::Deletion;
 use super::load::{LoadError, Loaded};
 use super::progress::Progress;
 use super::records::{encode, key_of};
@@ -18,7 +19,6 @@ use super::sessions::Sessions;
 use super::show::{Extras, is_live, view};
 use super::wire;
 use crate::audit_task::AuditTask;
-use crate::blobs::BlobKey;
 use crate::facts::AuditFacts;
 use crate::shell::Shell;
 use crate::store::{CommitError, Epoch, Op, Txn};
@@ -44,6 +44,7 @@ pub struct Term {
     pub(super) sessions: Sessions,
     pub(super) progress: Progress,
     pub(super) introductions: Introductions,
+    pub(super) deletions: BTreeMap<AuditId, Deletion>,
     epoch: Epoch,
     wake_at: Option<Millis>,
     /// Audits whose view may have changed.
@@ -87,12 +88,14 @@ impl Term {
             sessions: Sessions::default(),
             progress: Progress::default(),
             introductions: Introductions::default(),
+            deletions: BTreeMap::new(),
             epoch,
             wake_at: None,
             dirty: BTreeSet::new(),
         };
         term.dirty = term.audits.keys().cloned().collect();
         term.carry_out(actions, Vec::new(), &[]).await?;
+        term.shell.board.complete();
         Ok(term)
     }
 
@@ -161,9 +164,7 @@ impl Term {
             self.end(&id, now);
         }
         for id in gone {
-            self.audits.remove(&id);
-            self.shell.board.remove(&id);
-            self.shell.drain.spawn(format!("delete blobs of {id}"), sweep(self.shell.clone(), id));
+            self.deleted(&id);
         }
         for action in actions {
             self.perform(action);
@@ -362,12 +363,4 @@ impl Term {
 fn end(now: u64, files: &[stored::StoredFile]) -> Bytes {
     let end_unix_milliseconds = i64::try_from(now).unwrap_or(i64::MAX);
     stored::StoredEnd { end_unix_milliseconds, files: files.to_vec() }.encode_to_vec().into()
-}
-
-/// Deletes the blobs of an audit that is gone. What a crash leaves is found by nobody and named by nobody.
-async fn sweep(shell: Arc<Shell>, audit: AuditId) {
-    let Ok(folder) = BlobKey::try_new(keys::audit_blobs(&audit)) else { return };
-    if let Err(error) = shell.blobs.delete_below(&folder).await {
-        tracing::warn!(%audit, %error, "leave blobs of a deleted audit behind");
-    }
 }

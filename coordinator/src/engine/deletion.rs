@@ -1,0 +1,105 @@
+//! Deleting audits: records in a few steps, then the blobs nobody else names.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use umbra_core::cluster::{Event, PackResult};
+use umbra_core::ids::{AuditId, PackIndex};
+use umbra_core::lifecycle::AuditState;
+
+use super::term::{Term, TermEnd};
+use crate::blobs::BlobKey;
+use crate::keys;
+use crate::shell::Shell;
+
+/// A deletion that was asked for and is not over.
+pub(super) struct Deletion {
+    /// Results that other audits made and this one used.
+    borrowed: Vec<String>,
+    /// Who waits for the end.
+    replies: Vec<oneshot::Sender<Option<AuditState>>>,
+}
+
+impl Term {
+    /// Deletes an audit that has ended; answers once its records are gone.
+    pub(super) async fn delete(
+        &mut self,
+        audit: AuditId,
+        reply: oneshot::Sender<Option<AuditState>>,
+    ) -> Result<(), TermEnd> {
+        let before = self.cluster.audit(&audit).map(|status| status.state);
+        if !before.is_some_and(AuditState::is_terminal) {
+            let _ = reply.send(before);
+            return Ok(());
+        }
+        let own = format!("{}/", keys::audit_blobs(&audit));
+        let results = self.cluster.results(&audit).map(|(_, result)| result.key.clone());
+        let borrowed = results.filter(|key| !key.starts_with(&own)).collect();
+        let deletion = self.deletions.entry(audit.clone());
+        deletion.or_insert(Deletion { borrowed, replies: Vec::new() }).replies.push(reply);
+        self.step(Event::DeleteAsked { audit }).await
+    }
+
+    /// The records of an audit are gone: forgets it and deletes its blobs in the background.
+    pub(super) fn deleted(&mut self, audit: &AuditId) {
+        self.audits.remove(audit);
+        self.shell.board.remove(audit);
+        let Some(deletion) = self.deletions.remove(audit) else { return };
+        let named = self.named();
+        let borrowed = deletion.borrowed.into_iter();
+        let orphans = borrowed.filter(|key| !named.contains(key) && !self.owner_lives(key)).collect();
+        let (shell, id) = (self.shell.clone(), audit.clone());
+        self.shell.drain.spawn(format!("delete blobs of {id}"), async move {
+            sweep(&shell, &id, orphans, &named).await;
+        });
+        for reply in deletion.replies {
+            let _ = reply.send(None);
+        }
+    }
+
+    /// Of results that exist, those that no deletion takes away.
+    pub(super) fn lasting(&self, results: Vec<(PackIndex, PackResult)>) -> Vec<(PackIndex, PackResult)> {
+        if results.is_empty() {
+            return results;
+        }
+        let named = self.named();
+        let lasts = |key: &String| self.owner_lives(key) || named.contains(key);
+        results.into_iter().filter(|(_, result)| lasts(&result.key)).collect()
+    }
+
+    /// The keys of all results that audits count on.
+    fn named(&self) -> BTreeSet<String> {
+        let audits = self.audits.keys().filter(|id| !self.deletions.contains_key(*id));
+        audits.flat_map(|id| self.cluster.results(id)).map(|(_, result)| result.key.clone()).collect()
+    }
+
+    /// Whether the audit that made a blob is here to stay.
+    fn owner_lives(&self, key: &str) -> bool {
+        let owner = key.split('/').nth(1).and_then(|id| AuditId::try_new(id).ok());
+        owner.is_some_and(|id| self.audits.contains_key(&id) && !self.deletions.contains_key(&id))
+    }
+}
+
+/// Deletes what an audit left, but for what others name. What a crash leaves is named by nobody.
+async fn sweep(shell: &Arc<Shell>, audit: &AuditId, orphans: Vec<String>, named: &BTreeSet<String>) {
+    use futures::TryStreamExt as _;
+    let swept = async {
+        let folder = BlobKey::try_new(keys::audit_blobs(audit)).ok();
+        if let Some(folder) = folder {
+            let mut below = shell.blobs.list(Some(&folder));
+            while let Some(info) = below.try_next().await? {
+                if !named.contains(info.key.as_str()) {
+                    shell.blobs.delete(&info.key).await?;
+                }
+            }
+        }
+        for key in orphans.into_iter().filter_map(|key| BlobKey::try_new(key).ok()) {
+            shell.blobs.delete(&key).await?;
+        }
+        Ok::<_, crate::blobs::BlobError>(())
+    };
+    if let Err(error) = swept.await {
+        tracing::warn!(%audit, %error, "leave blobs of a deleted audit behind");
+    }
+}

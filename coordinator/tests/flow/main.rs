@@ -1,0 +1,180 @@
+//! Whole audits through the real coordinator over loopback gRPC, with a worker that answers at once with
+//! made-up logits: the flow, not the training, is under test.
+
+mod place;
+mod puppet;
+
+use place::{Place, draft};
+use puppet::Puppet;
+use umbra_proto::error::Reason;
+use umbra_proto::v1;
+
+#[tokio::test]
+async fn an_audit_goes_from_submission_to_findings() {
+    let place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("first", &draft()).await.unwrap();
+    assert_eq!(audit.state(), v1::AuditState::Running);
+    assert_eq!(place.get(&audit.id).await.waiting_reason, "no worker is connected");
+    assert_eq!(audit.spec.as_ref().unwrap().seed, 0, "the seed stays in the coordinator");
+
+    let mut puppet = Puppet::join(&place, "w1", 2).await;
+    puppet.work_off(place.packs()).await;
+    let ended = place.watch(&audit.id).await;
+    assert_eq!(ended.state(), v1::AuditState::Succeeded, "{:?}", ended.fault);
+    let progress = ended.progress.unwrap();
+    assert_eq!((progress.packs_done, progress.shadows_done), (place.packs(), 32));
+    assert!(progress.provisional.is_some_and(|figures| figures.auc > 0.6), "the logits leak");
+
+    let names = place.files(&audit.id).await;
+    let expected = [
+        "membership.npy",
+        "patients.parquet",
+        "records.parquet",
+        "report.html",
+        "run.json",
+        "scores-global.npy",
+        "scores-lira-online.npy",
+        "summary.json",
+    ];
+    assert_eq!(names, expected);
+    let summary = place.summary(&audit.id).await;
+    assert!(summary["attacks"]["lira-online"]["auc"].as_f64().unwrap() > 0.6);
+    assert_eq!(summary["patients"]["units"], 300);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_request_is_one_audit_and_stored_logits_are_used_again() {
+    let place = Place::start().await;
+    place.upload().await;
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    let first = place.submit("r", &draft()).await.unwrap();
+    puppet.work_off(place.packs()).await;
+    place.watch(&first.id).await;
+
+    assert_eq!(place.submit("r", &draft()).await.unwrap().id, first.id);
+    let mut other = draft();
+    other.seed = 8;
+    let refused = place.submit("r", &other).await.unwrap_err();
+    assert_eq!(Reason::of(&refused), Some(Reason::AlreadyExists));
+
+    // Only the statistics differ: nothing is trained again.
+    let mut statistics = draft();
+    statistics.statistics.as_mut().unwrap().fdr = Some(0.1);
+    let second = place.submit("s", &statistics).await.unwrap();
+    let ended = place.watch(&second.id).await;
+    assert_eq!(ended.state(), v1::AuditState::Succeeded);
+    assert_ne!(second.id, first.id);
+    let scores = |id: String| {
+        let place = &place;
+        async move { place.file(&id, "scores-lira-online.npy").await }
+    };
+    assert_eq!(scores(first.id.clone()).await, scores(second.id.clone()).await);
+
+    // The audit that trained is deleted with its logits: a third one trains anew.
+    place.delete(&second.id).await.unwrap();
+    place.delete(&first.id).await.unwrap();
+    let third = place.submit("t", &draft()).await.unwrap();
+    puppet.work_off(place.packs()).await;
+    assert_eq!(place.watch(&third.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_loses_nothing() {
+    let mut place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    puppet.work_off(3).await;
+    let held = puppet.next_assignment().await;
+    place.restart().await;
+
+    let again = place.get(&audit.id).await;
+    assert_eq!(again.state(), v1::AuditState::Running);
+    assert!(again.progress.unwrap().packs_done >= 3);
+    // The worker comes back with the pack it holds and reports it under the old fence.
+    let mut puppet = Puppet::rejoin(&place, "w1", 1, &[held.clone()]).await;
+    puppet.finish(&held).await;
+    puppet.work_off(place.packs() - 4).await;
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_result_that_is_not_what_it_says_is_made_again() {
+    let place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    let pack = puppet.next_assignment().await;
+    puppet.finish_with(&pack, f32::NAN).await;
+    // The pack comes back, under a new fence.
+    let mut fences = vec![pack.fence];
+    let mut left = place.packs();
+    while left > 0 {
+        let next = puppet.next_assignment().await;
+        fences.push(next.fence);
+        puppet.finish(&next).await;
+        left -= 1;
+    }
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    fences.dedup();
+    assert_eq!(fences.len(), place.packs() as usize + 1, "one pack was made twice");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn cancelling_frees_slots_and_ends_the_audit() {
+    let place = Place::start().await;
+    place.upload().await;
+    let mut puppet = Puppet::join(&place, "w1", 2).await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let packs = [puppet.next_assignment().await, puppet.next_assignment().await];
+    let cancelled = place.cancel(&audit.id).await.unwrap();
+    assert_eq!(cancelled.state(), v1::AuditState::Cancelled);
+    for _ in &packs {
+        let revoke = puppet.next_revoke().await;
+        assert_eq!(revoke.reason(), v1::RevokeReason::Cancelled);
+        puppet.release(&revoke).await;
+    }
+    // Both slots work again.
+    let mut other = draft();
+    other.seed = 9;
+    let second = place.submit("s", &other).await.unwrap();
+    puppet.work_off(place.packs()).await;
+    assert_eq!(place.watch(&second.id).await.state(), v1::AuditState::Succeeded);
+    let refused = place.cancel(&second.id).await.unwrap_err();
+    assert_eq!(Reason::of(&refused), Some(Reason::WrongState));
+    assert!(place.cancel(&audit.id).await.is_ok(), "cancelling again changes nothing");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_class_nobody_offers_is_waited_for_in_words() {
+    let place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let _puppet = Puppet::join_with(&place, "w1", 1, &["other-class"], &[]).await;
+    let reason = place.watch_until(&audit.id, |audit| audit.waiting_reason.contains("other-class")).await;
+    assert!(reason.waiting_reason.contains("test-class"), "{}", reason.waiting_reason);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_data_set_that_is_named_cannot_be_deleted() {
+    let place = Place::start().await;
+    place.upload().await;
+    place.upload().await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let refused = place.delete_dataset().await.unwrap_err();
+    assert_eq!(Reason::of(&refused), Some(Reason::WrongState));
+    assert!(refused.message().contains(&audit.id), "{}", refused.message());
+    assert_eq!(Reason::of(&place.delete(&audit.id).await.unwrap_err()), Some(Reason::WrongState));
+    place.cancel(&audit.id).await.unwrap();
+    place.delete(&audit.id).await.unwrap();
+    place.delete_dataset().await.unwrap();
+    assert_eq!(Reason::of(&place.delete_dataset().await.unwrap_err()), Some(Reason::NotFound));
+    place.stop().await;
+}

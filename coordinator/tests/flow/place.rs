@@ -1,0 +1,213 @@
+//! A coordinator on loopback, over a folder that outlives it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_stream::StreamExt as _;
+use tonic::Status;
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use umbra_coordinator::blobs::BlobStore;
+use umbra_coordinator::store::EmbeddedStore;
+use umbra_coordinator::{Config, Listeners, serve};
+use umbra_core::cluster::ClusterConfig;
+use umbra_core::digest::Digest;
+use umbra_data::{Dataset, Imported, Schema, import};
+use umbra_proto::v1::audit_service_client::AuditServiceClient;
+use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
+use umbra_proto::v1::findings_service_client::FindingsServiceClient;
+use umbra_proto::{CHUNK, v1};
+use umbra_runtime::{Drain, SystemClock};
+
+/// Longer than anything here takes.
+const BOUND: Duration = Duration::from_secs(60);
+
+pub struct Place {
+    folder: tempfile::TempDir,
+    data: Imported,
+    drain: Drain,
+    pub channel: Channel,
+}
+
+/// 32 shadows in 4 blocks, 8 packs.
+pub fn draft() -> v1::AuditSpec {
+    v1::AuditSpec {
+        name: "flow".into(),
+        seed: 7,
+        dataset: "people".into(),
+        model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+        training: Some(v1::TrainingSpec {
+            learning_rate: Some(0.1),
+            batch: Some(16),
+            epochs: Some(2),
+            ..v1::TrainingSpec::default()
+        }),
+        shadows: Some(v1::ShadowSpec { count: Some(32), block: Some(8), population: None }),
+        statistics: Some(v1::StatisticsSpec::default()),
+        ..v1::AuditSpec::default()
+    }
+}
+
+fn people(folder: &std::path::Path) -> Imported {
+    let mut table = String::from("id,x,group,label\n");
+    for i in 0..300 {
+        table += &format!("p{i},{}.5,{},{}\n", i * 37 % 101, ["a", "b"][i % 2], i % 3 % 2);
+    }
+    let path = folder.join("people.csv");
+    std::fs::write(&path, table).unwrap();
+    let schema = "kind = \"table\"\nlabel = \"label\"\nunit = \"id\"\ngroups = [\"group\"]\n";
+    import(&path, &Schema::parse(schema, "schema.toml").unwrap()).unwrap()
+}
+
+async fn start(folder: &std::path::Path) -> (Drain, Channel) {
+    let drain = Drain::new();
+    let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = grpc.local_addr().unwrap();
+    let config = Config {
+        cluster: ClusterConfig { lease_ms: 60_000, backoff_ms: 10, ..ClusterConfig::default() },
+        token: None,
+        scratch: folder.join("scratch"),
+        numerics: "test-class".into(),
+        version: "test".into(),
+        host: "here".into(),
+        name: address.to_string(),
+        max_dataset_bytes: 1 << 20,
+    };
+    let store = EmbeddedStore::open(folder.join("meta.redb")).await.unwrap();
+    let blobs = BlobStore::local(folder.join("blobs")).await.unwrap();
+    let clock = Arc::new(SystemClock::new());
+    let listeners = Listeners { grpc, http: None, tls: None };
+    serve(config, listeners, Arc::new(store), blobs, clock, drain.clone()).await.unwrap();
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    let mut health = HealthClient::new(channel.clone());
+    let mut serving = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    let ready = async {
+        while serving.next().await.expect("it serves soon").unwrap().status() != ServingStatus::Serving {}
+    };
+    tokio::time::timeout(BOUND, ready).await.expect("in time");
+    (drain, channel)
+}
+
+impl Place {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = people(folder.path());
+        let (drain, channel) = start(folder.path()).await;
+        Self { folder, data, drain, channel }
+    }
+
+    pub async fn restart(&mut self) {
+        self.drain.begin();
+        let outcome = self.drain.finished(BOUND).await;
+        assert!(outcome.is_clean(), "{outcome}");
+        (self.drain, self.channel) = start(self.folder.path()).await;
+    }
+
+    pub async fn stop(self) {
+        self.drain.begin();
+        let outcome = self.drain.finished(BOUND).await;
+        assert!(outcome.is_clean(), "{outcome}");
+    }
+
+    pub fn dataset(&self) -> Dataset {
+        Dataset::from_bytes(self.data.bytes.clone().into()).unwrap()
+    }
+
+    pub fn packs(&self) -> u32 {
+        8
+    }
+
+    pub async fn upload(&self) {
+        let header = v1::UploadDatasetHeader {
+            name: "people".into(),
+            digest: self.data.digest.to_string(),
+            sha256: Digest::of(&self.data.bytes).as_bytes().to_vec(),
+            size: self.data.bytes.len() as u64,
+        };
+        use v1::upload_dataset_request::Part;
+        let chunks = self.data.bytes.chunks(CHUNK).map(|chunk| Part::Chunk(chunk.to_vec().into()));
+        let parts: Vec<_> = std::iter::once(Part::Header(header))
+            .chain(chunks)
+            .map(|part| v1::UploadDatasetRequest { part: Some(part) })
+            .collect();
+        let mut client = DatasetServiceClient::new(self.channel.clone());
+        client.upload_dataset(tokio_stream::iter(parts)).await.unwrap();
+    }
+
+    pub async fn delete_dataset(&self) -> Result<(), Status> {
+        let mut client = DatasetServiceClient::new(self.channel.clone());
+        client.delete_dataset(v1::DeleteDatasetRequest { name: "people".into() }).await.map(drop)
+    }
+
+    fn audits(&self) -> AuditServiceClient<Channel> {
+        AuditServiceClient::new(self.channel.clone())
+    }
+
+    pub async fn submit(&self, request_id: &str, spec: &v1::AuditSpec) -> Result<v1::Audit, Status> {
+        let request = v1::CreateAuditRequest { spec: Some(spec.clone()), request_id: request_id.into() };
+        Ok(self.audits().create_audit(request).await?.into_inner().audit.unwrap())
+    }
+
+    pub async fn get(&self, id: &str) -> v1::Audit {
+        let request = v1::GetAuditRequest { id: id.into() };
+        self.audits().get_audit(request).await.unwrap().into_inner().audit.unwrap()
+    }
+
+    pub async fn cancel(&self, id: &str) -> Result<v1::Audit, Status> {
+        let request = v1::CancelAuditRequest { id: id.into() };
+        Ok(self.audits().cancel_audit(request).await?.into_inner().audit.unwrap())
+    }
+
+    pub async fn delete(&self, id: &str) -> Result<(), Status> {
+        self.audits().delete_audit(v1::DeleteAuditRequest { id: id.into() }).await.map(drop)
+    }
+
+    /// The audit once it has ended.
+    pub async fn watch(&self, id: &str) -> v1::Audit {
+        self.watch_until(id, |audit| audit.end_time.is_some()).await
+    }
+
+    pub async fn watch_until(&self, id: &str, enough: impl Fn(&v1::Audit) -> bool) -> v1::Audit {
+        let request = v1::WatchAuditRequest { id: id.into(), after_revision: 0 };
+        let mut stream = self.audits().watch_audit(request).await.unwrap().into_inner();
+        let watched = async {
+            loop {
+                let audit = stream.next().await.expect("it ends with what is waited for").unwrap();
+                let audit = audit.audit.unwrap();
+                if enough(&audit) {
+                    return audit;
+                }
+            }
+        };
+        tokio::time::timeout(BOUND, watched).await.expect("in time")
+    }
+
+    pub async fn files(&self, id: &str) -> Vec<String> {
+        let mut client = FindingsServiceClient::new(self.channel.clone());
+        let request = v1::ListFilesRequest { audit_id: id.into() };
+        let files = client.list_files(request).await.unwrap().into_inner().files;
+        files.into_iter().map(|file| file.name).collect()
+    }
+
+    pub async fn file(&self, id: &str, name: &str) -> Vec<u8> {
+        let mut client = FindingsServiceClient::new(self.channel.clone());
+        let request = v1::DownloadFileRequest { audit_id: id.into(), name: name.into(), offset: 0 };
+        let mut stream = client.download_file(request).await.unwrap().into_inner();
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece.unwrap().chunk);
+        }
+        bytes
+    }
+
+    pub async fn summary(&self, id: &str) -> serde_json::Value {
+        let mut client = FindingsServiceClient::new(self.channel.clone());
+        let request = v1::GetSummaryRequest { audit_id: id.into() };
+        let summary = client.get_summary(request).await.unwrap().into_inner().summary_json;
+        serde_json::from_slice(&summary).unwrap()
+    }
+}

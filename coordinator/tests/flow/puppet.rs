@@ -1,0 +1,193 @@
+//! A worker whose strings the test pulls: it speaks the real protocol and makes logits up.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use umbra_core::digest::Digest;
+use umbra_core::membership::Membership;
+use umbra_core::seed::{Purpose, Seed};
+use umbra_data::logits::{LogitsHeader, encode};
+use umbra_proto::v1::connect_request::Message as Say;
+use umbra_proto::v1::connect_response::Message as Hear;
+use umbra_proto::v1::worker_service_client::WorkerServiceClient;
+use umbra_proto::{PROTOCOL, v1};
+
+use crate::place::Place;
+
+/// Longer than anything here takes.
+const BOUND: Duration = Duration::from_secs(60);
+
+pub struct Puppet<'p> {
+    place: &'p Place,
+    say: mpsc::Sender<v1::ConnectRequest>,
+    hear: Streaming<v1::ConnectResponse>,
+    heard: VecDeque<Hear>,
+}
+
+impl<'p> Puppet<'p> {
+    pub async fn join(place: &'p Place, name: &str, slots: u32) -> Puppet<'p> {
+        Self::join_with(place, name, slots, &["test-class"], &[]).await
+    }
+
+    pub async fn rejoin(place: &'p Place, name: &str, slots: u32, held: &[v1::Assign]) -> Puppet<'p> {
+        Self::join_with(place, name, slots, &["test-class"], held).await
+    }
+
+    pub async fn join_with(
+        place: &'p Place,
+        name: &str,
+        slots: u32,
+        numerics: &[&str],
+        held: &[v1::Assign],
+    ) -> Puppet<'p> {
+        let running = held.iter().map(|assign| v1::RunningPack {
+            audit_id: assign.audit_id.clone(),
+            pack: assign.pack,
+            fence: assign.fence,
+            slot: assign.slot,
+            ..v1::RunningPack::default()
+        });
+        let hello = v1::Hello {
+            worker_id: name.into(),
+            protocol: PROTOCOL,
+            version: "puppet".into(),
+            slots,
+            numerics: numerics.iter().map(|&class| class.into()).collect(),
+            running: running.collect(),
+            host: "stage".into(),
+        };
+        let (say, said) = mpsc::channel(64);
+        say.send(v1::ConnectRequest { message: Some(Say::Hello(hello)) }).await.unwrap();
+        let mut client = WorkerServiceClient::new(place.channel.clone());
+        let hear = client.connect(ReceiverStream::new(said)).await.unwrap().into_inner();
+        let mut puppet = Self { place, say, hear, heard: VecDeque::new() };
+        let welcome = puppet.next(|message| matches!(message, Hear::Welcome(_))).await;
+        assert!(matches!(welcome, Hear::Welcome(welcome) if welcome.lease_milliseconds == 60_000));
+        puppet
+    }
+
+    async fn say(&self, message: Say) {
+        self.say.send(v1::ConnectRequest { message: Some(message) }).await.unwrap();
+    }
+
+    /// The next message of a kind; others wait their turn.
+    async fn next(&mut self, wanted: impl Fn(&Hear) -> bool) -> Hear {
+        if let Some(at) = self.heard.iter().position(&wanted) {
+            return self.heard.remove(at).unwrap();
+        }
+        loop {
+            let message = tokio::time::timeout(BOUND, self.hear.next()).await.expect("in time");
+            let message = message.expect("the session goes on").unwrap().message.unwrap();
+            if wanted(&message) {
+                return message;
+            }
+            self.heard.push_back(message);
+        }
+    }
+
+    pub async fn next_assignment(&mut self) -> v1::Assign {
+        match self.next(|message| matches!(message, Hear::Assign(_))).await {
+            Hear::Assign(assign) => assign,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub async fn next_revoke(&mut self) -> v1::Revoke {
+        match self.next(|message| matches!(message, Hear::Revoke(_))).await {
+            Hear::Revoke(revoke) => revoke,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// Takes and finishes so many packs.
+    pub async fn work_off(&mut self, packs: u32) {
+        for _ in 0..packs {
+            let assign = self.next_assignment().await;
+            self.finish(&assign).await;
+        }
+    }
+
+    pub async fn finish(&mut self, assign: &v1::Assign) {
+        self.finish_with(assign, 0.0).await;
+    }
+
+    /// Publishes logits that leak (`spoil` is added to one of them), reports and waits for the answer.
+    pub async fn finish_with(&mut self, assign: &v1::Assign, spoil: f32) {
+        let bytes = self.logits(assign, spoil);
+        let blob = self.write(assign, "logits", bytes).await;
+        let done = v1::PackResult { blob: Some(blob), ..v1::PackResult::default() };
+        let report = v1::Report {
+            audit_id: assign.audit_id.clone(),
+            pack: assign.pack,
+            fence: assign.fence,
+            outcome: Some(v1::report::Outcome::Done(done)),
+        };
+        self.say(Say::Report(report)).await;
+        let fence = assign.fence;
+        self.next(|message| matches!(message, Hear::Acknowledge(ack) if ack.fence == fence)).await;
+    }
+
+    pub async fn release(&mut self, revoke: &v1::Revoke) {
+        let report = v1::Report {
+            audit_id: revoke.audit_id.clone(),
+            pack: revoke.pack,
+            fence: revoke.fence,
+            outcome: Some(v1::report::Outcome::Released(v1::Released::default())),
+        };
+        self.say(Say::Report(report)).await;
+        let fence = revoke.fence;
+        self.next(|message| matches!(message, Hear::Acknowledge(ack) if ack.fence == fence)).await;
+    }
+
+    async fn write(&self, assign: &v1::Assign, name: &str, bytes: Vec<u8>) -> v1::Blob {
+        use v1::write_blob_request::Part;
+        let header = v1::WriteBlobHeader {
+            fence: assign.fence,
+            name: name.into(),
+            sha256: Digest::of(&bytes).as_bytes().to_vec(),
+            size: bytes.len() as u64,
+            offset: 0,
+        };
+        let parts = [Part::Header(header), Part::Chunk(bytes.into())];
+        let parts = parts.map(|part| v1::WriteBlobRequest { part: Some(part) });
+        let mut client = WorkerServiceClient::new(self.place.channel.clone());
+        client.write_blob(tokio_stream::iter(parts)).await.unwrap().into_inner().blob.unwrap()
+    }
+
+    /// Standard normal logits for the label; members' are 1 higher.
+    fn logits(&self, assign: &v1::Assign, spoil: f32) -> Vec<u8> {
+        let dataset = self.place.dataset();
+        let spec = assign.spec.clone().unwrap();
+        let shadows = spec.shadows.unwrap();
+        let seed = Seed::new(spec.seed);
+        let digests: Vec<_> = dataset.unit_digests().collect();
+        let (count, block) = (shadows.count.unwrap(), shadows.block.unwrap());
+        let membership = Membership::draw(&seed, count, block, digests.iter());
+        let mut all = Vec::new();
+        for shadow in assign.first_shadow..assign.first_shadow + assign.shadows {
+            let mut stream = seed.stream(Purpose::Simulation, &[u64::from(shadow)]);
+            let mut logits = Vec::new();
+            for (&unit, &label) in dataset.record_units().iter().zip(dataset.labels()) {
+                let member = membership.is_in(shadow, unit as usize);
+                let margin = stream.normal_f64() as f32 + f32::from(u8::from(member));
+                let right = if label == 1 { margin } else { -margin };
+                logits.extend([0.0, right]);
+            }
+            logits[1] += spoil;
+            all.push(logits);
+        }
+        let header = LogitsHeader {
+            first_shadow: assign.first_shadow,
+            shadows: assign.shadows,
+            records: dataset.shape().records,
+            queries: 1,
+            classes: 2,
+            lost: vec![],
+        };
+        encode(&header, &all.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
+    }
+}
