@@ -26,6 +26,8 @@ pub(crate) struct Datasets {
     limit: u64,
     client: Client,
     known: Mutex<HashMap<Digest, Arc<Mutex<Weak<Dataset>>>>>,
+    /// The one that was asked for last stays mapped: most often the next pack wants it too.
+    latest: Mutex<Option<Arc<Dataset>>>,
 }
 
 /// Why one fetch did not give the data set.
@@ -39,7 +41,7 @@ enum Failure {
 impl Datasets {
     /// Keeps at most `limit` bytes in `scratch`, data sets in use aside.
     pub(crate) fn new(scratch: Arc<Scratch>, limit: u64, client: Client) -> Self {
-        Self { scratch, limit, client, known: Mutex::default() }
+        Self { scratch, limit, client, known: Mutex::default(), latest: Mutex::default() }
     }
 
     /// The data set of this blob, whose content must have this digest. Several slots that want one data
@@ -66,12 +68,15 @@ impl Datasets {
         let dataset = match held.upgrade() {
             Some(dataset) => dataset,
             None => {
+                // What only this holds may have to make room.
+                *self.latest.lock().await = None;
                 let dataset = self.load(blob, waits).await?;
                 *held = Arc::downgrade(&dataset);
                 dataset
             }
         };
         if dataset.digest() == *content {
+            *self.latest.lock().await = Some(dataset.clone());
             return Ok(dataset);
         }
         Err(faults::data(format!(

@@ -17,7 +17,7 @@ use umbra_proto::{convert, v1};
 
 use super::lease::Lease;
 use crate::faults;
-use crate::slot::{Order, Orders, Progress};
+use crate::slot::{Order, Orders, Progress, Reading};
 
 /// How many acknowledged fences are remembered, so that a late word about one is not answered.
 const REMEMBERED: usize = 1024;
@@ -237,7 +237,7 @@ impl Entry {
     }
 
     fn running(&self) -> v1::RunningPack {
-        let (steps_done, shadows_done, samples) = self.progress.get();
+        let Reading { steps_done, shadows_done, samples } = self.progress.get();
         v1::RunningPack {
             audit_id: self.lease.pack.audit.to_string(),
             pack: self.lease.pack.pack.0,

@@ -1,7 +1,6 @@
 //! What the session holds of a pack at work: a way to stop it, and how far it is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -50,29 +49,30 @@ impl Orders {
     }
 }
 
-/// How far a pack is.
+/// How far a pack is. The numbers of one reading belong together.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
-    steps_done: AtomicU64,
-    shadows_done: AtomicU32,
-    samples: AtomicU64,
+pub(crate) struct Progress(Mutex<Reading>);
+
+/// One reading.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Steps from the pack's start, summed over its shadows.
+    pub(crate) steps_done: u64,
+    /// Shadows trained.
+    pub(crate) shadows_done: u32,
+    /// Training records seen by this attempt.
+    pub(crate) samples: u64,
 }
 
 impl Progress {
-    /// Notes where the pack is: steps and shadows from its start, samples of this attempt.
-    pub(crate) fn set(&self, steps_done: u64, shadows_done: u32, samples: u64) {
-        self.steps_done.store(steps_done, Ordering::Relaxed);
-        self.shadows_done.store(shadows_done, Ordering::Relaxed);
-        self.samples.store(samples, Ordering::Relaxed);
+    /// Notes where the pack is.
+    pub(crate) fn set(&self, reading: Reading) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reading;
     }
 
-    /// Steps, shadows and samples.
-    pub(crate) fn get(&self) -> (u64, u32, u64) {
-        (
-            self.steps_done.load(Ordering::Relaxed),
-            self.shadows_done.load(Ordering::Relaxed),
-            self.samples.load(Ordering::Relaxed),
-        )
+    /// Where the pack is.
+    pub(crate) fn get(&self) -> Reading {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ mod publish;
 mod task;
 mod thread;
 
-pub(crate) use handle::{Order, Orders, Progress};
+pub(crate) use handle::{Order, Orders, Progress, Reading};
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

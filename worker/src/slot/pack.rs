@@ -13,7 +13,7 @@ use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainErr
 
 use super::memberships::Memberships;
 use super::task::Task;
-use super::{Order, Orders, Progress};
+use super::{Order, Orders, Progress, Reading};
 use crate::faults;
 
 /// A checkpoint that is not stored yet.
@@ -200,7 +200,8 @@ impl<'d, 'a> Watched<'d, 'a> {
                 self.shadows
             }
         };
-        self.progress.set(self.step, shadows_done, self.samples - self.first_samples);
+        let samples = self.samples - self.first_samples;
+        self.progress.set(Reading { steps_done: self.step, shadows_done, samples });
     }
 
     fn snapshot(&mut self) -> Option<Snapshot> {
