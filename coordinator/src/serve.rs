@@ -87,9 +87,9 @@ pub async fn serve(
         drain: drain.clone(),
         health: health.clone(),
     });
-    describe_metrics();
     if let Some(listener) = listeners.http {
         let router = http::router(health, Metrics::install());
+        describe_metrics();
         let token = drain.token();
         drain.spawn("http", http::serve(listener, router, async move { token.cancelled().await }));
     }
