@@ -92,7 +92,7 @@ impl Watcher for Progress {
 /// One line about an audit.
 fn line(audit: &v1::Audit) -> String {
     let progress = audit.progress.unwrap_or_default();
-    let mut parts = vec![format!("{}/{} shadows", progress.shadows_done, progress.shadows)];
+    let mut parts = vec![format!("{}/{} shadows trained", progress.shadows_done, progress.shadows)];
     match audit.state() {
         v1::AuditState::Running => {
             if progress.samples_per_second > 0.0 {
@@ -134,12 +134,12 @@ mod tests {
         };
         let mut audit = v1::Audit { progress: Some(progress), ..Default::default() };
         audit.set_state(v1::AuditState::Running);
-        let running = "12/64 shadows, 98,765 samples/s, 38 s left, provisional AUC 0.741 (2 blocks)";
+        let running = "12/64 shadows trained, 98,765 samples/s, 38 s left, provisional AUC 0.741 (2 blocks)";
         assert_eq!(line(&audit), running);
         audit.progress = Some(v1::AuditProgress { shadows: 64, ..Default::default() });
         audit.waiting_reason = "no worker is connected".into();
-        assert_eq!(line(&audit), "0/64 shadows, waits: no worker is connected");
+        assert_eq!(line(&audit), "0/64 shadows trained, waits: no worker is connected");
         audit.set_state(v1::AuditState::Analysing);
-        assert_eq!(line(&audit), "0/64 shadows, computing the findings");
+        assert_eq!(line(&audit), "0/64 shadows trained, computing the findings");
     }
 }

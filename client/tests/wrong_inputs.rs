@@ -1,92 +1,20 @@
 //! The binary with wrong inputs of every kind: one sentence, the right exit code, never a panic.
-
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod support;
 
 use std::fs;
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
-/// Far beyond what any of these takes, so that a hang fails the test instead of stopping it.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn umbra(folder: &Path, arguments: &[&str]) -> Done {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_umbra"));
-    command.current_dir(folder).args(arguments);
-    run(command)
-}
-
-fn run(mut command: Command) -> Done {
-    for name in ["SERVER", "TOKEN_FILE", "FORMAT", "CONFIG", "LOG", "LISTEN", "HTTP", "STATE"] {
-        command.env_remove(format!("UMBRA_{name}"));
-    }
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let output = finish(child);
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let done = Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
-    assert!(!done.err.contains("panicked"), "{}", done.err);
-    done
-}
-
-/// Waits for a child, which is killed if it takes too long.
-fn finish(mut child: Child) -> Output {
-    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let read = |mut from: Box<dyn std::io::Read + Send>| {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            from.read_to_end(&mut bytes).map(|_| bytes)
-        })
-    };
-    let (out, err) = (read(Box::new(out)), read(Box::new(err)));
-    let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("umbra did not end within {PATIENCE:?}");
-        }
-        thread::park_timeout(Duration::from_millis(5));
-    };
-    Output { status, stdout: out.join().unwrap().unwrap(), stderr: err.join().unwrap().unwrap() }
-}
-
-/// Expects a failure without results, whose words contain all of `words`.
-fn refused(done: &Done, code: i32, words: &[&str]) {
-    assert_eq!(done.code, Some(code), "{}", done.err);
-    assert_eq!(done.out, "", "results only on success");
-    for word in words {
-        assert!(done.err.contains(word), "\"{word}\" is not in: {}", done.err);
-    }
-}
+use support::{AUDIT, folder, refused, run, umbra};
 
 /// An address where nobody listens, since the listener is gone.
 fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
-}
-
-const AUDIT: &str = "name = \"a\"\nseed = 1\n[dataset]\npath = \"d.csv\"\nschema = \"s.toml\"\n[model]\n\
-    architecture = \"logistic\"\n[training]\nlearning_rate = 0.1\nbatch = 4\nepochs = 1\n[shadows]\ncount = 16\n";
-
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("AUDIT.toml", AUDIT);
-    write("s.toml", "kind = \"table\"\nlabel = \"died\"\nunit = \"id\"\n");
-    let rows: String = (0..40).map(|i| format!("{i},{i}.5,{}\n", i % 2)).collect();
-    write("d.csv", &format!("id,age,died\n{rows}"));
-    folder
 }
 
 #[test]

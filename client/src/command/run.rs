@@ -59,7 +59,7 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
     let folder = match OutFolder::open(&job.out, job.identity())? {
         Opened::Complete => {
             note(&format!("umbra: {} holds the findings of this audit already", job.out.display()));
-            return print(&job.out, &out);
+            return print(&job.out, None, &out);
         }
         Opened::Taken(folder) => folder,
     };
@@ -86,13 +86,13 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
         None => Err(interrupted()),
         // What made a part stop says more than that it did.
         Some(Err(failure)) => Err(stopped.err().unwrap_or(failure)),
-        Some(Ok(files)) => {
+        Some(Ok((id, files))) => {
             stopped?;
             folder.complete(files, args.keep_state)?;
             if out.format() == Format::Text {
                 note(&format!("umbra: done in {}", human::duration(started.elapsed().as_secs_f64())));
             }
-            print(&job.out, &out)
+            print(&job.out, Some(&id), &out)
         }
     }
 }
@@ -101,9 +101,9 @@ fn interrupted() -> Failure {
     Failure::interrupted("run the same command again to resume")
 }
 
-fn print(folder: &Path, out: &Output) -> Result<(), Failure> {
+fn print(folder: &Path, id: Option<&str>, out: &Output) -> Result<(), Failure> {
     let headlines = Headlines::read(folder)?;
-    out.result(|| headlines.text(), || headlines.json(None))
+    out.result(|| headlines.text(), || headlines.json(id))
 }
 
 /// Stops the embedded cluster in order; a second Ctrl-C ends the waiting.
@@ -163,7 +163,7 @@ impl Job {
         remote: &Remote,
         folder: &OutFolder,
         out: &Output,
-    ) -> Result<Vec<FileEntry>, Failure> {
+    ) -> Result<(String, Vec<FileEntry>), Failure> {
         upload::upload(remote, self.spec.dataset().as_str(), &self.data).await?;
         let audit = self.submit(remote).await?;
         if out.format() == Format::Json {
@@ -175,7 +175,8 @@ impl Job {
         let watched = watch::follow(remote, &audit.id, &mut progress).await;
         progress.finish();
         ended(&watched?)?;
-        findings::download(remote, &audit.id, folder.path()).await
+        let files = findings::download(remote, &audit.id, folder.path()).await?;
+        Ok((audit.id, files))
     }
 
     /// Submits the audit; one that failed in an earlier run of this command is started anew.

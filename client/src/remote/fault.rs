@@ -13,7 +13,8 @@ pub(super) fn failure(server: &str, status: &Status) -> Failure {
     let said = plain(status.message());
     if is_lost(status) {
         let why = if said.is_empty() { causes(status) } else { said };
-        let message = format!("lost the coordinator at {server}: {why}");
+        let remedy = "see that it runs there (https:// where it has TLS)";
+        let message = format!("lost the coordinator at {server}: {why}; {remedy}");
         return Failure::new(Exit::Unreachable, message);
     }
     match status.code() {
