@@ -262,6 +262,7 @@ impl Term {
             // The index is true whatever becomes of the audit, so it goes first and by itself.
             Ok(index) => {
                 self.commit(index).await?;
+                self.progress.ingested(&pack);
                 Ok(())
             }
             Err(fault) => {

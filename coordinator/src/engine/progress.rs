@@ -39,9 +39,9 @@ struct Seen {
 /// What the packs at work add up to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Totals {
-    /// Steps taken by packs that are not reported yet.
+    /// Steps taken by packs whose results do not count yet.
     pub steps: u64,
-    /// Shadows trained by packs that are not reported yet.
+    /// Shadows trained by packs whose results do not count yet.
     pub shadows: u32,
     /// Training records per second.
     pub samples_per_second: f64,
@@ -81,8 +81,8 @@ impl Progress {
         }
     }
 
-    /// Forgets a pack whose result is in.
-    pub fn reported(&mut self, pack: &PackId) {
+    /// Forgets a pack whose result counts from now on.
+    pub fn ingested(&mut self, pack: &PackId) {
         if let Some(entry) = self.audits.get_mut(&pack.audit) {
             entry.packs.remove(&pack.pack);
         }
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(progress.assigned(&pack, Fence(2), 650), 50);
         progress.note(Millis(2100), &pack, Fence(1), &said(900, 99_999));
         assert_eq!(progress.totals(&audit).steps, 650);
-        progress.reported(&pack);
+        progress.ingested(&pack);
         assert_eq!(progress.totals(&audit).steps, 0);
         progress.forget(&audit);
         assert_eq!(progress.totals(&audit), Totals::default());

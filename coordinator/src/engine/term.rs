@@ -233,7 +233,6 @@ impl Term {
                 tracing::warn!(audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %worker, "refuse stale fence");
             }
             Action::Ingest { pack, fence, result } => {
-                self.progress.reported(&pack);
                 let Some(entry) = self.audits.get(&pack.audit) else { return };
                 let (shell, task) = (self.shell.clone(), entry.task.clone());
                 let name = format!("ingest {pack}");
