@@ -23,11 +23,9 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The device has too little memory for the pack.
-    #[error(
-        "the device cannot hold the pack: {needed} bytes are needed; use smaller packs or a larger device"
-    )]
+    #[error("no memory for {needed} bytes of the pack: use smaller packs or a larger device")]
     Memory {
-        /// Bytes the pack needs.
+        /// Bytes that were asked for.
         needed: u64,
     },
 }

@@ -8,20 +8,23 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use umbra_core::spec::TrainingDraft;
+use umbra_train::layers::Network;
 use umbra_train::{PackRun, Status};
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
 struct Counting;
 
-// SAFETY: every call goes to the system's allocator unchanged; the counter is a plain thread-local cell that
-// needs no allocation of its own.
+// SAFETY: every call goes to the system's allocator unchanged; the counters are plain thread-local cells
+// that need no allocation of their own.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
+        BYTES.with(|bytes| bytes.set(bytes.get() + layout.size() as u64));
         // SAFETY: the caller's promise, passed on.
         unsafe { System.alloc(layout) }
     }
@@ -70,4 +73,28 @@ fn nothing_is_allocated_after_warm_up() {
     });
     assert!(stored > 90, "{stored}");
     assert_eq!(during, 0);
+}
+
+#[test]
+fn a_pack_takes_the_memory_that_is_planned_for_it() {
+    let table = common::Table::new(300, 60, 3);
+    for optimizer in ["sgd", "adamw"] {
+        let draft = TrainingDraft {
+            optimizer: Some(optimizer.into()),
+            learning_rate: Some(0.1),
+            batch: Some(256),
+            epochs: Some(10),
+            ..TrainingDraft::default()
+        };
+        let spec = common::spec(&[300, 200], draft);
+        let job = common::job(&spec, &table, 0..3, 47);
+        let pitch = |columns: usize| columns.next_multiple_of(16);
+        let cost = Network::new(spec.model(), &table.shape).cost(spec.training(), pitch);
+        let before = BYTES.with(Cell::get);
+        let run = PackRun::new(job, table.data(), None).unwrap();
+        let taken = (BYTES.with(Cell::get) - before) as f64;
+        drop(run);
+        let planned = (cost.bytes + cost.host_bytes) as f64;
+        assert!((0.95..1.1).contains(&(taken / planned)), "{optimizer}: {taken} bytes, {planned} planned");
+    }
 }

@@ -15,7 +15,18 @@ impl Floats {
 
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        let store = vec![0.0f32; len + Self::LINE];
+        Self::aligned(vec![0.0f32; len + Self::LINE], len)
+    }
+
+    /// `len` zeros, or none if there is no memory for them.
+    pub fn try_zeros(len: usize) -> Option<Self> {
+        let mut store = Vec::new();
+        store.try_reserve_exact(len.checked_add(Self::LINE)?).ok()?;
+        store.resize(len + Self::LINE, 0.0);
+        Some(Self::aligned(store, len))
+    }
+
+    fn aligned(store: Vec<f32>, len: usize) -> Self {
         let start = store.as_ptr().align_offset(Self::LINE * size_of::<f32>()).min(Self::LINE);
         Self { store, start, len }
     }

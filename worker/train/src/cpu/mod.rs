@@ -50,7 +50,8 @@ impl Backend for Cpu<'_> {
     }
 
     fn alloc(&mut self, per_lane: usize) -> Result<Floats, TrainError> {
-        Ok(Floats::zeros(per_lane))
+        let needed = (per_lane as u64).saturating_mul(size_of::<f32>() as u64);
+        Floats::try_zeros(per_lane).ok_or(TrainError::Memory { needed })
     }
 
     fn alloc_labels(&mut self, per_lane: usize) -> Result<Vec<u32>, TrainError> {

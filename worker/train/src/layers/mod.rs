@@ -107,8 +107,11 @@ pub struct Cost {
     pub train_flops: u64,
     /// Floating-point operations of one query.
     pub query_flops: u64,
-    /// Bytes one shadow takes while it trains: parameters, gradients, optimiser state, activations.
+    /// Bytes one shadow takes on its device while it trains: parameters, gradients, optimiser state,
+    /// activations.
     pub bytes: u64,
+    /// Bytes a slot takes beside it on the host: copies for start values and checkpoints.
+    pub host_bytes: u64,
 }
 
 impl Network {
@@ -162,7 +165,9 @@ impl Network {
         let batch = u64::from(training.batch());
         let activations = batch.max(QUERY_ROWS as u64) * row + batch * 2 * widths().max().unwrap_or(0);
         let floats = copies * layout.device_len() as u64 + activations;
-        Cost { parameters, train_flops: 3 * query_flops - first, query_flops, bytes: 4 * floats }
+        let host = (copies + 1) * layout.device_len() as u64;
+        let train_flops = 3 * query_flops - first;
+        Cost { parameters, train_flops, query_flops, bytes: 4 * floats, host_bytes: 4 * host }
     }
 }
 

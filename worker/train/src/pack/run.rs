@@ -108,13 +108,17 @@ impl<'d> PackRun<'d> {
     ) -> Result<Self, TrainError> {
         job.check(&data)?;
         let classes = data.shape().classes as usize;
-        let size = job.shadows.len() * data.records() * classes;
+        let size = [data.records(), classes].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
+        let needed = size.unwrap_or(usize::MAX).saturating_mul(size_of::<f32>()) as u64;
+        let mut values = Vec::new();
+        values.try_reserve_exact(size.unwrap_or(usize::MAX)).map_err(|_| TrainError::Memory { needed })?;
+        values.resize(size.unwrap_or(0), 0.0);
         let logits = PackLogits {
             shadows: job.shadows.clone(),
             records: data.records(),
             classes,
             lost: Vec::with_capacity(job.shadows.len()),
-            values: vec![0.0; size],
+            values,
         };
         let mut waiting = VecDeque::with_capacity(job.shadows.len() + engine.lanes());
         waiting.extend(job.shadows.clone().map(|shadow| (shadow, 0)));
