@@ -55,8 +55,8 @@ pub enum ServeError {
 /// How often abandoned uploads are looked for, and how old they get.
 const UPLOAD_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Starts a coordinator: its tasks run in `drain` until that begins, and a task that fails begins it. The
-/// caller waits with [`Drain::finished`].
+/// Starts a coordinator and returns once it answers calls, or once the drain has begun: its tasks run in
+/// `drain` until that begins, and a task that fails begins it. The caller waits with [`Drain::finished`].
 ///
 /// # Errors
 /// [`ServeError`] if a part cannot be set up.
@@ -119,13 +119,17 @@ pub async fn serve(
         .add_service(guarded!(FindingsServiceServer, Findings::new(shell.clone())))
         .add_service(guarded!(WorkerServiceServer, Workers::new(shell.clone(), uploads.clone())));
     reporter.set_service_status("", ServingStatus::NotServing).await;
-    drain.spawn("health", report_health(reporter, board, drain.clone()));
+    drain.spawn("health", report_health(reporter, board.clone(), drain.clone()));
     let incoming = TcpListenerStream::new(listeners.grpc);
     let token = drain.token();
     drain
         .spawn("grpc", router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await }));
     drain.spawn("uploads", tidy(uploads, drain.clone()));
     drain.spawn("engine", engine::run(shell, commands));
+    tokio::select! {
+        () = board.completed() => {}
+        () = drain.begun() => {}
+    }
     Ok(())
 }
 
