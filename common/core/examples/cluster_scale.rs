@@ -103,7 +103,8 @@ impl Scale {
             Action::Put(_) | Action::Delete(_) => self.records += 1,
             Action::Assign { slot, pack, fence, .. } => {
                 let (worker, digest) = (slot.worker, Digest::from_bytes([7; 32]));
-                let checkpoint = Checkpoint { step: 100, fence, key: format!("{pack}/{fence}/100"), digest };
+                let checkpoint =
+                    Checkpoint { step: 100, fence, key: format!("{pack}/{fence}/100"), digest, bytes: 9 };
                 for checkpoint in [None, Some(checkpoint)] {
                     let (worker, pack) = (worker.clone(), pack.clone());
                     self.queue.push_back(("progress", Event::Progress { worker, pack, fence, checkpoint }));

@@ -96,7 +96,8 @@ pub fn decode_pack(key: &Key, bytes: &Bytes) -> Result<Record, Damaged> {
         .map(|stored| {
             let digest = Digest::from_slice(&stored.sha256).map_err(|error| damaged(key, error))?;
             let fence = core_fence(stored.fence);
-            Ok::<_, Damaged>(Checkpoint { step: stored.step, fence, key: stored.key, digest })
+            let (step, key, bytes) = (stored.step, stored.key, stored.size);
+            Ok::<_, Damaged>(Checkpoint { step, fence, key, digest, bytes })
         })
         .transpose()?;
     Ok(Record::Pack(PackRecord {
@@ -162,6 +163,7 @@ fn pack_to(record: &PackRecord) -> stored::StoredPack {
             fence: wire_fence(checkpoint.fence),
             key: checkpoint.key.clone(),
             sha256: checkpoint.digest.as_bytes().to_vec(),
+            size: checkpoint.bytes,
         }),
         last_fault: record.last_fault.as_ref().map(fault_to),
         avoid_worker_id: record.avoid.as_ref().map(WorkerId::to_string).unwrap_or_default(),
@@ -255,6 +257,7 @@ mod tests {
                 fence: Fence(8),
                 key: "k".into(),
                 digest: Digest::of(b"c"),
+                bytes: 7,
             }),
             last_fault: Some(Fault::new(Domain::Device, Retry::Elsewhere, "hot")),
             avoid: Some(WorkerId::try_new("w").unwrap()),

@@ -79,7 +79,7 @@ fn checkpoint(pack: &PackId, said: v1::Checkpoint) -> Result<Checkpoint, Malform
     let fence = core_fence(said.fence);
     own_key(pack, fence, &blob.key)?;
     let digest = Digest::from_slice(&blob.sha256).map_err(malformed)?;
-    Ok(Checkpoint { step: said.step, fence, key: blob.key, digest })
+    Ok(Checkpoint { step: said.step, fence, key: blob.key, digest, bytes: blob.size })
 }
 
 fn result_of(pack: &PackId, fence: Fence, said: v1::PackResult) -> Result<PackResult, Malformed> {
@@ -122,7 +122,7 @@ pub fn assign(
         resume_from: resume_from.map(|checkpoint| v1::Checkpoint {
             step: checkpoint.step,
             fence: wire_fence(checkpoint.fence),
-            blob: Some(umbra_proto::convert::blob(checkpoint.key, &checkpoint.digest, 0)),
+            blob: Some(umbra_proto::convert::blob(checkpoint.key, &checkpoint.digest, checkpoint.bytes)),
         }),
     })
 }

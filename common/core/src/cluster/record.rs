@@ -132,6 +132,8 @@ pub struct Checkpoint {
     pub key: String,
     /// The blob's digest.
     pub digest: Digest,
+    /// The blob's size in bytes.
+    pub bytes: u64,
 }
 
 impl Checkpoint {

@@ -62,7 +62,7 @@ pub fn result(pack: &PackId, fence: Fence) -> PackResult {
 
 pub fn checkpoint(pack: &PackId, fence: Fence, step: u64) -> Checkpoint {
     let key = format!("{pack}/{fence}/{step}");
-    Checkpoint { step, fence, digest: Digest::of(key.as_bytes()), key }
+    Checkpoint { step, fence, digest: Digest::of(key.as_bytes()), key, bytes: 9 }
 }
 
 pub fn still(given: &Given) -> StillRunning {
