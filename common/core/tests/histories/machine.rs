@@ -52,6 +52,8 @@ struct Job {
     step: u64,
     steps: u64,
     checkpoint: Option<Checkpoint>,
+    /// The first checkpoint under this fence.
+    first: Option<Checkpoint>,
     stop: Option<RevokeReason>,
 }
 
@@ -136,7 +138,16 @@ impl Machine {
                 let step = resume_from.as_ref().map_or(0, |from| blobs.read_checkpoint(&pack, from));
                 let steps = step.max(chance.between(2, 8));
                 let author = blobs.new_author();
-                let job = Job { author, pack, fence, step, steps, checkpoint: resume_from, stop: None };
+                let job = Job {
+                    author,
+                    pack,
+                    fence,
+                    step,
+                    steps,
+                    checkpoint: resume_from,
+                    first: None,
+                    stop: None,
+                };
                 self.jobs.insert(slot, job);
             }
             Down::Revoke { fence, reason } => {
@@ -174,10 +185,10 @@ impl Machine {
             job.step += 1;
             let checkpoint = chance.one_in(3).then(|| {
                 let checkpoint = blobs.write_checkpoint(&job.pack, job.fence, job.step, job.author);
-                let latest = job.checkpoint.replace(checkpoint.clone());
+                job.checkpoint = Some(checkpoint.clone());
                 // Uploads may end in another order than they began in.
-                let older = latest.filter(|old| old.fence == job.fence && chance.one_in(4));
-                older.unwrap_or(checkpoint)
+                let first = job.first.get_or_insert(checkpoint.clone()).clone();
+                if chance.one_in(4) { first } else { checkpoint }
             });
             return Some(Up::Progress { pack: job.pack.clone(), fence: job.fence, checkpoint });
         };
@@ -187,12 +198,15 @@ impl Machine {
         Some(Up::Report { pack, fence, outcome })
     }
 
-    /// The process ends. Finished work may be on its disk.
+    /// The process ends. Finished work may be on its disk; a machine that hibernated has everything.
     pub fn die(&mut self, chance: &mut Chance) {
         self.alive = false;
         self.frozen = false;
         self.draining = false;
         self.link = None;
+        if chance.one_in(4) {
+            return;
+        }
         self.jobs.clear();
         if chance.one_in(2) {
             self.reports.clear();
