@@ -14,7 +14,7 @@ use crate::output::{Format, Output, note};
 
 /// Audits medical AI for membership inference, patient by patient.
 #[derive(Debug, Parser)]
-#[command(name = "umbra", version, about, long_about = None, max_term_width = 110)]
+#[command(name = "umbra", version, long_about = None, max_term_width = 110)]
 #[command(propagate_version = true, arg_required_else_help = true, after_help = after_help())]
 pub struct Cli {
     /// How results are printed: for people, or one JSON object a line
