@@ -65,18 +65,7 @@ impl Statistics {
                 wrong.push("statistics.attacks", "the list is empty: name at least lira-online");
                 None
             }
-            Some(names) => {
-                let mut attacks = Vec::new();
-                for name in names {
-                    let attack = wrong.word("statistics.attacks", name, &Attack::WORDS)?;
-                    if attacks.contains(&attack) {
-                        wrong.push("statistics.attacks", format!("\"{name}\" is named twice"));
-                        return None;
-                    }
-                    attacks.push(attack);
-                }
-                Some(attacks)
-            }
+            Some(names) => attacks_of(names, wrong),
         };
         let variance = draft.variance.as_deref().unwrap_or("per-record");
         let variance = wrong.word("statistics.variance", variance, &Variance::WORDS);
@@ -106,4 +95,21 @@ impl Statistics {
     pub fn fdr(&self) -> f64 {
         self.fdr
     }
+}
+
+/// The named attacks, if every name is known and none is named twice.
+fn attacks_of(names: &[String], wrong: &mut Violations) -> Option<Vec<Attack>> {
+    let mut attacks = Vec::new();
+    let mut right = true;
+    for name in names {
+        match wrong.word("statistics.attacks", name, &Attack::WORDS) {
+            Some(attack) if attacks.contains(&attack) => {
+                wrong.push("statistics.attacks", format!("\"{name}\" is named twice"));
+                right = false;
+            }
+            Some(attack) => attacks.push(attack),
+            None => right = false,
+        }
+    }
+    right.then_some(attacks)
 }

@@ -39,6 +39,8 @@ fn all_mistakes_are_listed_at_once() {
     bad.training.momentum = Some(1.0);
     bad.shadows.count = Some(7);
     bad.statistics.attacks = Some(vec!["lira".to_owned()]);
+    bad.statistics.variance = Some("mine".to_owned());
+    bad.statistics.fdr = Some(0.0);
     bad.placement.pack = Some(0);
     let expected = [
         "name",
@@ -48,6 +50,8 @@ fn all_mistakes_are_listed_at_once() {
         "training.batch",
         "shadows.count",
         "statistics.attacks",
+        "statistics.variance",
+        "statistics.fdr",
         "placement.pack",
     ];
     assert_eq!(fields(&bad), expected);
