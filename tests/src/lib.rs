@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Whole processes under test: the binary started as people start it, watched through what it logs and
+//! prints, stopped by real signals.
+//!
+//! A test waits for *events*, which are lines that some process wrote (see [`Journal`]), never for time to
+//! pass; every wait has a bound and fails with the last lines of everybody.
+
+mod audit;
+mod binary;
+mod cluster;
+mod findings;
+mod http;
+mod journal;
+mod process;
+mod results;
+mod signal;
+mod turn;
+
+pub use audit::Audit;
+pub use binary::{Done, command, run, umbra};
+pub use cluster::{Cluster, Worker};
+pub use findings::Findings;
+pub use http::{Metrics, get};
+pub use journal::{Entry, Journal, Place, Stream};
+pub use process::Process;
+pub use results::{Committed, committed};
+pub use signal::Signal;
+pub use turn::{Turn, turn};

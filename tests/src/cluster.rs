@@ -1,0 +1,240 @@
+//! A cluster of real processes on this machine: a coordinator, and workers by name.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::audit::Audit;
+use crate::binary::{Done, command, umbra};
+use crate::findings::Findings;
+use crate::http::{Metrics, get};
+use crate::journal::{Entry, Journal};
+use crate::process::Process;
+use crate::signal::Signal;
+
+/// A coordinator in a folder of its own, and what its processes say.
+pub struct Cluster {
+    /// What everybody says.
+    pub journal: Journal,
+    coordinator: Process,
+    lives: u32,
+    grpc: SocketAddr,
+    http: SocketAddr,
+    settings: Vec<String>,
+    // Last, so that it goes when the processes are gone.
+    folder: TempDir,
+}
+
+/// A worker process.
+pub struct Worker {
+    /// The process; its name in the journal is the one it was started under.
+    pub process: Process,
+    /// The id it chose, as the coordinator's logs name it.
+    pub id: String,
+}
+
+impl Worker {
+    /// Whether an event of the coordinator's is about this worker: its `worker`, or the worker of its `slot`.
+    pub fn is_meant(&self, entry: &Entry) -> bool {
+        let slot = entry.field("slot").and_then(Value::as_str).and_then(|slot| slot.split(':').next());
+        let worker = entry.field("worker").and_then(Value::as_str);
+        worker.or(slot) == Some(self.id.as_str())
+    }
+
+    /// Whether this worker logged an event with this message.
+    pub fn said(&self, entry: &Entry, message: &str) -> bool {
+        entry.is(self.process.name(), message)
+    }
+}
+
+impl Cluster {
+    /// Starts a coordinator whose leases last so many seconds.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start(lease_seconds: u32) -> Self {
+        Self::with_settings(&["--lease", &lease_seconds.to_string()])
+    }
+
+    /// Starts a coordinator with settings of one's own.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn with_settings(settings: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let journal = Journal::default();
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (coordinator, grpc, http) = coordinate(&journal, folder.path(), 1, any, any, &settings);
+        Self { journal, coordinator, lives: 1, grpc, http, settings, folder }
+    }
+
+    /// Where files of the test may lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The coordinator's name in the journal; each life has its own.
+    pub fn coordinator(&self) -> &str {
+        self.coordinator.name()
+    }
+
+    /// The coordinator's gRPC address, as clients are given it.
+    pub fn server(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
+    /// Starts a worker and waits until the coordinator has taken it.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn worker(&self, name: &str, slots: u32) -> Worker {
+        let before = self.journal.now();
+        let (server, slots, scratch) = (self.server(), slots.to_string(), self.folder().join("scratch"));
+        let scratch = scratch.display().to_string();
+        let arguments =
+            ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
+        let process = Process::start(name, command(self.folder(), &arguments), &self.journal);
+        let started = said(&self.journal, name, "started");
+        let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
+        self.journal.wait(before, "the worker to join", |entry| {
+            entry.is(self.coordinator(), "worker joined") && entry.text("worker") == id
+        });
+        Worker { process, id }
+    }
+
+    /// Sends the coordinator a signal, waits for its end and starts it again over the same state, at the
+    /// same addresses. Returns the exit code, none if the signal ended it.
+    ///
+    /// # Panics
+    /// If it does not end, or not come back.
+    pub fn restart(&mut self, signal: Signal) -> Option<i32> {
+        self.coordinator.signal(signal);
+        let code = self.coordinator.exit_code();
+        self.lives += 1;
+        let folder = self.folder.path();
+        let (next, ..) = coordinate(&self.journal, folder, self.lives, self.grpc, self.http, &self.settings);
+        self.coordinator = next;
+        code
+    }
+
+    /// Ends the coordinator in order and answers with its state folder.
+    ///
+    /// # Panics
+    /// If it does not exit with 0.
+    pub fn stop(&mut self) -> PathBuf {
+        self.coordinator.signal(Signal::Terminate);
+        assert_eq!(self.coordinator.exit_code(), Some(0), "the coordinator's end");
+        state(self.folder())
+    }
+
+    /// Runs `umbra ARGUMENTS --server ...` to its end, with results in JSON.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    pub fn ask(&self, arguments: &[&str]) -> Done {
+        let server = self.server();
+        umbra(self.folder(), &[&["--format", "json"], arguments, &["--server", &server]].concat())
+    }
+
+    /// Starts `umbra audit watch` under a name; its lines go into the journal.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn watch(&self, name: &str, audit: &str) -> Process {
+        let server = self.server();
+        let arguments = ["--format", "json", "audit", "watch", audit, "--server", &server];
+        Process::start(name, command(self.folder(), &arguments), &self.journal)
+    }
+
+    /// Submits an audit and answers with its id.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn submit(&self, audit: &Audit) -> String {
+        let file = audit.write(self.folder());
+        let done = self.ask(&["audit", "submit", &file.display().to_string()]).expect(0);
+        done.json()["id"].as_str().expect("an audit has an id").to_owned()
+    }
+
+    /// Waits for the end of an audit and fetches its findings.
+    ///
+    /// # Panics
+    /// If it does not succeed.
+    pub fn findings(&self, audit: &str) -> Findings {
+        let done = self.ask(&["audit", "watch", audit]).expect(0);
+        assert_eq!(done.json()["state"], "succeeded");
+        let out = self.folder().join(format!("findings-of-{audit}"));
+        self.ask(&["audit", "report", audit, "--out", &out.display().to_string()]).expect(0);
+        Findings::read(&out)
+    }
+
+    /// What the coordinator measures.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(self.http)
+    }
+
+    /// Waits until a gauge of the coordinator's has a value.
+    ///
+    /// # Panics
+    /// If it does not get it in time.
+    pub fn gauge(&self, name: &str, value: f64) {
+        self.journal.until(&format!("{name} = {value}"), || self.metrics().of(name) == value);
+    }
+
+    /// Asserts that the coordinator is ready, and that nobody has panicked.
+    ///
+    /// # Panics
+    /// If it is not, or somebody has.
+    pub fn assert_healthy(&self) {
+        assert_eq!(get(self.http, "/readyz"), (200, "ready\n".to_owned()));
+        for entry in self.journal.past() {
+            let panicked = entry.line.as_ref().is_some_and(|line| line.contains("panicked"));
+            assert!(!panicked, "{entry}");
+        }
+    }
+}
+
+fn state(folder: &Path) -> PathBuf {
+    folder.join("state")
+}
+
+/// Waits until a process that has just been started says `event`.
+fn said(journal: &Journal, name: &str, event: &str) -> Arc<Entry> {
+    journal.wait(Default::default(), &format!("{name} to say {event}"), |entry| {
+        let ended = entry.source == name && entry.line.is_none();
+        assert!(!ended, "{name} ended before it said {event}: {:?}", journal.past().last());
+        entry.source == name && entry.json()["event"] == event
+    })
+}
+
+fn coordinate(
+    journal: &Journal,
+    folder: &Path,
+    life: u32,
+    grpc: SocketAddr,
+    http: SocketAddr,
+    settings: &[String],
+) -> (Process, SocketAddr, SocketAddr) {
+    let name = format!("coordinator-{life}");
+    let (grpc, http, state) = (grpc.to_string(), http.to_string(), state(folder).display().to_string());
+    let mut arguments: Vec<&str> =
+        vec!["--format", "json", "coordinator", "--listen", &grpc, "--http", &http, "--state", &state];
+    arguments.extend(settings.iter().map(String::as_str));
+    let process = Process::start(&name, command(folder, &arguments), journal);
+    let ready = said(journal, &name, "ready");
+    let address = |key: &str| {
+        let text = ready.json()[key].as_str().expect("a coordinator says where it listens");
+        text.parse().expect("it is an address")
+    };
+    let (grpc, http) = (address("grpc"), address("http"));
+    // It listens before it leads.
+    journal.until("the coordinator to lead", || get(http, "/readyz").0 == 200);
+    (process, grpc, http)
+}

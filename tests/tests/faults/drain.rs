@@ -1,0 +1,42 @@
+//! A worker is told to go.
+
+use umbra_tests::{Audit, Cluster, Signal, turn};
+
+use crate::baseline::undisturbed;
+use crate::middle::{assigned, checkpoint};
+
+#[test]
+fn a_drained_worker_hands_back_everything_it_did() {
+    let _turn = turn();
+    // The lease is long: what is handed back does not wait for it.
+    let cluster = Cluster::start(600);
+    let mut leaver = cluster.worker("leaver", 1);
+    let before = cluster.journal.now();
+    let id = cluster.submit(&Audit::medium());
+    let at_work = checkpoint(&cluster, &leaver, before, None);
+    leaver.process.signal(Signal::Terminate);
+    assert_eq!(leaver.process.exit_code(), Some(0));
+    cluster.journal.wait(before, "the goodbye", |entry| {
+        entry.is(cluster.coordinator(), "worker left") && leaver.is_meant(entry)
+    });
+    let released =
+        cluster.journal.wait(before, "the release", |entry| leaver.said(entry, "the pack is released"));
+    // The checkpoint of the moment it was told to go, not an earlier one.
+    let handed_back = released.number("checkpoint");
+    assert!(handed_back >= at_work.step, "{released}");
+
+    let stayer = cluster.worker("stayer", 2);
+    let again = assigned(&cluster, &stayer, released.after, at_work.pack);
+    assert_eq!((again.number("resume_step"), again.number("steps_again")), (handed_back, 0));
+    let fence = again.number("fence");
+    let taken = cluster.journal.wait(again.after, "the stayer to go on from the checkpoint", |entry| {
+        stayer.said(entry, "go on from a checkpoint") && entry.number("fence") == fence
+    });
+    assert_eq!(taken.number("step"), handed_back);
+
+    cluster.findings(&id).assert_same(undisturbed(), "after a worker was drained");
+    let metrics = cluster.metrics();
+    assert_eq!(metrics.of("umbra_steps_recomputed_total"), 0.0);
+    assert_eq!(metrics.of("umbra_packs_resumed_total"), 1.0);
+    cluster.assert_healthy();
+}
