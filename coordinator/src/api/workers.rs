@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use umbra_core::ids::{Fence, WorkerId};
@@ -20,8 +20,8 @@ use umbra_proto::{PROTOCOL, v1};
 use super::receive::{Announced, receive};
 use super::refusals::{self, gone};
 use crate::blobs::{BlobKey, UploadId, Uploads};
-use crate::engine::Command;
 use crate::engine::records::core_fence;
+use crate::engine::{Command, Outbox};
 use crate::keys;
 use crate::shell::Shell;
 
@@ -101,10 +101,10 @@ impl WorkerService for Workers {
     ) -> Result<Response<Self::ConnectStream>, Status> {
         let mut stream = request.into_inner();
         // The answer's headers go out at once: the hello is read behind them.
-        let (out, answers) = mpsc::channel(WAITING);
+        let (out, answers, closed) = Outbox::new(WAITING);
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         let shell = self.shell.clone();
-        let (refused, refusal) = tokio::sync::oneshot::channel::<Status>();
+        let (refused, refusal) = oneshot::channel::<Status>();
         self.shell.drain.spawn(format!("session {session}"), async move {
             let worker = tokio::select! {
                 () = shell.drain.begun() => return,
@@ -119,12 +119,12 @@ impl WorkerService for Workers {
                 }
             };
             drop(refused);
-            let join =
-                Command::Join { worker: worker.clone(), session, hello: Box::new(hello), out: out.clone() };
+            // The engine alone holds the outbox: when it ends the session, the stream ends.
+            let join = Command::Join { worker: worker.clone(), session, hello: Box::new(hello), out };
             if shell.engine.tell(join).await.is_err() {
                 return;
             }
-            listen(&shell, stream, &worker, session, &out).await;
+            listen(&shell, stream, &worker, session, closed).await;
             // The engine may be gone: then nobody needs to know.
             let _ = shell.engine.tell(Command::Part { worker, session }).await;
         });
@@ -193,12 +193,12 @@ async fn listen(
     mut stream: Streaming<v1::ConnectRequest>,
     worker: &WorkerId,
     session: u64,
-    out: &mpsc::Sender<v1::ConnectResponse>,
+    mut closed: oneshot::Receiver<()>,
 ) {
     loop {
         let message = tokio::select! {
             () = shell.drain.begun() => return,
-            () = out.closed() => return,
+            _ = &mut closed => return,
             message = stream.message() => message,
         };
         let message = match message {

@@ -10,6 +10,7 @@ use umbra_core::lifecycle::AuditState;
 use umbra_proto::store::v1::StoredFile;
 use umbra_proto::v1;
 
+use super::sessions::Outbox;
 use crate::facts::{AuditFacts, DatasetFacts};
 use crate::store::Op;
 
@@ -75,7 +76,7 @@ pub enum Command {
         /// What it said.
         hello: Box<v1::Hello>,
         /// Where to answer; a session that does not read fast enough is ended.
-        out: mpsc::Sender<v1::ConnectResponse>,
+        out: Outbox,
     },
     /// A worker says something.
     Say {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use umbra_core::cluster::{AuditDemand, Event, Outcome, PackResult};
 use umbra_core::fault::Fault;
 use umbra_core::ids::{AuditId, PackId, PackIndex, WorkerId};
@@ -15,6 +15,7 @@ use umbra_proto::v1::connect_request::Message as Said;
 
 use super::command::{Command, SubmitError};
 use super::records::{core_fence, decode};
+use super::sessions::Outbox;
 use super::term::{Term, TermEnd};
 use super::wire;
 use crate::facts::{AuditFacts, DatasetFacts};
@@ -162,7 +163,7 @@ impl Term {
         worker: WorkerId,
         session: u64,
         hello: v1::Hello,
-        out: mpsc::Sender<v1::ConnectResponse>,
+        out: Outbox,
     ) -> Result<(), TermEnd> {
         tracing::info!(%worker, slots = hello.slots, running = hello.running.len(), "worker joined");
         self.sessions.open(worker.clone(), session, out);
@@ -228,7 +229,7 @@ impl Term {
         if let (true, Outcome::Done(_), Some(entry)) = (live, outcome, self.audits.get_mut(&pack.audit)) {
             entry.chronicle.reported(now, worker);
         }
-        self.touch_pack(&pack.clone());
+        self.touch_pack(pack);
     }
 
     fn note(&mut self, running: &[v1::RunningPack]) {

@@ -21,3 +21,4 @@ mod wire;
 pub use chronicle::RunNotes;
 pub use command::{Command, Engine, EngineGone, SubmitError};
 pub use run::run;
+pub use sessions::Outbox;

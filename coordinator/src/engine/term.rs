@@ -124,7 +124,13 @@ impl Term {
         files: &[stored::StoredFile],
     ) -> Result<(), TermEnd> {
         let actions = self.cluster.step(self.shell.clock.now(), event);
-        self.carry_out(actions, extra, files).await
+        self.carry_out(actions, extra, files).await?;
+        // A worker that could not be told what was decided must not be counted on until it is back.
+        while let Some(worker) = self.sessions.next_cut_off() {
+            let actions = self.cluster.step(self.shell.clock.now(), Event::WorkerGone { worker });
+            self.carry_out(actions, Vec::new(), &[]).await?;
+        }
+        Ok(())
     }
 
     async fn carry_out(

@@ -178,3 +178,22 @@ async fn a_data_set_that_is_named_cannot_be_deleted() {
     assert_eq!(Reason::of(&place.delete_dataset().await.unwrap_err()), Some(Reason::NotFound));
     place.stop().await;
 }
+
+#[tokio::test]
+async fn a_worker_that_is_cut_off_hears_it_and_comes_back() {
+    let place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    let held = puppet.next_assignment().await;
+    puppet.break_the_protocol().await;
+    puppet.ended().await;
+    // It comes back with what it holds. A second session of the same name ends the first.
+    let mut first = Puppet::rejoin(&place, "w1", 1, &[held.clone()]).await;
+    let mut second = Puppet::rejoin(&place, "w1", 1, &[held.clone()]).await;
+    first.ended().await;
+    second.finish(&held).await;
+    second.work_off(place.packs() - 1).await;
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}

@@ -89,6 +89,17 @@ impl<'p> Puppet<'p> {
         }
     }
 
+    /// Says hello twice in one session.
+    pub async fn break_the_protocol(&self) {
+        self.say(Say::Hello(v1::Hello::default())).await;
+    }
+
+    /// Waits until the coordinator ends the session.
+    pub async fn ended(&mut self) {
+        let ended = async { while let Some(Ok(_)) = self.hear.next().await {} };
+        tokio::time::timeout(BOUND, ended).await.expect("in time");
+    }
+
     pub async fn next_assignment(&mut self) -> v1::Assign {
         match self.next(|message| matches!(message, Hear::Assign(_))).await {
             Hear::Assign(assign) => assign,
