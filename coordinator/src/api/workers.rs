@@ -34,6 +34,9 @@ const WAITING: usize = 4096;
 /// Packs a hello may name.
 const MAX_RUNNING: usize = 4096;
 
+/// Bytes of a numerics class's name: it is stored with every audit that is pinned to it.
+const MAX_CLASS: usize = 128;
+
 /// The worker service.
 pub struct Workers {
     shell: Arc<Shell>,
@@ -85,8 +88,13 @@ fn check(hello: &v1::Hello) -> Result<WorkerId, Status> {
         let message = format!("{} slots: a worker has 1 to 1024", hello.slots);
         return Err(bad_field("slots", message));
     }
-    if hello.numerics.is_empty() || hello.numerics.len() > 64 || hello.running.len() > MAX_RUNNING {
-        return Err(bad_field("numerics", "a worker offers 1 to 64 classes and holds at most 4096 packs"));
+    let classes = &hello.numerics;
+    let named = |class: &String| (1..=MAX_CLASS).contains(&class.len());
+    if !(1..=64).contains(&classes.len()) || !classes.iter().all(named) {
+        return Err(bad_field("numerics", "a worker offers 1 to 64 classes of 1 to 128 characters"));
+    }
+    if hello.running.len() > MAX_RUNNING {
+        return Err(bad_field("running", "a worker holds at most 4096 packs"));
     }
     WorkerId::try_new(hello.worker_id.as_str()).map_err(|error| bad_field("worker_id", error.to_string()))
 }

@@ -71,8 +71,10 @@ impl Progress {
             _ => new,
         };
         entry.packs.insert(pack.pack, new);
-        entry.seen.steps += new.steps.saturating_sub(old.steps);
-        entry.seen.samples += new.samples.saturating_sub(old.samples);
+        // What a worker says is not to be trusted with an overflow.
+        let Seen { steps, samples } = &mut entry.seen;
+        *steps = steps.saturating_add(new.steps.saturating_sub(old.steps));
+        *samples = samples.saturating_add(new.samples.saturating_sub(old.samples));
         if entry.history.back().is_none_or(|(time, _)| now.0 >= time.0 + 250) {
             entry.history.push_back((now, entry.seen));
         }
@@ -98,8 +100,8 @@ impl Progress {
         let Some(entry) = self.audits.get(audit) else { return Totals::default() };
         let mut totals = Totals::default();
         for counters in entry.packs.values() {
-            totals.steps += counters.steps;
-            totals.shadows += counters.shadows;
+            totals.steps = totals.steps.saturating_add(counters.steps);
+            totals.shadows = totals.shadows.saturating_add(counters.shadows);
         }
         if let (Some((first, start)), Some((last, end))) = (entry.history.front(), entry.history.back()) {
             let seconds = last.0.saturating_sub(first.0) as f64 / 1000.0;
@@ -118,6 +120,20 @@ mod tests {
 
     fn said(steps_done: u64, samples: u64) -> RunningPack {
         RunningPack { steps_done, samples, shadows_done: 1, ..RunningPack::default() }
+    }
+
+    #[test]
+    fn absurd_words_of_a_worker_overflow_nothing() {
+        let audit = AuditId::try_new("a-1").unwrap();
+        let mut progress = Progress::default();
+        for index in 0..2 {
+            let pack = PackId { audit: audit.clone(), pack: PackIndex(index) };
+            progress.note(Millis(0), &pack, Fence(1), &said(0, 0));
+            let absurd = RunningPack { shadows_done: u32::MAX, ..said(u64::MAX, u64::MAX) };
+            progress.note(Millis(1000), &pack, Fence(1), &absurd);
+        }
+        let totals = progress.totals(&audit);
+        assert_eq!((totals.steps, totals.shadows), (u64::MAX, u32::MAX));
     }
 
     #[test]

@@ -64,9 +64,10 @@ fn progress(
     }
     let counts = status.counts;
     let shadows = facts.spec.shadows().count();
-    let steps = u64::from(shadows) * facts.plan.steps;
+    let steps = u64::from(shadows).saturating_mul(facts.plan.steps);
     let totals = extras.totals;
-    let steps_done = (u64::from(trained) * facts.plan.steps + totals.steps).min(steps);
+    let trained_steps = u64::from(trained).saturating_mul(facts.plan.steps);
+    let steps_done = trained_steps.saturating_add(totals.steps).min(steps);
     let left = (steps - steps_done) as f64;
     let going = status.state == AuditState::Running && totals.steps_per_second > 0.0;
     v1::AuditProgress {
@@ -75,7 +76,7 @@ fn progress(
         packs_running: counts.running,
         packs_done: counts.done + counts.reported,
         shadows,
-        shadows_done: (trained + totals.shadows).min(shadows),
+        shadows_done: trained.saturating_add(totals.shadows).min(shadows),
         steps,
         steps_done,
         samples_per_second: if going { totals.samples_per_second } else { 0.0 },

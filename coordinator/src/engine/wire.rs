@@ -3,10 +3,12 @@
 use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, StillRunning};
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
+use umbra_core::spec::Shadows;
 use umbra_proto::convert::{fault_from, spec_to};
 use umbra_proto::v1;
 
 use super::records::{core_fence, wire_fence};
+use crate::blobs::BlobKey;
 use crate::facts::AuditFacts;
 
 /// A message of a worker that breaks the protocol.
@@ -86,12 +88,16 @@ fn result_of(pack: &PackId, fence: Fence, said: v1::PackResult) -> Result<PackRe
     let blob = said.blob.unwrap_or_default();
     own_key(pack, fence, &blob.key)?;
     let digest = Digest::from_slice(&blob.sha256).map_err(malformed)?;
+    // The list is stored before it is compared with the plan.
+    if said.lost_shadows.len() > Shadows::MAX_BLOCK as usize {
+        return Err(malformed(format!("{} lost shadows in one pack", said.lost_shadows.len())));
+    }
     let lost = said.lost_shadows.into_iter().map(Shadow).collect();
     Ok(PackResult { key: blob.key, digest, bytes: blob.size, lost })
 }
 
 fn own_key(pack: &PackId, fence: Fence, key: &str) -> Result<(), Malformed> {
-    if key.starts_with(&crate::keys::pack_blob(pack, fence, "")) {
+    if key.starts_with(&crate::keys::pack_blob(pack, fence, "")) && BlobKey::try_new(key).is_ok() {
         return Ok(());
     }
     Err(malformed(format!("the blob {key:.200} is not one of pack {pack} under fence {fence}")))
@@ -164,10 +170,25 @@ mod tests {
             "audit/a-1/pack-3/fence-7/logits",
             "audit/b-1/pack-2/fence-7/logits",
             "audit/a-1/pack-2/fence-77/logits",
+            "audit/a-1/pack-2/fence-7/../../../../dataset/x",
+            &format!("audit/a-1/pack-2/fence-7/{}", "x".repeat(1 << 20)),
             "dataset/x",
             "",
         ] {
-            assert!(reported(worker.clone(), report(foreign)).is_err(), "{foreign}");
+            assert!(reported(worker.clone(), report(foreign)).is_err(), "{foreign:.80}");
         }
+    }
+
+    #[test]
+    fn a_worker_cannot_have_a_list_stored_that_no_transaction_takes() {
+        let blob = umbra_proto::convert::blob("audit/a-1/pack-2/fence-7/logits", &Digest::of(b"x"), 1);
+        let pack = pack_id("a-1", 2).unwrap();
+        let result = |lost: u32| v1::PackResult {
+            blob: Some(blob.clone()),
+            lost_shadows: (0..lost).collect(),
+            ..v1::PackResult::default()
+        };
+        assert_eq!(result_of(&pack, Fence(7), result(64)).unwrap().lost.len(), 64);
+        assert!(result_of(&pack, Fence(7), result(1 << 19)).is_err());
     }
 }
