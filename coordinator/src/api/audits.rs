@@ -66,6 +66,10 @@ impl AuditService for Audits {
                 );
                 return Err(refuse(Reason::AlreadyExists, message));
             }
+            Err(SubmitError::Going) => {
+                let message = "the same audit is being deleted: submit it again in a moment";
+                return Err(refuse(Reason::Unavailable, message));
+            }
             Err(SubmitError::DatasetGone) => return Err(no_dataset(facts.spec.dataset())),
         };
         Ok(Response::new(v1::CreateAuditResponse { audit: Some(self.shown(&id)?) }))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use tokio::sync::RwLock;
 use tonic::{Request, Response, Status, Streaming};
 use umbra_core::digest::Digest;
 use umbra_core::ids::DatasetName;
@@ -15,7 +16,7 @@ use umbra_proto::v1::upload_dataset_request::Part;
 use super::pages::page;
 use super::receive::{Announced, receive};
 use super::refusals::{self, gone, no_dataset};
-use crate::blobs::{BlobKey, Uploads};
+use crate::blobs::{BlobError, BlobKey, Uploads};
 use crate::datasets;
 use crate::engine::Command;
 use crate::facts::DatasetFacts;
@@ -27,12 +28,51 @@ use crate::time::timestamp;
 pub struct Datasets {
     shell: Arc<Shell>,
     uploads: Arc<Uploads>,
+    /// Bytes are shared by all data sets that have them: they are checked and registered under a read
+    /// lock, and removed under a write lock.
+    bytes: RwLock<()>,
 }
 
 impl Datasets {
     /// Over a running coordinator; `uploads` bounds what is taken.
     pub fn new(shell: Arc<Shell>, uploads: Arc<Uploads>) -> Self {
-        Self { shell, uploads }
+        Self { shell, uploads, bytes: RwLock::new(()) }
+    }
+
+    /// Registers what was uploaded, if it is what was announced.
+    async fn register(
+        &self,
+        name: DatasetName,
+        content: Digest,
+        sha256: Digest,
+        key: &BlobKey,
+    ) -> Result<DatasetFacts, Status> {
+        let _kept = self.bytes.read().await;
+        let size = match self.shell.blobs.head(key).await {
+            Ok(info) => info.size,
+            Err(BlobError::NotFound(_)) => {
+                let message = "the bytes went with a data set that was deleted meanwhile: send them again";
+                return Err(refuse(Reason::Unavailable, message));
+            }
+            Err(error) => return Err(refusals::blob(&error)),
+        };
+        let shape = datasets::check(&self.shell, key, &content).await?;
+        let created = self.shell.clock.unix_ms();
+        let dataset =
+            DatasetFacts { name, digest: content, shape, key: key.to_string(), sha256, size, created };
+        let register = |reply| Command::Register { dataset, reply };
+        let registered = self.shell.engine.ask(register).await.map_err(gone)?;
+        if registered.digest == content { Ok(registered) } else { Err(taken(&registered)) }
+    }
+
+    /// Removes bytes that no data set has.
+    async fn remove_unnamed(&self, key: &BlobKey, sha256: &Digest) -> Result<(), Status> {
+        let _alone = self.bytes.write().await;
+        let all = datasets::all(&self.shell).await?;
+        if all.iter().any(|dataset| dataset.sha256 == *sha256) {
+            return Ok(());
+        }
+        self.shell.blobs.delete(key).await.map_err(|error| refusals::blob(&error))
     }
 }
 
@@ -92,32 +132,20 @@ impl DatasetService for Datasets {
             Some(Part::Chunk(chunk)) => Ok(chunk),
             _ => Err(bad_field("chunk", "after the header only chunks are sent")),
         });
-        let stored = receive(&self.uploads, &announced, chunks).await?;
-        let opened = datasets::check(&self.shell, &key, &content).await;
-        let shape = match opened {
-            Ok(shape) => shape,
-            Err(status) => {
-                // Nobody names it; a failure to delete leaves bytes behind, no more.
-                let _ = self.shell.blobs.delete(&key).await;
-                return Err(status);
+        receive(&self.uploads, &announced, chunks).await?;
+        match self.register(name, content, sha256, &key).await {
+            Ok(registered) => {
+                Ok(Response::new(v1::UploadDatasetResponse { dataset: Some(message(&registered)) }))
             }
-        };
-        let created = self.shell.clock.unix_ms();
-        let dataset = DatasetFacts {
-            name,
-            digest: content,
-            shape,
-            key: key.to_string(),
-            sha256,
-            size: stored.size,
-            created,
-        };
-        let register = |reply| Command::Register { dataset, reply };
-        let registered = self.shell.engine.ask(register).await.map_err(gone)?;
-        if registered.digest != content {
-            return Err(taken(&registered));
+            Err(status) => {
+                // Who sends again in a moment need not send the bytes again.
+                let refused = Reason::of(&status) != Some(Reason::Unavailable);
+                if refused && let Err(error) = self.remove_unnamed(&key, &sha256).await {
+                    tracing::warn!(%key, %error, "leave the bytes of a refused upload behind");
+                }
+                Err(status)
+            }
         }
-        Ok(Response::new(v1::UploadDatasetResponse { dataset: Some(message(&registered)) }))
     }
 
     async fn get_dataset(
@@ -151,11 +179,8 @@ impl DatasetService for Datasets {
             let message = format!("audit {audit} names the data set {name}: delete the audit first");
             return Err(refuse(Reason::WrongState, message));
         }
-        let others = datasets::all(&self.shell).await?;
-        if !others.iter().any(|other| other.sha256 == found.sha256) {
-            let key = BlobKey::try_new(found.key).map_err(|error| bad_field("name", error.to_string()))?;
-            self.shell.blobs.delete(&key).await.map_err(|error| refusals::blob(&error))?;
-        }
+        let key = BlobKey::try_new(found.key).map_err(|error| refuse(Reason::Internal, error.to_string()))?;
+        self.remove_unnamed(&key, &found.sha256).await?;
         Ok(Response::new(v1::DeleteDatasetResponse {}))
     }
 }

@@ -39,12 +39,17 @@ pub enum Command {
         /// The state it had; none if there is no such audit.
         reply: oneshot::Sender<Option<AuditState>>,
     },
-    /// Delete an audit that has ended; answered once its records are gone.
+    /// Delete an audit that has ended; answered once its records and blobs are gone.
     Delete {
         /// The audit.
         audit: AuditId,
         /// Its state if it has not ended; none if there is no such audit (any more).
         reply: oneshot::Sender<Option<AuditState>>,
+    },
+    /// The blobs of a deleted audit are gone.
+    Swept {
+        /// The audit.
+        audit: AuditId,
     },
     /// Register a data set; answered with the one that exists afterwards.
     Register {
@@ -126,6 +131,8 @@ pub enum SubmitError {
     RequestTaken(AuditId),
     /// The data set was deleted in the meantime.
     DatasetGone,
+    /// The same audit was submitted before and is being deleted.
+    Going,
 }
 
 /// Where commands go. Clones send to the same engine.

@@ -8,12 +8,14 @@ use umbra_core::cluster::{Event, PackResult};
 use umbra_core::ids::{AuditId, PackIndex};
 use umbra_core::lifecycle::AuditState;
 
+use super::command::Command;
 use super::term::{Term, TermEnd};
 use crate::blobs::BlobKey;
 use crate::keys;
 use crate::shell::Shell;
 
-/// A deletion that was asked for and is not over.
+/// A deletion that is not over: its records are going, or its blobs.
+#[derive(Default)]
 pub(super) struct Deletion {
     /// Results that other audits made and this one used.
     borrowed: Vec<String>,
@@ -22,13 +24,17 @@ pub(super) struct Deletion {
 }
 
 impl Term {
-    /// Deletes an audit that has ended; answers once its records are gone.
+    /// Deletes an audit that has ended; answers once its records and blobs are gone.
     pub(super) async fn delete(
         &mut self,
         audit: AuditId,
         reply: oneshot::Sender<Option<AuditState>>,
     ) -> Result<(), TermEnd> {
         let before = self.cluster.audit(&audit).map(|status| status.state);
+        if let (None, Some(deletion)) = (before, self.deletions.get_mut(&audit)) {
+            deletion.replies.push(reply);
+            return Ok(());
+        }
         if !before.is_some_and(AuditState::is_terminal) {
             let _ = reply.send(before);
             return Ok(());
@@ -41,21 +47,36 @@ impl Term {
         self.step(Event::DeleteAsked { audit }).await
     }
 
-    /// The records of an audit are gone: forgets it and deletes its blobs in the background.
+    /// The records of an audit are gone: forgets it and deletes its blobs in the background. Until that
+    /// is over no audit of the same id is taken, whose blobs would lie in the same folder.
     pub(super) fn deleted(&mut self, audit: &AuditId) {
         self.audits.remove(audit);
         self.shell.board.remove(audit);
-        let Some(deletion) = self.deletions.remove(audit) else { return };
+        // A deletion that a restart goes on with was asked for before.
+        let deletion = self.deletions.entry(audit.clone()).or_default();
+        let borrowed = std::mem::take(&mut deletion.borrowed).into_iter();
         let named = self.named();
-        let borrowed = deletion.borrowed.into_iter();
         let orphans = borrowed.filter(|key| !named.contains(key) && !self.owner_lives(key)).collect();
         let (shell, id) = (self.shell.clone(), audit.clone());
         self.shell.drain.spawn(format!("delete blobs of {id}"), async move {
             sweep(&shell, &id, orphans, &named).await;
+            // The engine may be gone: the next one knows nothing of this deletion.
+            let _ = shell.engine.tell(Command::Swept { audit: id }).await;
         });
-        for reply in deletion.replies {
+    }
+
+    /// The blobs of a deleted audit are gone.
+    pub(super) fn swept(&mut self, audit: &AuditId) {
+        let deletion = self.deletions.remove(audit);
+        for reply in deletion.into_iter().flat_map(|deletion| deletion.replies) {
             let _ = reply.send(None);
         }
+    }
+
+    /// Whether an audit is going: neither it nor another of its id can be used now.
+    pub(super) fn is_going(&self, audit: &AuditId) -> bool {
+        let records = self.cluster.audit(audit).is_some_and(|status| status.deleting);
+        records || self.deletions.contains_key(audit)
     }
 
     /// Of results that exist, those that no deletion takes away.
@@ -70,8 +91,12 @@ impl Term {
 
     /// The keys of all results that audits count on.
     fn named(&self) -> BTreeSet<String> {
-        let audits = self.audits.keys().filter(|id| !self.deletions.contains_key(*id));
-        audits.flat_map(|id| self.cluster.results(id)).map(|(_, result)| result.key.clone()).collect()
+        let staying = || self.audits.iter().filter(|(id, _)| !self.deletions.contains_key(*id));
+        let counted = staying().flat_map(|(id, _)| self.cluster.results(id));
+        let counted = counted.map(|(_, result)| result.key.clone());
+        // The scheduler takes results over a few at a time.
+        let reused = staying().flat_map(|(_, entry)| entry.reused.iter().cloned());
+        counted.chain(reused).collect()
     }
 
     /// Whether the audit that made a blob is here to stay.

@@ -38,6 +38,7 @@ impl Term {
                 answer(reply, before);
             }
             Command::Delete { audit, reply } => self.delete(audit, reply).await?,
+            Command::Swept { audit } => self.swept(&audit),
             Command::Register { dataset, reply } => {
                 let taken = self.register(dataset).await?;
                 answer(reply, taken);
@@ -100,6 +101,9 @@ impl Term {
         done: Vec<(PackIndex, PackResult)>,
     ) -> Result<Result<AuditId, SubmitError>, TermEnd> {
         let id = facts.id.clone();
+        if self.is_going(&id) {
+            return Ok(Err(SubmitError::Going));
+        }
         if self.audits.contains_key(&id) {
             return Ok(Ok(id));
         }
@@ -121,7 +125,7 @@ impl Term {
         let request: Bytes = facts.to_stored().encode_to_vec().into();
         let extra = vec![Op::Put { key: keys::request(&id), value: request }];
         tracing::info!(audit = %id, packs = demand.packs, numerics, reused = done.len(), "take audit");
-        self.add(facts, numerics, done.len());
+        self.add(facts, numerics, &done);
         let done = done.into_iter().collect();
         self.step_with(Event::AuditSubmitted { audit: id.clone(), demand, done }, extra, &[]).await?;
         Ok(Ok(id))
@@ -154,7 +158,11 @@ impl Term {
         if let Some(entry) = named {
             return Ok(Err(entry.task.facts.id.clone()));
         }
-        self.commit(vec![Op::Delete { key: keys::dataset(&dataset.name) }]).await?;
+        // Another one may have taken the name since the asker looked.
+        if self.dataset(&dataset).await?.is_some_and(|registered| registered.digest == dataset.digest) {
+            tracing::info!(dataset = %dataset.name, digest = %dataset.digest, "forget data set");
+            self.commit(vec![Op::Delete { key: keys::dataset(&dataset.name) }]).await?;
+        }
         Ok(Ok(()))
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, Record, RecordKey};
-use umbra_core::ids::{AuditId, Millis, PackId};
+use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, PackResult, Record, RecordKey};
+use umbra_core::ids::{AuditId, Millis, PackId, PackIndex};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
 
@@ -56,6 +56,8 @@ pub struct Entry {
     pub(super) task: Arc<AuditTask>,
     pub(super) provisional: Option<v1::Provisional>,
     pub(super) chronicle: Chronicle,
+    /// The keys of results of other audits that it began with.
+    pub(super) reused: Vec<String>,
     /// Complete blocks the latest running figures were asked for.
     provisional_asked: u32,
     ended: Option<u64>,
@@ -65,7 +67,7 @@ impl Entry {
     fn new(facts: Arc<AuditFacts>, numerics: String, ended: Option<u64>) -> Self {
         let task = Arc::new(AuditTask::new(facts, numerics));
         let chronicle = Chronicle::default();
-        Self { task, provisional: None, chronicle, provisional_asked: 1, ended }
+        Self { task, provisional: None, chronicle, reused: Vec::new(), provisional_asked: 1, ended }
     }
 }
 
@@ -266,24 +268,19 @@ impl Term {
     pub(super) fn ask_provisional(&mut self, audit: &AuditId) {
         let Some(entry) = self.audits.get_mut(audit) else { return };
         let facts = &entry.task.facts;
-        let done: BTreeMap<_, _> =
-            self.cluster.results(audit).map(|(pack, result)| (pack, result.clone())).collect();
-        let open = facts.plan.packs.iter().find(|pack| !done.contains_key(&pack.index));
+        let results = || self.cluster.results(audit);
+        // Results come in the order of packs: where they first skip one, the complete prefix ends.
+        let prefix = results().zip(0..).take_while(|((pack, _), at)| pack.0 == *at).count();
         // Once every block is complete, the final figures are on their way.
-        let Some(open) = open else { return };
+        let Some(open) = facts.plan.packs.get(prefix) else { return };
         let blocks = open.block.0;
         if blocks <= entry.provisional_asked {
             return;
         }
         entry.provisional_asked = blocks;
         let (shell, task) = (self.shell.clone(), entry.task.clone());
-        let results: Vec<_> = facts
-            .plan
-            .packs
-            .iter()
-            .take_while(|pack| pack.block.0 < blocks)
-            .filter_map(|pack| Some((pack.index, done.get(&pack.index)?.clone())))
-            .collect();
+        let packs = facts.plan.packs.iter().take_while(|pack| pack.block.0 < blocks).count();
+        let results: Vec<_> = results().take(packs).map(|(pack, result)| (pack, result.clone())).collect();
         self.shell.drain.spawn(format!("running figures of {audit}"), async move {
             findings::provisional(&shell, &task, results, blocks).await;
         });
@@ -312,11 +309,17 @@ impl Term {
     }
 
     /// Adds an audit whose submission is about to be committed.
-    pub(super) fn add(&mut self, facts: Arc<AuditFacts>, numerics: String, reused: usize) {
+    pub(super) fn add(
+        &mut self,
+        facts: Arc<AuditFacts>,
+        numerics: String,
+        reused: &[(PackIndex, PackResult)],
+    ) {
         let id = facts.id.clone();
         self.dirty.insert(id.clone());
-        let chronicle = Chronicle::new(reused);
-        self.audits.insert(id, Entry { chronicle, ..Entry::new(facts, numerics, None) });
+        let chronicle = Chronicle::new(reused.len());
+        let reused = reused.iter().map(|(_, result)| result.key.clone()).collect();
+        self.audits.insert(id, Entry { chronicle, reused, ..Entry::new(facts, numerics, None) });
     }
 
     /// Shows every audit that is not over: its progress and its reason to wait change by themselves.

@@ -6,6 +6,7 @@ mod puppet;
 
 use place::{Place, draft};
 use puppet::Puppet;
+use umbra_core::digest::Digest;
 use umbra_proto::error::Reason;
 use umbra_proto::v1;
 
@@ -195,5 +196,63 @@ async fn a_worker_that_is_cut_off_hears_it_and_comes_back() {
     second.finish(&held).await;
     second.work_off(place.packs() - 1).await;
     assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn bytes_stay_while_a_data_set_has_them() {
+    let place = Place::start().await;
+    place.upload().await;
+    // The same bytes, under another name and with a wrong claim about their content.
+    let refused = place.upload_as("liars", &Digest::of(b"other")).await.unwrap_err();
+    assert_eq!(Reason::of(&refused), Some(Reason::DigestMismatch));
+    // Two names for the same bytes: one can go.
+    place.upload_as("twins", place.content()).await.unwrap();
+    place.delete_dataset().await.unwrap();
+    let mut twins = draft();
+    twins.dataset = "twins".into();
+    let audit = place.submit("r", &twins).await.unwrap();
+    Puppet::join(&place, "w1", 1).await.work_off(place.packs()).await;
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_deleted_audit_can_be_submitted_again_at_once() {
+    let place = Place::start().await;
+    place.upload().await;
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let audit = place.submit("r", &draft()).await.unwrap();
+        seen.push(audit.id.clone());
+        puppet.work_off(place.packs()).await;
+        assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+        assert!(!place.files(&audit.id).await.is_empty());
+        place.delete(&audit.id).await.unwrap();
+        assert_eq!(place.blobs_of_audits(), 0, "deleted means its bytes, too");
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 1, "the same request has the same id");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn results_that_were_just_promised_outlive_the_audit_that_made_them() {
+    let place = Place::start().await;
+    place.upload().await;
+    let first = place.submit("r", &draft()).await.unwrap();
+    Puppet::join(&place, "w1", 1).await.work_off(place.packs()).await;
+    place.watch(&first.id).await;
+    let mut other = draft();
+    other.statistics.as_mut().unwrap().fdr = Some(0.1);
+    for name in ["aaa", "zzz"] {
+        other.name = name.into();
+        place.submit(name, &other).await.unwrap();
+    }
+    place.delete(&first.id).await.unwrap();
+    for audit in place.list().await {
+        assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded, "{:?}", audit.fault);
+    }
     place.stop().await;
 }

@@ -117,14 +117,23 @@ impl Place {
         Dataset::from_bytes(self.data.bytes.clone().into()).unwrap()
     }
 
+    pub fn content(&self) -> &Digest {
+        &self.data.digest
+    }
+
     pub fn packs(&self) -> u32 {
         8
     }
 
     pub async fn upload(&self) {
+        self.upload_as("people", &self.data.digest).await.unwrap();
+    }
+
+    /// Uploads the bytes under a name, claiming a content.
+    pub async fn upload_as(&self, name: &str, content: &Digest) -> Result<(), Status> {
         let header = v1::UploadDatasetHeader {
-            name: "people".into(),
-            digest: self.data.digest.to_string(),
+            name: name.into(),
+            digest: content.to_string(),
             sha256: Digest::of(&self.data.bytes).as_bytes().to_vec(),
             size: self.data.bytes.len() as u64,
         };
@@ -135,7 +144,7 @@ impl Place {
             .map(|part| v1::UploadDatasetRequest { part: Some(part) })
             .collect();
         let mut client = DatasetServiceClient::new(self.channel.clone());
-        client.upload_dataset(tokio_stream::iter(parts)).await.unwrap();
+        client.upload_dataset(tokio_stream::iter(parts)).await.map(drop)
     }
 
     pub async fn delete_dataset(&self) -> Result<(), Status> {
@@ -164,6 +173,20 @@ impl Place {
 
     pub async fn delete(&self, id: &str) -> Result<(), Status> {
         self.audits().delete_audit(v1::DeleteAuditRequest { id: id.into() }).await.map(drop)
+    }
+
+    pub async fn list(&self) -> Vec<v1::Audit> {
+        self.audits().list_audits(v1::ListAuditsRequest::default()).await.unwrap().into_inner().audits
+    }
+
+    /// How many blobs audits have.
+    pub fn blobs_of_audits(&self) -> usize {
+        fn count(folder: &std::path::Path) -> usize {
+            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+            let paths = entries.map(|entry| entry.unwrap().path());
+            paths.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(&self.folder.path().join("blobs/objects/audit"))
     }
 
     /// The audit once it has ended.
