@@ -1,6 +1,8 @@
 //! Whole audits through the real coordinator over loopback gRPC, with a worker that answers at once with
 //! made-up logits: the flow, not the training, is under test.
 
+#![allow(clippy::unwrap_used)]
+
 mod place;
 mod puppet;
 
@@ -253,6 +255,35 @@ async fn results_that_were_just_promised_outlive_the_audit_that_made_them() {
     place.delete(&first.id).await.unwrap();
     for audit in place.list().await {
         assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded, "{:?}", audit.fault);
+    }
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn lost_shadows_are_left_out_and_an_audit_without_any_other_says_why_it_failed() {
+    let place = Place::start().await;
+    place.upload().await;
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    for (lost, state) in [
+        (2, v1::AuditState::Succeeded),
+        (place.packs() - 1, v1::AuditState::Succeeded),
+        (place.packs(), v1::AuditState::Failed),
+    ] {
+        let mut spec = draft();
+        spec.seed = u64::from(lost);
+        let audit = place.submit(&format!("lose {lost}"), &spec).await.unwrap();
+        for _ in 0..lost {
+            let assign = puppet.next_assignment().await;
+            puppet.lose(&assign).await;
+        }
+        puppet.work_off(place.packs() - lost).await;
+        let ended = place.watch(&audit.id).await;
+        assert_eq!(ended.state(), state, "{lost} lost packs: {:?}", ended.fault);
+        assert_eq!(ended.progress.unwrap().shadows_lost, 4 * lost);
+        if let Some(fault) = ended.fault {
+            assert_eq!(fault.domain(), v1::FaultDomain::Spec);
+            assert!(fault.message.contains("learning_rate"), "{}", fault.message);
+        }
     }
     place.stop().await;
 }
