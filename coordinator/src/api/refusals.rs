@@ -18,9 +18,12 @@ pub fn blob(error: &BlobError) -> Status {
         BlobError::NotFound(_) | BlobError::NoUpload(_) => Reason::NotFound,
         BlobError::Taken { .. } => Reason::AlreadyExists,
         BlobError::Mismatch { .. } => Reason::DigestMismatch,
-        BlobError::TooLarge { .. } | BlobError::FullDisk(_) => Reason::TooLarge,
-        BlobError::Range { .. } | BlobError::Offset { .. } => Reason::InvalidArgument,
+        BlobError::TooLarge { .. } => Reason::TooLarge,
+        BlobError::Range { .. } => Reason::InvalidArgument,
         BlobError::Refused(_) => Reason::Internal,
+        // A full disk may be freed, and of two streams of one upload one may go on where both are: whoever
+        // sends waits and asks how much has arrived.
+        BlobError::FullDisk(_) | BlobError::Offset { .. } => Reason::Unavailable,
         BlobError::Unavailable(_) | BlobError::Source(_) => Reason::Unavailable,
     };
     if matches!(reason, Reason::Internal | Reason::Unavailable) {
