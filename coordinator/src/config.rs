@@ -12,7 +12,7 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// Who knows it may call; none: everybody who can connect.
     pub token: Option<Token>,
-    /// A folder for what is being received and computed; emptied at the start.
+    /// A folder for what is being received and computed.
     pub scratch: PathBuf,
     /// The numerics class new audits are pinned to, unless workers are connected and none offers it.
     pub numerics: String,
@@ -29,4 +29,9 @@ pub struct Config {
 impl Config {
     /// The largest data set that is taken unless told otherwise: 64 GiB.
     pub const MAX_DATASET_BYTES: u64 = 64 << 30;
+
+    /// Where findings are computed; emptied at the start.
+    pub(crate) fn findings(&self) -> PathBuf {
+        self.scratch.join("findings")
+    }
 }

@@ -8,13 +8,17 @@ use crate::audit_task::AuditTask;
 use crate::blobs::{BlobError, BlobKey};
 use crate::engine::Command;
 use crate::findings::open_pack;
+use crate::patience::patiently;
 use crate::reuse;
 use crate::shell::Shell;
 use crate::store::Op;
 
 /// Verifies a result and tells the engine whether it counts.
 pub async fn ingest(shell: &Shell, task: &AuditTask, pack: PackId, fence: Fence, result: PackResult) {
-    let outcome = verify(shell, task, &pack, &result).await;
+    let away = |fault: &Fault| fault.domain == Domain::Store && fault.retry == Retry::Backoff;
+    let verify = || verify(shell, task, &pack, &result);
+    // Hours of training are not to be thrown away because a store is away for minutes.
+    let Some(outcome) = patiently(&shell.drain, format!("ingest {pack}"), away, verify).await else { return };
     // Without an engine the next leader asks again.
     let _ = shell.engine.tell(Command::Ingested { pack, fence, outcome }).await;
 }

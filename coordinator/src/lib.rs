@@ -17,6 +17,8 @@ mod facts;
 mod findings;
 mod ingest;
 mod keys;
+mod limits;
+mod patience;
 pub mod report;
 mod reuse;
 mod serve;

@@ -1,5 +1,7 @@
 //! The way in: services, engine and health around the given parts.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +54,11 @@ pub enum ServeError {
     Tls(#[source] tonic::transport::Error),
 }
 
-/// How often abandoned uploads are looked for, and how old they get.
+/// An upload nobody has touched for so long is abandoned.
 const UPLOAD_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long connections may take to end once the drain begins.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// Starts a coordinator and returns once it answers calls, or once the drain has begun: its tasks run in
 /// `drain` until that begins, and a task that fails begins it. The caller waits with [`Drain::finished`].
@@ -69,6 +74,7 @@ pub async fn serve(
     drain: Drain,
 ) -> Result<(), ServeError> {
     create_private_folder(&config.scratch)?;
+    empty(&config.findings()).await?;
     let health = Health::new(&drain);
     let (engine, commands) = Engine::channel();
     let limit = config.max_dataset_bytes;
@@ -122,8 +128,8 @@ pub async fn serve(
     drain.spawn("health", report_health(reporter, board.clone(), drain.clone()));
     let incoming = TcpListenerStream::new(listeners.grpc);
     let token = drain.token();
-    drain
-        .spawn("grpc", router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await }));
+    let served = router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await });
+    drain.spawn("grpc", until_parted(served, drain.clone()));
     drain.spawn("uploads", tidy(uploads, drain.clone()));
     drain.spawn("engine", engine::run(shell, commands));
     tokio::select! {
@@ -131,6 +137,26 @@ pub async fn serve(
         () = drain.begun() => {}
     }
     Ok(())
+}
+
+/// Makes a folder empty of what a coordinator that is gone left there.
+async fn empty(folder: &Path) -> Result<(), FileError> {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::io("empty", folder)(error)),
+        _ => create_private_folder(folder),
+    }
+}
+
+/// Serves until the drain begins and the connections end, for a while: peers that are frozen, cut off or
+/// silent would hold up the end for ever.
+async fn until_parted<E>(served: impl Future<Output = Result<(), E>>, drain: Drain) -> Result<(), E> {
+    tokio::select! {
+        served = served => served,
+        () = async { drain.begun().await; tokio::time::sleep(PARTING).await } => {
+            tracing::warn!("leave connections that do not end");
+            Ok(())
+        }
+    }
 }
 
 /// The health service says SERVING from the moment the state is read until the drain begins.

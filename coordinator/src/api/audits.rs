@@ -17,6 +17,7 @@ use super::pages::page;
 use super::refusals::{audit_id, gone, no_audit, no_dataset};
 use crate::engine::{Command, SubmitError};
 use crate::facts::AuditFacts;
+use crate::limits;
 use crate::reuse;
 use crate::shell::Shell;
 
@@ -50,6 +51,7 @@ impl AuditService for Audits {
         let shell = &self.0;
         let dataset = crate::datasets::find(shell, spec.dataset()).await?;
         let dataset = dataset.ok_or_else(|| no_dataset(spec.dataset()))?;
+        limits::check(&spec, &dataset.shape, shell.config.max_dataset_bytes)?;
         let created = shell.clock.unix_ms();
         let facts = Arc::new(AuditFacts::new(spec, request.request_id, dataset, created));
         if let Some(audit) = shell.board.get(&facts.id) {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
@@ -24,12 +23,10 @@ use crate::datasets::blob_fault;
 use crate::engine::{Command, RunNotes};
 use crate::facts::{AuditFacts, Prepared};
 use crate::keys;
+use crate::patience::patiently;
 use crate::report::{self, FindingsFile, Rows, RunFacts, ScoreFiles, Subject, write_all};
 use crate::shell::Shell;
 use crate::store::Epoch;
-
-/// A store that fails for longer than these waits add up to fails the audit: about four minutes.
-const LONGEST_WAIT: Duration = Duration::from_secs(128);
 
 /// Analyses an audit whose packs are all done and tells the engine where the findings are.
 pub async fn finish(
@@ -40,24 +37,10 @@ pub async fn finish(
     notes: RunNotes,
 ) {
     let audit = task.facts.id.clone();
-    let mut wait = Duration::from_secs(1);
-    let outcome = loop {
-        let produced = tokio::select! {
-            // The next leader begins again.
-            () = shell.drain.begun() => return,
-            produced = produce(shell, task, &results, epoch, notes.clone()) => produced,
-        };
-        match produced {
-            Err(fault) if fault.retry != Retry::Never && wait <= LONGEST_WAIT => {
-                tracing::warn!(%audit, %fault, wait_s = wait.as_secs(), "analyse again");
-                tokio::select! {
-                    () = shell.drain.begun() => return,
-                    () = tokio::time::sleep(wait) => {}
-                }
-                wait *= 2;
-            }
-            outcome => break outcome,
-        }
+    let may_pass = |fault: &Fault| fault.retry != Retry::Never;
+    let produce = || produce(shell, task, &results, epoch, notes.clone());
+    let Some(outcome) = patiently(&shell.drain, format!("analyse {audit}"), may_pass, produce).await else {
+        return;
     };
     // Without an engine the next leader begins again.
     let _ = shell.engine.tell(Command::Analysed { audit, outcome }).await;
@@ -79,13 +62,19 @@ async fn produce(
         packs.push(open_pack(shell, plan, &facts.dataset.shape, result).await?);
         lost.extend(result.lost.iter().map(|shadow| shadow.0));
     }
+    if lost.len() as u32 >= facts.spec.shadows().count() {
+        let message = "every shadow diverged, so there is nothing to analyse: lower training.learning_rate \
+                       or clip gradients, then submit the audit again";
+        return Err(Fault::new(Domain::Spec, Retry::Never, message));
+    }
     let work = Work {
         facts: facts.clone(),
         prepared,
         numerics: task.numerics.clone(),
         packs,
         lost,
-        folder: shell.config.scratch.join(format!("findings-{}", facts.id)),
+        // An analysis that an earlier term began may still be at work in its own.
+        folder: shell.config.findings().join(format!("{}-{}", facts.id, epoch.0)),
         clock: shell.clock.clone(),
         run: RunFacts {
             started_unix_ms: facts.created,

@@ -128,9 +128,20 @@ impl<'p> Puppet<'p> {
 
     /// Publishes logits that leak (`spoil` is added to one of them), reports and waits for the answer.
     pub async fn finish_with(&mut self, assign: &v1::Assign, spoil: f32) {
-        let bytes = self.logits(assign, spoil);
+        let bytes = self.logits(assign, spoil, &[]);
+        self.report(assign, bytes, vec![]).await;
+    }
+
+    /// As if every shadow had diverged twice.
+    pub async fn lose(&mut self, assign: &v1::Assign) {
+        let lost: Vec<_> = (assign.first_shadow..assign.first_shadow + assign.shadows).collect();
+        let bytes = self.logits(assign, f32::NAN, &lost);
+        self.report(assign, bytes, lost).await;
+    }
+
+    async fn report(&mut self, assign: &v1::Assign, bytes: Vec<u8>, lost_shadows: Vec<u32>) {
         let blob = self.write(assign, "logits", bytes).await;
-        let done = v1::PackResult { blob: Some(blob), ..v1::PackResult::default() };
+        let done = v1::PackResult { blob: Some(blob), lost_shadows, ..v1::PackResult::default() };
         let report = v1::Report {
             audit_id: assign.audit_id.clone(),
             pack: assign.pack,
@@ -170,7 +181,7 @@ impl<'p> Puppet<'p> {
     }
 
     /// Standard normal logits for the label; members' are 1 higher.
-    fn logits(&self, assign: &v1::Assign, spoil: f32) -> Vec<u8> {
+    fn logits(&self, assign: &v1::Assign, spoil: f32, lost: &[u32]) -> Vec<u8> {
         let dataset = self.place.dataset();
         let spec = assign.spec.clone().unwrap();
         let shadows = spec.shadows.unwrap();
@@ -189,6 +200,9 @@ impl<'p> Puppet<'p> {
                 logits.extend([0.0, right]);
             }
             logits[1] += spoil;
+            if lost.contains(&shadow) {
+                logits.fill(f32::NAN);
+            }
             all.push(logits);
         }
         let header = LogitsHeader {
@@ -197,7 +211,7 @@ impl<'p> Puppet<'p> {
             records: dataset.shape().records,
             queries: 1,
             classes: 2,
-            lost: vec![],
+            lost: lost.to_vec(),
         };
         encode(&header, &all.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
     }

@@ -1,0 +1,78 @@
+//! What an audit may need at most. Refused when it is submitted, in words, rather than when a process runs
+//! out of memory.
+
+use tonic::Status;
+use umbra_core::plan::DataShape;
+use umbra_core::spec::{AuditSpec, Violations};
+use umbra_proto::error::bad_fields;
+
+/// The most bytes of a membership table, which the coordinator and every worker hold in memory: 256 shadows
+/// of 33 million units, or 65,536 of 131,072.
+const MAX_MEMBERSHIP: u64 = 1 << 30;
+
+/// Checks that an audit of this shape can be carried out where a pack's logits may have `most` bytes.
+///
+/// # Errors
+/// A status that names every bound that is exceeded, and the field to change.
+pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Status> {
+    let mut wrong = Violations::default();
+    let shadows = spec.shadows().count();
+    let membership = shape.units.saturating_mul(u64::from(shadows).div_ceil(64) * 8);
+    if membership > MAX_MEMBERSHIP {
+        let message = format!(
+            "who is in which of {shadows} shadows takes {membership} bytes for {} units, {MAX_MEMBERSHIP} are the \
+             most: use fewer shadows",
+            shape.units
+        );
+        wrong.push("shadows.count", message);
+    }
+    let pack = spec.placement().pack();
+    let values = shape.records.saturating_mul(u64::from(shape.classes)).saturating_mul(u64::from(pack));
+    if values.saturating_mul(4) > most {
+        let message = format!(
+            "the logits of {} records and {} classes under {pack} shadows are over the {most} bytes that a pack's \
+             result may have: use smaller packs",
+            shape.records, shape.classes
+        );
+        wrong.push("placement.pack", message);
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(bad_fields(&wrong)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use umbra_core::spec::{ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
+    use umbra_proto::error::violations;
+
+    use super::*;
+
+    fn fields(count: u32, units: u64) -> Vec<String> {
+        let draft = SpecDraft {
+            name: "a".into(),
+            dataset: "d".into(),
+            model: ModelDraft { architecture: "logistic".into(), widths: vec![] },
+            training: TrainingDraft {
+                learning_rate: Some(0.1),
+                batch: Some(256),
+                epochs: Some(1),
+                ..TrainingDraft::default()
+            },
+            shadows: ShadowsDraft { count: Some(count), block: None, population: None },
+            ..SpecDraft::default()
+        };
+        let shape = DataShape { records: units, units, features: 10, classes: 2 };
+        let checked = check(&AuditSpec::try_new(&draft).unwrap(), &shape, 64 << 30);
+        let wrong = checked.err().map(|status| violations(&status)).unwrap_or_default();
+        wrong.into_iter().map(|violation| violation.field).collect()
+    }
+
+    #[test]
+    fn an_absurd_audit_is_refused_by_what_makes_it_so() {
+        assert!(fields(64, 9_105).is_empty());
+        assert!(fields(256, 33_000_000).is_empty());
+        assert_eq!(fields(65_536, 1_000_000_000), ["shadows.count"]);
+        // 4 shadows x 2 classes x 4 bytes for each record.
+        assert_eq!(fields(64, 3_000_000_000), ["shadows.count", "placement.pack"]);
+        assert_eq!(fields(64, u64::MAX), ["shadows.count", "placement.pack"]);
+    }
+}
