@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -61,7 +62,12 @@ pub fn router(health: Health, metrics: Metrics) -> Router {
         .merge(Router::new().route("/metrics", get(render)).with_state(metrics))
 }
 
-/// Serves `router` until `shutdown` resolves and the requests at hand are answered.
+/// How long a request may take to end after the shutdown. A peer that never finishes its own would hold
+/// it up for ever.
+const PARTING: Duration = Duration::from_secs(2);
+
+/// Serves `router` until `shutdown` resolves and the requests at hand are answered, or two seconds have
+/// passed.
 ///
 /// # Errors
 /// If the listener fails.
@@ -71,9 +77,16 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let metrics = Metrics::install();
+    let begun = CancellationToken::new();
+    let begin = begun.clone();
+    let shutdown = async move {
+        shutdown.await;
+        begin.cancel();
+    };
     tokio::select! {
         served = axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future() => served,
         () = metrics.upkeep() => Ok(()),
+        () = async { begun.cancelled().await; tokio::time::sleep(PARTING).await } => Ok(()),
     }
 }
 
@@ -91,7 +104,6 @@ async fn render(State(metrics): State<Metrics>) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
