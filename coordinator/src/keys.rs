@@ -79,9 +79,14 @@ pub fn audit_blobs(id: &AuditId) -> String {
     format!("audit/{id}")
 }
 
+/// The folder of everything that workers wrote for a pack.
+pub fn pack_blobs(id: &PackId) -> String {
+    format!("{}/pack-{}", audit_blobs(&id.audit), id.pack)
+}
+
 /// A blob that a worker writes under a fence: no two fences ever share a key.
 pub fn pack_blob(id: &PackId, fence: Fence, name: &str) -> String {
-    format!("audit/{}/pack-{}/fence-{}/{name}", id.audit, id.pack, fence.0)
+    format!("{}/fence-{}/{name}", pack_blobs(id), fence.0)
 }
 
 /// A file of the findings, written under a leader's epoch.

@@ -210,14 +210,14 @@ impl Term {
             Said::Checkpointed(said) => match wire::checkpointed(worker.clone(), said) {
                 Ok(event) => {
                     note_checkpoint(&event);
-                    self.step(event).await
+                    self.go_on(event).await
                 }
                 Err(error) => self.cut_off(&worker, &error).await,
             },
             Said::Report(report) => match wire::reported(worker.clone(), report) {
                 Ok(event) => {
                     self.note_report(&event);
-                    self.step(event).await
+                    self.go_on(event).await
                 }
                 Err(error) => self.cut_off(&worker, &error).await,
             },
@@ -228,6 +228,18 @@ impl Term {
                 self.step(Event::WorkerLeft { worker }).await
             }
         }
+    }
+
+    /// A step that may bring a pack a newer checkpoint.
+    async fn go_on(&mut self, event: Event) -> Result<(), TermEnd> {
+        let (Event::Progress { pack, .. } | Event::Reported { pack, .. }) = &event else {
+            return self.step(event).await;
+        };
+        let pack = pack.clone();
+        let before = self.checkpoint(&pack);
+        self.step(event).await?;
+        self.drop_superseded(&pack, before);
+        Ok(())
     }
 
     fn note_report(&mut self, event: &Event) {
@@ -280,9 +292,9 @@ impl Term {
             }
         };
         self.touch_pack(&pack);
-        let audit = pack.audit.clone();
-        self.step(Event::Ingested { pack, fence, outcome }).await?;
-        self.ask_provisional(&audit);
+        self.step(Event::Ingested { pack: pack.clone(), fence, outcome }).await?;
+        self.drop_leftovers(&pack);
+        self.ask_provisional(&pack.audit);
         Ok(())
     }
 

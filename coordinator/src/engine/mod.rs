@@ -9,6 +9,7 @@ mod chronicle;
 mod command;
 mod deletion;
 mod handle;
+mod leftovers;
 mod load;
 mod progress;
 pub mod records;

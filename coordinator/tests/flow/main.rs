@@ -98,7 +98,7 @@ async fn a_restart_in_the_middle_loses_nothing() {
     assert_eq!(again.state(), v1::AuditState::Running);
     assert!(again.progress.unwrap().packs_done >= 3);
     // The worker comes back with the pack it holds and reports it under the old fence.
-    let mut puppet = Puppet::rejoin(&place, "w1", 1, &[held.clone()]).await;
+    let mut puppet = Puppet::rejoin(&place, "w1", 1, std::slice::from_ref(&held)).await;
     puppet.finish(&held).await;
     puppet.work_off(place.packs() - 4).await;
     assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
@@ -192,8 +192,8 @@ async fn a_worker_that_is_cut_off_hears_it_and_comes_back() {
     puppet.break_the_protocol().await;
     puppet.ended().await;
     // It comes back with what it holds. A second session of the same name ends the first.
-    let mut first = Puppet::rejoin(&place, "w1", 1, &[held.clone()]).await;
-    let mut second = Puppet::rejoin(&place, "w1", 1, &[held.clone()]).await;
+    let mut first = Puppet::rejoin(&place, "w1", 1, std::slice::from_ref(&held)).await;
+    let mut second = Puppet::rejoin(&place, "w1", 1, std::slice::from_ref(&held)).await;
     first.ended().await;
     second.finish(&held).await;
     second.work_off(place.packs() - 1).await;
@@ -285,5 +285,27 @@ async fn lost_shadows_are_left_out_and_an_audit_without_any_other_says_why_it_fa
             assert!(fault.message.contains("learning_rate"), "{}", fault.message);
         }
     }
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_pack_leaves_its_result_and_nothing_else() {
+    let place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("r", &draft()).await.unwrap();
+    let mut puppet = Puppet::join(&place, "w1", 1).await;
+    let first = puppet.next_assignment().await;
+    puppet.checkpoint(&first, 100).await;
+    puppet.hand_back(&first, 200).await;
+    // The pack goes on from the newer checkpoint.
+    let again = puppet.next_assignment().await;
+    assert_eq!((again.pack, again.resume_from.as_ref().map(|at| at.step)), (first.pack, Some(200)));
+    puppet.checkpoint(&again, 300).await;
+    puppet.finish(&again).await;
+    puppet.work_off(place.packs() - 1).await;
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    let files = place.files(&audit.id).await.len();
+    let place = place.settled().await;
+    assert_eq!(place.blobs_of_audits(), files + place.packs() as usize);
     place.stop().await;
 }

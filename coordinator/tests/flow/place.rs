@@ -107,6 +107,12 @@ impl Place {
         (self.drain, self.channel) = start(self.folder.path()).await;
     }
 
+    /// After everything that was begun has ended: the coordinator goes down in order and comes back.
+    pub async fn settled(mut self) -> Self {
+        self.restart().await;
+        self
+    }
+
     pub async fn stop(self) {
         self.drain.begin();
         let outcome = self.drain.finished(BOUND).await;

@@ -132,6 +132,23 @@ impl<'p> Puppet<'p> {
         self.report(assign, bytes, vec![]).await;
     }
 
+    async fn store_checkpoint(&self, assign: &v1::Assign, step: u64) -> v1::Checkpoint {
+        let blob = self.write(assign, &format!("checkpoint-{step}"), step.to_le_bytes().to_vec()).await;
+        v1::Checkpoint { step, fence: assign.fence, blob: Some(blob) }
+    }
+
+    /// Stores a checkpoint of a step and says so.
+    pub async fn checkpoint(&self, assign: &v1::Assign, step: u64) {
+        let checkpoint = self.store_checkpoint(assign, step).await;
+        self.say(Say::Checkpointed(v1::Checkpointed {
+            audit_id: assign.audit_id.clone(),
+            pack: assign.pack,
+            fence: assign.fence,
+            checkpoint: Some(checkpoint),
+        }))
+        .await;
+    }
+
     /// As if every shadow had diverged twice.
     pub async fn lose(&mut self, assign: &v1::Assign) {
         let lost: Vec<_> = (assign.first_shadow..assign.first_shadow + assign.shadows).collect();
@@ -154,14 +171,18 @@ impl<'p> Puppet<'p> {
     }
 
     pub async fn release(&mut self, revoke: &v1::Revoke) {
-        let report = v1::Report {
-            audit_id: revoke.audit_id.clone(),
-            pack: revoke.pack,
-            fence: revoke.fence,
-            outcome: Some(v1::report::Outcome::Released(v1::Released::default())),
-        };
-        self.say(Say::Report(report)).await;
-        let fence = revoke.fence;
+        self.released(&revoke.audit_id, revoke.pack, revoke.fence, None).await;
+    }
+
+    /// Hands a pack back with a checkpoint of a step.
+    pub async fn hand_back(&mut self, assign: &v1::Assign, step: u64) {
+        let checkpoint = self.store_checkpoint(assign, step).await;
+        self.released(&assign.audit_id, assign.pack, assign.fence, Some(checkpoint)).await;
+    }
+
+    async fn released(&mut self, audit: &str, pack: u32, fence: i64, checkpoint: Option<v1::Checkpoint>) {
+        let outcome = Some(v1::report::Outcome::Released(v1::Released { checkpoint }));
+        self.say(Say::Report(v1::Report { audit_id: audit.into(), pack, fence, outcome })).await;
         self.next(|message| matches!(message, Hear::Acknowledge(ack) if ack.fence == fence)).await;
     }
 
