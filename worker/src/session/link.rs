@@ -14,8 +14,9 @@ use umbra_runtime::backoff::Waits;
 
 use crate::connector::Client;
 
-/// Messages that may wait to be sent. A peer that leaves so many unread is as good as gone.
-const OUTBOX: usize = 1024;
+/// Messages that may wait to be sent: more than a new stream begins with, which is a message or two for
+/// each of 1024 slots. A peer that leaves so many unread is as good as gone.
+const OUTBOX: usize = 4096;
 /// How long the coordinator may take to say welcome.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(20);
 
