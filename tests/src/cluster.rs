@@ -1,6 +1,6 @@
 //! A cluster of real processes on this machine: a coordinator, and workers by name.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,6 +85,14 @@ impl Cluster {
     /// The coordinator's gRPC address, as clients are given it.
     pub fn server(&self) -> String {
         format!("http://{}", self.grpc)
+    }
+
+    /// A connection to the gRPC port over which nothing is said.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.grpc).expect("the coordinator listens")
     }
 
     /// Starts a worker and waits until the coordinator has taken it.

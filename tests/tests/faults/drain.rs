@@ -40,3 +40,14 @@ fn a_drained_worker_hands_back_everything_it_did() {
     assert_eq!(metrics.of("umbra_packs_resumed_total"), 1.0);
     cluster.assert_healthy();
 }
+
+#[test]
+fn peers_that_do_not_move_keep_no_coordinator_from_ending() {
+    let _turn = turn();
+    let mut cluster = Cluster::start(30);
+    let mut worker = cluster.worker("frozen", 1);
+    worker.process.signal(Signal::Stop);
+    let _silent = cluster.connect();
+    // Asserts that it exits with 0.
+    cluster.stop();
+}

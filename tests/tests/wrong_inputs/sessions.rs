@@ -1,0 +1,166 @@
+//! Workers that do not keep to the protocol.
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
+use umbra_proto::error::Reason;
+use umbra_proto::v1::connect_request::Message as Say;
+use umbra_proto::v1::connect_response::Message as Hear;
+use umbra_proto::v1::worker_service_client::WorkerServiceClient;
+use umbra_proto::{PROTOCOL, v1};
+
+use crate::speaking::{channel, converse, refused, refused_fields};
+
+/// A hello that is right.
+pub fn hello(worker: &str) -> v1::Hello {
+    v1::Hello {
+        worker_id: worker.into(),
+        protocol: PROTOCOL,
+        version: "test".into(),
+        slots: 1,
+        numerics: vec![umbra_train::numerics_class()],
+        running: Vec::new(),
+        host: "test".into(),
+    }
+}
+
+/// A session whose worker says what the test wants.
+pub struct Session {
+    say: mpsc::Sender<v1::ConnectRequest>,
+    hear: Streaming<v1::ConnectResponse>,
+}
+
+impl Session {
+    /// Opens a session with a first message.
+    pub async fn open(channel: &Channel, first: Option<Say>) -> Self {
+        let (say, said) = mpsc::channel(16);
+        say.send(v1::ConnectRequest { message: first }).await.expect("the stream is new");
+        let mut client = WorkerServiceClient::new(channel.clone());
+        let hear = client.connect(ReceiverStream::new(said)).await.expect("sessions are taken").into_inner();
+        Self { say, hear }
+    }
+
+    /// Says something.
+    pub async fn say(&self, message: Say) {
+        self.say.send(v1::ConnectRequest { message: Some(message) }).await.expect("the stream is open");
+    }
+
+    /// What is heard next; nothing at the end of the session.
+    pub async fn hear(&mut self) -> Result<Option<Hear>, Status> {
+        let bound = std::time::Duration::from_secs(60);
+        let heard = tokio::time::timeout(bound, self.hear.message()).await.expect("an answer in time");
+        Ok(heard?.and_then(|answer| answer.message))
+    }
+
+    /// Waits for the end of the session, whatever is said before it.
+    pub async fn end(&mut self) {
+        while !matches!(self.hear().await, Ok(None) | Err(_)) {}
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_work_is_refused_in_words() {
+    converse(|cluster| async move {
+        let channel = channel(&cluster).await;
+        let first = |first| {
+            let channel = channel.clone();
+            async move { Session::open(&channel, first).await.hear().await }
+        };
+        for protocol in [0, PROTOCOL + 1, u32::MAX] {
+            let skewed = v1::Hello { protocol, ..hello("w") };
+            refused(first(Some(Say::Hello(skewed))).await, Reason::VersionSkew, "another protocol");
+        }
+        refused_fields(first(None).await, &["hello"], "an empty message");
+        let early = Say::Heartbeat(v1::Heartbeat { running: vec![] });
+        refused_fields(first(Some(early)).await, &["hello"], "no hello");
+        type Change = fn(&mut v1::Hello);
+        let wrong: [(Change, &str); 6] = [
+            (|hello| hello.slots = 0, "slots"),
+            (|hello| hello.slots = u32::MAX, "slots"),
+            (|hello| hello.numerics.clear(), "numerics"),
+            (|hello| hello.numerics = vec!["x".into(); 65], "numerics"),
+            (|hello| hello.running = vec![v1::RunningPack::default(); 4097], "running"),
+            (|hello| hello.worker_id = "../w".into(), "worker_id"),
+        ];
+        for (change, field) in wrong {
+            let mut hello = hello("w");
+            change(&mut hello);
+            refused_fields(first(Some(Say::Hello(hello))).await, &[field], field);
+        }
+        cluster.gauge("umbra_worker_sessions", 0.0);
+        cluster.gauge("umbra_slots", 0.0);
+        cluster.assert_healthy();
+    });
+}
+
+#[test]
+fn a_worker_that_breaks_the_protocol_is_cut_off() {
+    converse(|cluster| async move {
+        let channel = channel(&cluster).await;
+        let running =
+            |audit_id: &str| v1::RunningPack { audit_id: audit_id.into(), fence: 1, ..Default::default() };
+        let report = |fence, key: &str| v1::Report {
+            audit_id: "a-12345678".into(),
+            pack: 0,
+            fence,
+            outcome: Some(v1::report::Outcome::Done(v1::PackResult {
+                blob: Some(v1::Blob { key: key.into(), sha256: vec![0; 32], size: 1 }),
+                ..Default::default()
+            })),
+        };
+        let messages = [
+            ("a second hello", Say::Hello(hello("w"))),
+            ("a heartbeat for no audit", Say::Heartbeat(v1::Heartbeat { running: vec![running("")] })),
+            ("a report without an outcome", Say::Report(v1::Report { outcome: None, ..report(1, "") })),
+            ("a report for no audit", Say::Report(v1::Report { audit_id: "../x".into(), ..report(1, "") })),
+            ("a report of foreign bytes", Say::Report(report(1, "audit/b-12345678/pack-0/fence-1/logits"))),
+            ("a report of the meta store", Say::Report(report(1, "../meta.redb"))),
+        ];
+        for (what, message) in messages {
+            let mut session = Session::open(&channel, Some(Say::Hello(hello("w")))).await;
+            assert!(matches!(session.hear().await, Ok(Some(Hear::Welcome(_)))), "{what}");
+            session.say(message).await;
+            session.end().await;
+        }
+        cluster.gauge("umbra_worker_sessions", 0.0);
+        cluster.gauge("umbra_slots", 0.0);
+        assert_eq!(cluster.metrics().of("umbra_stale_fences_refused_total"), 0.0);
+        cluster.assert_healthy();
+    });
+}
+
+#[test]
+fn fences_nobody_gave_are_refused_once_and_acknowledged() {
+    converse(|cluster| async move {
+        let channel = channel(&cluster).await;
+        let mut session = Session::open(&channel, Some(Say::Hello(hello("w")))).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Welcome(_)))));
+        for fence in [7, 7, i64::MAX, 0, -1] {
+            let audit_id = "a-12345678".to_owned();
+            let outcome = Some(v1::report::Outcome::Released(v1::Released { checkpoint: None }));
+            session.say(Say::Report(v1::Report { audit_id, pack: 0, fence, outcome })).await;
+            // Whatever it is worth, the worker may forget it.
+            let heard = session.hear().await.expect("the session goes on");
+            assert!(matches!(heard, Some(Hear::Acknowledge(_))), "{fence}: {heard:?}");
+        }
+        let refused = cluster.metrics().of("umbra_stale_fences_refused_total");
+        assert!((3.0..=4.0).contains(&refused), "once per fence, not per message: {refused}");
+        cluster.assert_healthy();
+    });
+}
+
+#[test]
+fn a_session_of_the_same_worker_replaces_the_first() {
+    converse(|cluster| async move {
+        let channel = channel(&cluster).await;
+        let mut first = Session::open(&channel, Some(Say::Hello(hello("w")))).await;
+        assert!(matches!(first.hear().await, Ok(Some(Hear::Welcome(_)))));
+        let mut second = Session::open(&channel, Some(Say::Hello(hello("w")))).await;
+        assert!(matches!(second.hear().await, Ok(Some(Hear::Welcome(_)))));
+        first.end().await;
+        cluster.gauge("umbra_worker_sessions", 1.0);
+        cluster.gauge("umbra_slots", 1.0);
+        cluster.assert_healthy();
+    });
+}
