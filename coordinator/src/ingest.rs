@@ -10,7 +10,7 @@ use crate::engine::Command;
 use crate::findings::open_pack;
 use crate::patience::patiently;
 use crate::reuse;
-use crate::shell::Shell;
+use crate::shell::{Shell, turn};
 use crate::store::Op;
 
 /// Verifies a result and tells the engine whether it counts.
@@ -29,6 +29,7 @@ async fn verify(
     pack: &PackId,
     result: &PackResult,
 ) -> Result<Vec<Op>, Fault> {
+    let _turn = turn(&shell.heavy.ingests).await;
     let plan = task.facts.plan.packs.get(pack.pack.0 as usize);
     let plan = plan.ok_or_else(|| Fault::new(Domain::Bug, Retry::Never, "a pack beyond the plan"))?;
     let key = BlobKey::try_new(result.key.as_str()).map_err(|error| unusable(error.to_string()))?;

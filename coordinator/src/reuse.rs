@@ -18,7 +18,7 @@ use crate::datasets::store;
 use crate::engine::records::decode;
 use crate::facts::AuditFacts;
 use crate::keys;
-use crate::shell::Shell;
+use crate::shell::{Shell, turn};
 use crate::store::Op;
 
 /// The packs of an audit whose results exist whole: every shadow, in order, in one blob of its own.
@@ -30,6 +30,7 @@ pub async fn existing(
     facts: &std::sync::Arc<AuditFacts>,
     numerics: &str,
 ) -> Result<Vec<(PackIndex, PackResult)>, Status> {
+    let _turn = turn(&shell.heavy.drawings).await;
     let task = AuditTask::new(facts.clone(), numerics.to_owned());
     let prepared = task.prepared(shell).await;
     let prepared = prepared.map_err(|fault| refuse(Reason::WrongState, fault.message))?;

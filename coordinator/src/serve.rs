@@ -27,7 +27,7 @@ use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::{self, Engine};
-use crate::shell::Shell;
+use crate::shell::{Heavy, Shell};
 use crate::store::MetaStore;
 
 /// Where a coordinator listens.
@@ -92,6 +92,7 @@ pub async fn serve(
         engine,
         drain: drain.clone(),
         health: health.clone(),
+        heavy: Heavy::default(),
     });
     if let Some(listener) = listeners.http {
         let router = http::router(health, Metrics::install());

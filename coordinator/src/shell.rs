@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
 use umbra_runtime::http::Health;
@@ -30,4 +31,26 @@ pub struct Shell {
     pub drain: Drain,
     /// Whether calls can be answered.
     pub health: Health,
+    /// Work that takes a processor or much memory for a while and does not wait for people.
+    pub heavy: Heavy,
+}
+
+/// How many of each kind of heavy work go on at once. After a restart every result that was reported is
+/// verified again: without a bound they would take all blocking threads, which commits need, too.
+pub struct Heavy {
+    /// Results being verified.
+    pub ingests: Semaphore,
+    /// Memberships being drawn for submissions.
+    pub drawings: Semaphore,
+}
+
+impl Default for Heavy {
+    fn default() -> Self {
+        Self { ingests: Semaphore::new(8), drawings: Semaphore::new(2) }
+    }
+}
+
+/// Waits for a turn.
+pub async fn turn(kind: &Semaphore) -> SemaphorePermit<'_> {
+    kind.acquire().await.expect("nobody closes it")
 }
