@@ -106,15 +106,15 @@ impl AuditFacts {
         Self { id, spec, request_id, dataset, created, plan }
     }
 
-    /// From the stored form.
+    /// From the stored form, under the id it was given: another release may derive another one.
     ///
     /// # Errors
     /// [`Unreadable`] if a field is missing or malformed.
-    pub fn from_stored(stored: stored::StoredRequest) -> Result<Self, Unreadable> {
+    pub fn from_stored(id: AuditId, stored: stored::StoredRequest) -> Result<Self, Unreadable> {
         let spec = AuditSpec::try_new(&draft_from(stored.spec.unwrap_or_default())).map_err(unreadable)?;
         let dataset = DatasetFacts::from_stored(&stored.dataset.unwrap_or_default())?;
         let created = u64::try_from(stored.create_unix_milliseconds).unwrap_or(0);
-        Ok(Self::new(spec, stored.request_id, dataset, created))
+        Ok(Self { id, ..Self::new(spec, stored.request_id, dataset, created) })
     }
 
     /// The stored form.

@@ -21,7 +21,7 @@ use super::receive::{Announced, receive};
 use super::refusals::{self, gone};
 use crate::blobs::{BlobKey, UploadId, Uploads};
 use crate::engine::records::core_fence;
-use crate::engine::{Command, Outbox};
+use crate::engine::{Command, MAX_RUNNING, Outbox};
 use crate::keys;
 use crate::shell::Shell;
 
@@ -30,9 +30,6 @@ const HELLO: Duration = Duration::from_secs(10);
 
 /// Messages that may wait for a worker before it is cut off.
 const WAITING: usize = 4096;
-
-/// Packs a hello may name.
-const MAX_RUNNING: usize = 4096;
 
 /// Bytes of a numerics class's name: it is stored with every audit that is pinned to it.
 const MAX_CLASS: usize = 128;
@@ -94,7 +91,7 @@ fn check(hello: &v1::Hello) -> Result<WorkerId, Status> {
         return Err(bad_field("numerics", "a worker offers 1 to 64 classes of 1 to 128 characters"));
     }
     if hello.running.len() > MAX_RUNNING {
-        return Err(bad_field("running", "a worker holds at most 4096 packs"));
+        return Err(bad_field("running", format!("a worker holds at most {MAX_RUNNING} packs")));
     }
     WorkerId::try_new(hello.worker_id.as_str()).map_err(|error| bad_field("worker_id", error.to_string()))
 }

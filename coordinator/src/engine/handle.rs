@@ -193,6 +193,9 @@ impl Term {
     async fn say(&mut self, worker: WorkerId, message: Said) -> Result<(), TermEnd> {
         match message {
             Said::Hello(_) => self.cut_off(&worker, &"a second hello in one session").await,
+            Said::Heartbeat(heartbeat) if heartbeat.running.len() > wire::MAX_RUNNING => {
+                self.cut_off(&worker, &"a heartbeat of more packs than a worker holds").await
+            }
             Said::Heartbeat(heartbeat) => {
                 for running in &heartbeat.running {
                     let fence = core_fence(running.fence);

@@ -57,8 +57,8 @@ pub async fn load(store: &dyn MetaStore) -> Result<Loaded, LoadError> {
             let value = store.get(&key).await?;
             let bytes = value.map(|value| value.bytes).unwrap_or_default();
             let request = decode::<stored::StoredRequest>(&key, &bytes)?;
-            let read =
-                AuditFacts::from_stored(request).map_err(|error| LoadError::Request(id.clone(), error))?;
+            let read = AuditFacts::from_stored(id.clone(), request)
+                .map_err(|error| LoadError::Request(id.clone(), error))?;
             facts.insert(id, Arc::new(read));
         }
         records.push(record);

@@ -23,3 +23,4 @@ pub use chronicle::RunNotes;
 pub use command::{Command, Engine, EngineGone, SubmitError};
 pub use run::run;
 pub use sessions::Outbox;
+pub use wire::MAX_RUNNING;

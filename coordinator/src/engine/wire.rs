@@ -11,6 +11,9 @@ use super::records::{core_fence, wire_fence};
 use crate::blobs::BlobKey;
 use crate::facts::AuditFacts;
 
+/// The most packs a worker may name in one message.
+pub const MAX_RUNNING: usize = 4096;
+
 /// A message of a worker that breaks the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the worker sent a message that breaks the protocol: {0}")]
