@@ -10,6 +10,7 @@ mod command;
 mod deletion;
 mod handle;
 mod leftovers;
+mod lived;
 mod load;
 mod progress;
 pub mod records;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use umbra_core::ids::Millis;
 use umbra_runtime::backoff::Backoff;
 
 use super::command::Command;
@@ -86,7 +85,7 @@ async fn term_loop(shell: &Shell, term: &mut Term, commands: &mut mpsc::Receiver
     let mut refresh = tokio::time::interval(REFRESH);
     refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let wake = wait_until(shell, term.wake_at());
+        let wake = wait(term.wake_in());
         let handled = tokio::select! {
             biased;
             () = shell.drain.begun() => return TermEnd::Drained,
@@ -106,12 +105,9 @@ async fn term_loop(shell: &Shell, term: &mut Term, commands: &mut mpsc::Receiver
     }
 }
 
-async fn wait_until(shell: &Shell, at: Option<Millis>) {
-    match at {
+async fn wait(milliseconds: Option<u64>) {
+    match milliseconds {
         None => std::future::pending().await,
-        Some(at) => {
-            let wait = at.0.saturating_sub(shell.clock.now().0);
-            tokio::time::sleep(Duration::from_millis(wait)).await;
-        }
+        Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
     }
 }

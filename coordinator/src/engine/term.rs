@@ -12,6 +12,7 @@ use umbra_proto::v1;
 
 use super::chronicle::{Chronicle, Introductions};
 use super::deletion::Deletion;
+use super::lived::Lived;
 use super::load::{LoadError, Loaded};
 use super::progress::Progress;
 use super::records::{encode, key_of};
@@ -46,6 +47,7 @@ pub struct Term {
     pub(super) introductions: Introductions,
     pub(super) deletions: BTreeMap<AuditId, Deletion>,
     epoch: Epoch,
+    lived: Lived,
     wake_at: Option<Millis>,
     /// Audits whose view may have changed.
     dirty: BTreeSet<AuditId>,
@@ -92,6 +94,7 @@ impl Term {
             introductions: Introductions::default(),
             deletions: BTreeMap::new(),
             epoch,
+            lived: Lived::new(now),
             wake_at: None,
             dirty: BTreeSet::new(),
         };
@@ -101,9 +104,16 @@ impl Term {
         Ok(term)
     }
 
-    /// When the scheduler wants to be woken.
-    pub fn wake_at(&self) -> Option<Millis> {
-        self.wake_at
+    /// Notes that time passes, and says in how many milliseconds the scheduler wants to be woken. To be
+    /// called several times a second.
+    pub fn wake_in(&mut self) -> Option<u64> {
+        let now = self.now();
+        self.wake_at.map(|at| at.0.saturating_sub(now.0))
+    }
+
+    /// The scheduler's time.
+    fn now(&mut self) -> Millis {
+        self.lived.at(self.shell.clock.now())
     }
 
     /// Tells the scheduler that time has passed.
@@ -125,11 +135,12 @@ impl Term {
         extra: Vec<Op>,
         files: &[stored::StoredFile],
     ) -> Result<(), TermEnd> {
-        let actions = self.cluster.step(self.shell.clock.now(), event);
+        let now = self.now();
+        let actions = self.cluster.step(now, event);
         self.carry_out(actions, extra, files).await?;
         // A worker that could not be told what was decided must not be counted on until it is back.
         while let Some(worker) = self.sessions.next_cut_off() {
-            let actions = self.cluster.step(self.shell.clock.now(), Event::WorkerGone { worker });
+            let actions = self.cluster.step(now, Event::WorkerGone { worker });
             self.carry_out(actions, Vec::new(), &[]).await?;
         }
         Ok(())
