@@ -11,7 +11,7 @@ use crate::audit::Audit;
 use crate::binary::{Done, command, umbra};
 use crate::findings::Findings;
 use crate::http::{Metrics, get};
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, Place};
 use crate::process::Process;
 use crate::signal::Signal;
 
@@ -215,11 +215,11 @@ fn state(folder: &Path) -> PathBuf {
 
 /// Waits until a process that has just been started says `event`.
 fn said(journal: &Journal, name: &str, event: &str) -> Arc<Entry> {
-    journal.wait(Default::default(), &format!("{name} to say {event}"), |entry| {
-        let ended = entry.source == name && entry.line.is_none();
-        assert!(!ended, "{name} ended before it said {event}: {:?}", journal.past().last());
-        entry.source == name && entry.json()["event"] == event
-    })
+    let heard = journal.wait(Place::default(), &format!("{name} to say {event}"), |entry| {
+        entry.source == name && (entry.line.is_none() || entry.json()["event"] == event)
+    });
+    assert!(heard.line.is_some(), "{name} ended before it said {event}:\n{}", journal.tail());
+    heard
 }
 
 fn coordinate(

@@ -158,6 +158,11 @@ impl Journal {
         }
     }
 
+    /// The last lines of everybody.
+    pub fn tail(&self) -> String {
+        show(&self.entries())
+    }
+
     pub(crate) fn hear(&self, source: &str, stream: Stream, line: Option<String>) {
         let json = line.as_deref().and_then(|line| serde_json::from_str(line).ok());
         let mut entries = self.entries();

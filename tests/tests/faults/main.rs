@@ -3,6 +3,7 @@
 
 mod baseline;
 mod cancel;
+mod chaos;
 mod drain;
 mod frozen;
 mod killed;
