@@ -99,7 +99,8 @@ pub struct PackRecord {
     pub checkpoint: Option<Checkpoint>,
     /// Its latest failure.
     pub last_fault: Option<Fault>,
-    /// The worker that is not to have it next, if there is another.
+    /// The worker that is not to have it next, if there is another; while its result is being verified, the
+    /// worker that made it.
     pub avoid: Option<WorkerId>,
 }
 

@@ -41,16 +41,20 @@ impl Cluster {
     /// A live fence ends with its report.
     fn close(&mut self, id: &WorkerId, pack: &PackId, fence: Fence, outcome: Outcome, out: &mut Out) {
         match outcome {
-            Outcome::Done(result) => self.take_in(pack, fence, result, out),
+            Outcome::Done(result) => self.take_in(id, pack, fence, result, out),
             Outcome::Failed(fault) => self.fail_pack(pack, Some(id), fault, out),
             Outcome::Released { checkpoint } => self.release(id, pack, fence, checkpoint, out),
         }
     }
 
-    fn take_in(&mut self, pack: &PackId, fence: Fence, result: PackResult, out: &mut Out) {
+    /// The record remembers whose result it is: should it turn out unusable, another worker is to try.
+    fn take_in(&mut self, id: &WorkerId, pack: &PackId, fence: Fence, result: PackResult, out: &mut Out) {
         let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
         let state = PackState::Reported { fence, result: result.clone() };
-        audit.change(pack.pack, |record| record.state = state);
+        audit.change(pack.pack, |record| {
+            record.state = state;
+            record.avoid = Some(id.clone());
+        });
         out.touch_pack(pack);
         out.act(Action::Ingest { pack: pack.clone(), fence, result });
         self.relist(&pack.audit);
@@ -82,9 +86,7 @@ impl Cluster {
             attempts = record.attempts;
             is_last = fault.retry == Retry::Never || attempts >= bound;
             record.state = if is_last { PackState::Failed } else { PackState::Waiting };
-            if fault.retry == Retry::Elsewhere && worker.is_some() {
-                record.avoid = worker.cloned();
-            }
+            record.avoid = worker.filter(|_| fault.retry == Retry::Elsewhere).cloned();
             // The last attempt starts from scratch: a bad checkpoint must not end an audit.
             if attempts + 1 >= bound {
                 record.checkpoint = None;
@@ -114,11 +116,9 @@ impl Cluster {
         out: &mut Out,
     ) {
         let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
-        let Some(PackState::Reported { fence: reported, result }) =
-            audit.pack(pack.pack).map(|record| record.state.clone())
-        else {
-            return;
-        };
+        let Some(record) = audit.pack(pack.pack) else { return };
+        let PackState::Reported { fence: reported, result } = record.state.clone() else { return };
+        let worker = record.avoid.clone();
         if !audit.is_running() || reported != fence {
             return;
         }
@@ -127,11 +127,12 @@ impl Cluster {
                 audit.change(pack.pack, |record| {
                     record.state = PackState::Done { fence: Some(fence), result };
                     record.checkpoint = None;
+                    record.avoid = None;
                 });
                 out.touch_pack(pack);
                 self.finish_if_complete(&pack.audit, out);
             }
-            Err(fault) => self.fail_pack(pack, None, fault, out),
+            Err(fault) => self.fail_pack(pack, worker.as_ref(), fault, out),
         }
     }
 

@@ -98,6 +98,22 @@ fn an_ingest_that_fails_is_a_failed_attempt() {
 }
 
 #[test]
+fn a_result_that_cannot_be_used_is_made_again_by_another_worker() {
+    let mut bench = Bench::new();
+    bench.join("w1", 2);
+    let first = bench.submit("a", demand(1)).remove(0);
+    bench.join("w2", 1);
+    bench.done(&first);
+    // Also by a leader that only knows the records.
+    bench.restart();
+    bench.join("w1", 2);
+    bench.join("w2", 1);
+    let outcome = Err(fault(Retry::Elsewhere));
+    let event = Event::Ingested { pack: first.pack.clone(), fence: first.fence, outcome };
+    assert_eq!(given(&bench.step(event))[0].worker, worker("w2"));
+}
+
+#[test]
 fn the_verdict_on_an_earlier_fence_is_not_the_laters() {
     let mut bench = Bench::new();
     bench.join("w", 1);
