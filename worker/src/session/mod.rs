@@ -31,6 +31,8 @@ use crate::slot::{Crew, Note, Order};
 
 /// Bounds of a lease that a welcome may name.
 const LEASE_MS: std::ops::RangeInclusive<u32> = 30..=86_400_000;
+/// The longest time between heartbeats: whoever watches wants to see progress.
+const LONGEST_BEAT: Duration = Duration::from_secs(2);
 /// How long a goodbye may take, and how long slots may take to stop.
 const PARTING: Duration = Duration::from_secs(5);
 
@@ -129,8 +131,8 @@ impl Session {
         let lease = welcome.lease_milliseconds.clamp(*LEASE_MS.start(), *LEASE_MS.end());
         tracing::info!(coordinator = welcome.version, lease_ms = lease, "joined the coordinator");
         self.lease_ms = lease.into();
-        let third = Duration::from_millis(u64::from(lease) / 3);
-        let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + third, third);
+        let beat = Duration::from_millis(u64::from(lease) / 3).min(LONGEST_BEAT);
+        let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.heartbeat = Some(heartbeat);
         if self.ledger.is_leaving() {
