@@ -111,7 +111,7 @@ impl Journal {
     ///
     /// # Panics
     /// If it does not come in time.
-    pub fn wait(&self, from: Place, what: &str, accept: impl Fn(&Entry) -> bool) -> Arc<Entry> {
+    pub fn wait(&self, from: Place, what: &str, mut accept: impl FnMut(&Entry) -> bool) -> Arc<Entry> {
         self.wait_for(from, what, |entry| accept(entry).then(|| entry.clone()))
     }
 
