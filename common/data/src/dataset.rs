@@ -147,7 +147,7 @@ impl Dataset {
         units.partition_point(|&other| other < unit)..units.partition_point(|&other| other <= unit)
     }
 
-    /// The row of the source file that every record comes from, the first data row being 1.
+    /// The row of the source file that every record comes from, the first data row being 0.
     pub fn source_rows(&self) -> &[u64] {
         self.view(&self.layout.source_rows)
     }

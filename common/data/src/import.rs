@@ -146,7 +146,7 @@ fn encode(records: &Records, schema: &Schema, mut problems: Problems) -> Result<
     }
     let attributes = attributes.concat();
     let digests: Vec<u8> = units.names.iter().flat_map(|name| *unit_digest(name).as_bytes()).collect();
-    let source_rows: Vec<u64> = order.iter().map(|&row| u64::from(row) + 1).collect();
+    let source_rows: Vec<u64> = order.iter().map(|&row| u64::from(row)).collect();
     let sections = Sections {
         features: stored(&encoded.features),
         labels: stored(&labels),

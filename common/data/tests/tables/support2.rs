@@ -62,7 +62,7 @@ fn the_bundled_set_is_encoded_as_numpy_does_it() {
         }
         assert_eq!(set.labels()[records.start], expected.labels[unit], "{unit}");
         // Rows are numbered from 1, patients of this set from 0.
-        assert_eq!(set.source_rows()[records.start], unit.parse::<u64>().unwrap() + 1);
+        assert_eq!(set.source_rows()[records.start], unit.parse::<u64>().unwrap());
     }
     for (i, &expected) in expected.column_sums_of_squares.iter().enumerate() {
         let found: f64 = set.features().chunks_exact(width).map(|row| f64::from(row[i]).powi(2)).sum();
