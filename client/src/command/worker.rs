@@ -56,9 +56,14 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     drain.begin();
     let outcome = drain.finished(grace + Duration::from_secs(1)).await;
     match worked {
-        Ok(Outcome::Left) if outcome.is_clean() => Ok(()),
-        Ok(Outcome::Left) => Err(Failure::failed(outcome.to_string())),
-        Ok(gave_up) => Err(Failure::failed(gave_up.to_string())),
+        Ok(left) if outcome.is_clean() => {
+            // Told to stop, it stopped: its packs go on elsewhere once their leases end.
+            if let Outcome::GaveUp { .. } = left {
+                tracing::warn!("{left}");
+            }
+            Ok(())
+        }
+        Ok(_) => Err(Failure::failed(outcome.to_string())),
         Err(error @ WorkError::Unauthenticated(_)) => Err(Failure::new(Exit::Refused, error.to_string())),
         Err(error) => Err(Failure::failed(error.to_string())),
     }
