@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use umbra_coordinator::Listeners;
+use umbra_runtime::Drain;
 use umbra_runtime::listen::write_address_file;
-use umbra_runtime::{Drain, telemetry};
 
 use crate::daemon::coordinator::{Parts, start};
+use crate::daemon::log::begin_log;
 use crate::exit::Failure;
-use crate::output::{Format, Output};
+use crate::output::Output;
 use crate::settings::{CoordinatorSettings, Flags};
 
 /// Arguments of `umbra coordinator`.
@@ -39,12 +40,7 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     if args.check_config {
         return out.result(|| "the settings are right".to_owned(), || json!({ "event": "checked" }));
     }
-    let log_format = match out.format() {
-        Format::Text => telemetry::Format::Text,
-        Format::Json => telemetry::Format::Json,
-    };
-    telemetry::init(log_format, settings.log.as_deref())
-        .map_err(|error| Failure::usage(format!("--log: {error}")))?;
+    begin_log(out.format(), settings.log.as_deref())?;
     if settings.token.is_none() {
         tracing::warn!("no token is configured: every process of this machine may call");
     }

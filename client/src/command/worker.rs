@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use umbra_runtime::{Drain, SystemClock, telemetry};
+use umbra_runtime::{Drain, SystemClock};
 use umbra_worker::{Outcome, WorkError, work};
 
+use crate::daemon::log::begin_log;
 use crate::exit::{Exit, Failure};
 use crate::human;
-use crate::output::{Format, Output};
+use crate::output::Output;
 use crate::settings::{Flags, WorkerSettings};
 
 /// Arguments of `umbra worker`.
@@ -39,12 +40,7 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     if args.check_config {
         return out.result(|| "the settings are right".to_owned(), || json!({ "event": "checked" }));
     }
-    let log_format = match out.format() {
-        Format::Text => telemetry::Format::Text,
-        Format::Json => telemetry::Format::Json,
-    };
-    telemetry::init(log_format, settings.log.as_deref())
-        .map_err(|error| Failure::usage(format!("--log: {error}")))?;
+    begin_log(out.format(), settings.log.as_deref())?;
     let WorkerSettings { config, connector, server, .. } = settings;
     let (worker, slots, grace) = (config.worker().to_string(), config.slots(), config.grace());
     out.result(

@@ -2,3 +2,4 @@
 
 pub mod coordinator;
 pub mod embedded;
+pub mod log;
