@@ -16,7 +16,7 @@ use umbra_coordinator::report::{
     FindingsFile, ReportError, ScoreFiles, summary_json, write_all, write_tables,
 };
 use umbra_core::digest::Digest;
-use umbra_stats::{AttackKind, MemoryScores, NoScores, ScoreSink};
+use umbra_stats::{AttackKind, MemoryScores, NoSink, Sink};
 
 /// Every file of a folder, by name.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -97,7 +97,7 @@ fn keys(json: &str) -> Vec<String> {
 #[test]
 fn a_summary_has_its_keys_in_their_order() {
     let world = World::new(LEAKY);
-    let mut analysis = world.analyse(&mut NoScores);
+    let mut analysis = world.analyse(&mut NoSink);
     analysis.attacks.truncate(1);
     analysis.attributes[0].groups[0].risk_ratio = f64::NAN;
     let json = String::from_utf8(summary_json(&world.subject().tables(), &analysis).unwrap()).unwrap();
@@ -170,7 +170,7 @@ fn fields(row: &Row) -> Vec<Field> {
 fn tables_read_back_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(Plan { hostile: true, ..LEAKY });
-    let mut analysis = world.analyse(&mut NoScores);
+    let mut analysis = world.analyse(&mut NoSink);
     analysis.records.sd_in[5] = f64::NAN;
     write_tables(folder.path(), &world.subject().tables(), &analysis).unwrap();
     let text = |text: &str| Field::Str(text.to_owned());
@@ -236,7 +236,7 @@ fn an_attribute_cannot_take_the_name_of_a_figure() {
     let mut world = World::new(LEAKY);
     world.attributes[0].name = "auc".to_owned();
     world.attributes[1].name = "auc_group".to_owned();
-    let analysis = world.analyse(&mut NoScores);
+    let analysis = world.analyse(&mut NoSink);
     write_tables(folder.path(), &world.subject().tables(), &analysis).unwrap();
     let (names, _) = rows(&folder.path().join("patients.parquet"));
     assert_eq!(names[..5], ["unit", "records", "auc_group", "auc_group_group", "auc"]);
@@ -284,10 +284,10 @@ fn arrays_are_numpys() {
 fn scores_that_never_come_are_absent_and_late_ones_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = ScoreFiles::create(folder.path(), 2, 5).unwrap();
-    sink.tile(AttackKind::Global, 1..3, &[1.0, 2.0, 3.0, f64::NAN]).unwrap();
-    assert!(sink.tile(AttackKind::Global, 2..3, &[0.0, 0.0]).is_err());
-    assert!(sink.tile(AttackKind::Global, 3..6, &[0.0; 6]).is_err());
-    assert!(sink.tile(AttackKind::Global, 3..4, &[0.0; 3]).is_err());
+    sink.scores(AttackKind::Global, 1..3, &[1.0, 2.0, 3.0, f64::NAN]).unwrap();
+    assert!(sink.scores(AttackKind::Global, 2..3, &[0.0, 0.0]).is_err());
+    assert!(sink.scores(AttackKind::Global, 3..6, &[0.0; 6]).is_err());
+    assert!(sink.scores(AttackKind::Global, 3..4, &[0.0; 3]).is_err());
     assert!(!folder.path().join("scores-global.npy").exists(), "it appears when it is whole");
     sink.finish().unwrap();
     let files = contents(folder.path());
@@ -302,14 +302,14 @@ fn scores_that_never_come_are_absent_and_late_ones_are_refused() {
 fn what_fails_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = ScoreFiles::create(folder.path(), 1, 4).unwrap();
-    sink.tile(AttackKind::Global, 0..2, &[1.0, 2.0]).unwrap();
+    sink.scores(AttackKind::Global, 0..2, &[1.0, 2.0]).unwrap();
     drop(sink);
     assert!(contents(folder.path()).is_empty());
 
     let file = folder.path().join("taken");
     fs::write(&file, b"x").unwrap();
     let world = World::new(LEAKY);
-    let analysis = world.analyse(&mut NoScores);
+    let analysis = world.analyse(&mut NoSink);
     let error = write_all(&file, &world.subject(), &analysis, &run_facts("h")).unwrap_err();
     assert!(matches!(error, ReportError::File(_)));
     assert!(error.to_string().starts_with("cannot create the folder "), "{error}");

@@ -9,12 +9,12 @@ use std::path::Path;
 
 use report_fixture::{HOSTILE, LEAKY, Plan, World};
 use umbra_coordinator::report::{ReportError, report_html};
-use umbra_stats::{Analysis, NoScores};
+use umbra_stats::{Analysis, NoSink};
 
 /// The page of a simulated audit, its analysis changed at will.
 fn page(plan: Plan, change: impl FnOnce(&mut Analysis)) -> String {
     let world = World::new(plan);
-    let mut analysis = world.analyse(&mut NoScores);
+    let mut analysis = world.analyse(&mut NoSink);
     change(&mut analysis);
     report_html(&world.subject(), &analysis).unwrap()
 }
@@ -202,7 +202,7 @@ fn the_same_findings_give_the_same_page() {
 #[test]
 fn findings_of_another_audit_are_refused() {
     let (world, other) = (World::new(LEAKY), World::new(Plan { units: 601, ..LEAKY }));
-    let analysis = other.analyse(&mut NoScores);
+    let analysis = other.analyse(&mut NoSink);
     let error = report_html(&world.subject(), &analysis).unwrap_err();
     assert!(matches!(error, ReportError::Mismatch(_)), "{error}");
 }

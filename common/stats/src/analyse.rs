@@ -3,13 +3,13 @@
 use crate::analysis::{Analysis, AttackResult};
 use crate::attacks::{self, Entry, Outcome};
 use crate::config::{AttackKind, Config};
-use crate::error::StatsError;
+use crate::error::{SourceError, StatsError};
 use crate::groups;
 use crate::inputs::{Checked, Inputs};
 use crate::nulls::NullTables;
 use crate::patients;
 use crate::roc;
-use crate::scores::{NoScores, ScoreSink};
+use crate::sink::{NoSink, Sink};
 use crate::survey::{Survey, Surveyed};
 use crate::sweep;
 use crate::utility;
@@ -22,7 +22,7 @@ const SWEEPS_SHARE: f64 = 0.8;
 /// # Errors
 /// As [`analyse_into`].
 pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> Result<Analysis, StatsError> {
-    analyse_into(inputs, config, progress, &mut NoScores)
+    analyse_into(inputs, config, progress, &mut NoSink)
 }
 
 /// Analyses an audit, handing the scores of all (target, record) pairs to `sink` as they are made.
@@ -37,7 +37,7 @@ pub fn analyse_into(
     inputs: &Inputs<'_>,
     config: &Config,
     progress: &dyn Fn(f64),
-    sink: &mut dyn ScoreSink,
+    sink: &mut dyn Sink,
 ) -> Result<Analysis, StatsError> {
     config.check()?;
     let checked = inputs.check()?;
@@ -50,7 +50,7 @@ pub fn analyse_into(
     let outcomes = attacks::run(
         &checked,
         sweep::tile_records(&checked, config.tile_records),
-        entries(config, &checked),
+        entries(config, &checked)?,
         &survey,
         |tile, seen| surveyed.take(&checked, tile, seen),
         sink,
@@ -76,24 +76,28 @@ pub fn analyse_into(
         .map(|outcome| attack_result(outcome, targets, &checked))
         .collect();
     progress(0.95);
+    sink.records(0, &surveyed.records).map_err(|source| refused(checked.shape.records, source))?;
+    sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
     let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients);
     progress(1.0);
     let records = surveyed.records;
     Ok(Analysis { attacks, records, patients, summary, survival, attributes, utility })
 }
 
+fn refused(end: usize, source: SourceError) -> StatsError {
+    StatsError::Sink { start: 0, end, source }
+}
+
 /// The configured attacks; and the signals themselves where the utility's AUC needs them.
-fn entries(config: &Config, checked: &Checked<'_>) -> Vec<Entry> {
+fn entries(config: &Config, checked: &Checked<'_>) -> Result<Vec<Entry>, StatsError> {
     let mut kinds: Vec<(AttackKind, bool)> = config.attacks.iter().map(|&kind| (kind, true)).collect();
     if checked.shape.classes <= 2 && !config.attacks.contains(&AttackKind::Global) {
         kinds.push((AttackKind::Global, false));
     }
     kinds
         .into_iter()
-        .map(|(kind, published)| Entry {
-            kind,
-            published,
-            attack: attacks::build(kind, config, &checked.blocks),
+        .map(|(kind, published)| {
+            Ok(Entry { kind, published, attack: attacks::build(kind, config, &checked.blocks)? })
         })
         .collect()
 }

@@ -35,6 +35,7 @@ mod references;
 mod roc;
 mod scores;
 mod signal;
+mod sink;
 mod sort;
 mod source;
 mod special;
@@ -52,7 +53,7 @@ pub use analysis::{
     Survival, Utility,
 };
 pub use bounds::{auc_lower_bound, wilson};
-pub use config::{AttackKind, Config, Counts, Variance};
+pub use config::{AttackKind, Center, Config, Counts, Variance};
 pub use design::Design;
 pub use error::{SourceError, StatsError};
 pub use fdr::benjamini_hochberg;
@@ -61,5 +62,5 @@ pub use limit::detection_limit;
 pub use membership::{Membership, MembershipMatrix};
 pub use provisional::{Provisional, provisional};
 pub use roc::{Roc, roc};
-pub use scores::{MemoryScores, NoScores, ScoreSink};
+pub use sink::{MemoryScores, NoSink, Sink};
 pub use source::{MemoryLogits, Shape, Tile, TileSource};

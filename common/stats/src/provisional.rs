@@ -8,8 +8,8 @@ use crate::error::StatsError;
 use crate::inputs::Inputs;
 use crate::references::Scheme;
 use crate::roc;
-use crate::scores::NoScores;
 use crate::signal::View;
+use crate::sink::NoSink;
 use crate::sweep;
 
 /// A running figure: provisional, for a progress display and not for a report.
@@ -43,7 +43,7 @@ pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsErro
     let entry = Entry { kind: AttackKind::LiraOnline, published: false, attack: Box::new(attack) };
     let tile_records = sweep::tile_records(&checked, None);
     let outcomes =
-        attacks::run(&checked, tile_records, vec![entry], &Nobody, |_, ()| {}, &mut NoScores, &|_| {})?;
+        attacks::run(&checked, tile_records, vec![entry], &Nobody, |_, ()| {}, &mut NoSink, &|_| {})?;
     let pooled = roc::pooled(&outcomes[0].scores, &checked);
     let scored = pooled.members + pooled.nonmembers;
     Ok((scored > 0 && pooled.figures.auc.is_finite()).then_some(Provisional {

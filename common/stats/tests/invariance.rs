@@ -67,7 +67,11 @@ fn wrong_inputs_are_refused_in_a_sentence() {
         assert!(found.contains(sentence), "{found}");
     }
     assert!(
-        "rmi".parse::<umbra_stats::AttackKind>().unwrap_err().to_string().contains("lira-online, global")
+        "rmi"
+            .parse::<umbra_stats::AttackKind>()
+            .unwrap_err()
+            .to_string()
+            .contains("lira-online, lira-offline, rmia, base, global")
     );
 }
 

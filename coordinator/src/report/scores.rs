@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use umbra_runtime::files::FileError;
-use umbra_stats::{AttackKind, ScoreSink, SourceError};
+use umbra_stats::{AttackKind, Sink, SourceError};
 
 use super::npy;
 use super::output::{Draft, FindingsFile};
@@ -103,8 +103,13 @@ impl ScoreFile {
     }
 }
 
-impl ScoreSink for ScoreFiles {
-    fn tile(&mut self, attack: AttackKind, records: Range<usize>, scores: &[f64]) -> Result<(), SourceError> {
+impl Sink for ScoreFiles {
+    fn scores(
+        &mut self,
+        attack: AttackKind,
+        records: Range<usize>,
+        scores: &[f64],
+    ) -> Result<(), SourceError> {
         let (shadows, total) = (self.shadows, self.records);
         let fits = records.start <= records.end
             && records.end <= total

@@ -86,6 +86,9 @@ pub(super) fn training(training: &Training, steps: u64) -> String {
 pub(super) fn attack(attack: AttackKind) -> &'static str {
     match attack {
         AttackKind::LiraOnline => "Likelihood ratio (LiRA, online)",
+        AttackKind::LiraOffline => "Likelihood ratio, one side (LiRA, offline)",
+        AttackKind::Rmia => "Against a population (RMIA)",
+        AttackKind::Base => "Gain over the references (base)",
         AttackKind::Global => "One threshold for all (global)",
     }
 }
@@ -96,6 +99,11 @@ pub(super) fn attacker(attack: AttackKind) -> &'static str {
         AttackKind::LiraOnline => {
             "knows how models with and without a record respond to it, from shadow models of their own"
         }
+        AttackKind::LiraOffline => {
+            "knows how models without a record respond to it, from shadow models of their own"
+        }
+        AttackKind::Rmia => "has shadow models of their own and a population of records that are no members",
+        AttackKind::Base => "knows how probable the label of a record is under other models on average",
         AttackKind::Global => "has the model’s response to a record and nothing to compare it with",
     }
 }

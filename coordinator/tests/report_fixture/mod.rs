@@ -10,9 +10,7 @@ use umbra_core::membership::Membership;
 use umbra_core::plan::DataShape;
 use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
-use umbra_stats::{
-    Analysis, Attribute, Config, Design, Inputs, MemoryLogits, ScoreSink, Shape, analyse_into,
-};
+use umbra_stats::{Analysis, Attribute, Config, Design, Inputs, MemoryLogits, Shape, Sink, analyse_into};
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +106,7 @@ impl World {
         }
     }
 
-    pub fn analyse(&self, sink: &mut dyn ScoreSink) -> Analysis {
+    pub fn analyse(&self, sink: &mut dyn Sink) -> Analysis {
         let m = &self.membership;
         let membership = umbra_stats::Membership::new(m.shadows() as usize, m.units(), m.bits()).unwrap();
         let design = Design::blocks(self.plan.block as usize).with_lost(self.plan.lost.iter().copied());

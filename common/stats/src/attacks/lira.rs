@@ -49,7 +49,7 @@ impl Lira {
     fn least(&self) -> u32 {
         match self.variance {
             Variance::Pooled => 1,
-            Variance::PerRecord | Variance::Shrunk => 2,
+            Variance::PerRecord | Variance::Shrunk | Variance::Reference => 2,
         }
     }
 
@@ -65,7 +65,7 @@ impl Lira {
     fn ln_density(&self, side: &Side, target: usize, x: f64, moments: &Moments) -> (f64, bool) {
         let floor = side.floor[target];
         match self.variance {
-            Variance::Pooled => (gaussian(x, moments.mean, side.pooled[target]), false),
+            Variance::Pooled | Variance::Reference => (gaussian(x, moments.mean, side.pooled[target]), false),
             Variance::PerRecord => {
                 let variance = moments.ss / f64::from(moments.n);
                 (gaussian(x, moments.mean, variance.max(floor)), variance < floor)
@@ -90,7 +90,7 @@ pub(crate) fn gaussian(x: f64, mean: f64, variance: f64) -> f64 {
 impl Attack for Lira {
     fn passes(&self) -> usize {
         match self.variance {
-            Variance::PerRecord | Variance::Pooled => 1,
+            Variance::PerRecord | Variance::Pooled | Variance::Reference => 1,
             Variance::Shrunk => 2,
         }
     }

@@ -13,6 +13,7 @@ pub(crate) use run::{Entry, Observer, Outcome, run};
 
 use crate::config::{AttackKind, Config};
 use crate::design::Blocks;
+use crate::error::StatsError;
 use crate::references::{References, Scheme};
 use crate::signal::View;
 
@@ -45,11 +46,18 @@ pub(crate) struct Work {
 }
 
 /// The attack of a kind.
-pub(crate) fn build(kind: AttackKind, config: &Config, blocks: &Blocks) -> Box<dyn Attack> {
-    match kind {
+pub(crate) fn build(
+    kind: AttackKind,
+    config: &Config,
+    blocks: &Blocks,
+) -> Result<Box<dyn Attack>, StatsError> {
+    Ok(match kind {
         AttackKind::LiraOnline => {
             Box::new(Lira::new(Scheme::LeaveOneOut(config.counts), config.variance, blocks))
         }
         AttackKind::Global => Box::new(Global),
-    }
+        AttackKind::LiraOffline | AttackKind::Rmia | AttackKind::Base => {
+            return Err(StatsError::Config(format!("attack '{kind}' is not available")));
+        }
+    })
 }

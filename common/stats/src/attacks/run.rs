@@ -7,8 +7,9 @@ use super::{Attack, Work};
 use crate::config::AttackKind;
 use crate::error::StatsError;
 use crate::inputs::Checked;
-use crate::scores::{ScoreMatrix, ScoreSink};
+use crate::scores::ScoreMatrix;
 use crate::signal::{Extractor, View};
+use crate::sink::Sink;
 use crate::sweep::{self, StripSums};
 
 /// An attack to be run.
@@ -58,7 +59,7 @@ pub(crate) fn run<O: Observer>(
     mut entries: Vec<Entry>,
     observer: &O,
     mut take: impl FnMut(Range<usize>, O::Part),
-    sink: &mut dyn ScoreSink,
+    sink: &mut dyn Sink,
     progress: &dyn Fn(f64),
 ) -> Result<Vec<Outcome>, StatsError> {
     let (shadows, records) = (checked.shape.shadows, checked.shape.records);
@@ -97,9 +98,9 @@ pub(crate) fn run<O: Observer>(
                             outcomes[index].floored += floored;
                             outcomes[index].scores.put(range.clone(), &values);
                             if reading[index].published {
-                                sink.tile(reading[index].kind, range.clone(), &values).map_err(|source| {
-                                    StatsError::Sink { start: range.start, end: range.end, source }
-                                })?;
+                                sink.scores(reading[index].kind, range.clone(), &values).map_err(
+                                    |source| StatsError::Sink { start: range.start, end: range.end, source },
+                                )?;
                             }
                         }
                         Part::Nothing => {}

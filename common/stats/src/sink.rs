@@ -1,0 +1,84 @@
+//! Where findings go while they are made.
+
+use std::ops::Range;
+
+use crate::analysis::{PatientTable, RecordTable};
+use crate::config::AttackKind;
+use crate::error::SourceError;
+use crate::scores::ScoreMatrix;
+
+/// Takes what an analysis finds, piece by piece, on the caller's thread. Everything has a default that
+/// keeps nothing.
+pub trait Sink {
+    /// Takes the scores `[shadow][record of the tile]` of one attack; absent scores are NaN. Per attack the
+    /// tiles come in ascending record order, no record twice.
+    ///
+    /// # Errors
+    /// If the scores cannot be kept; the analysis stops with that error.
+    fn scores(
+        &mut self,
+        _attack: AttackKind,
+        _records: Range<usize>,
+        _scores: &[f64],
+    ) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Takes rows of the record table, in record order; `first` is the record of the first row.
+    ///
+    /// # Errors
+    /// If the rows cannot be kept; the analysis stops with that error.
+    fn records(&mut self, _first: usize, _rows: &RecordTable) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Takes rows of the patient table, in unit order; `first` is the unit of the first row.
+    ///
+    /// # Errors
+    /// If the rows cannot be kept; the analysis stops with that error.
+    fn patients(&mut self, _first: usize, _rows: &PatientTable) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// Keeps nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSink;
+
+impl Sink for NoSink {}
+
+/// Keeps every score in memory.
+#[derive(Debug, Clone)]
+pub struct MemoryScores {
+    shadows: usize,
+    records: usize,
+    attacks: Vec<(AttackKind, ScoreMatrix)>,
+}
+
+impl MemoryScores {
+    /// Room for the scores of `shadows` targets on `records` records.
+    pub fn new(shadows: usize, records: usize) -> Self {
+        Self { shadows, records, attacks: Vec::new() }
+    }
+
+    /// The scores of an attack, `[shadows][records]`, NaN where absent; `None` if it was not computed.
+    pub fn of(&self, attack: AttackKind) -> Option<&[f64]> {
+        self.attacks.iter().find(|(kind, _)| *kind == attack).map(|(_, scores)| scores.values())
+    }
+}
+
+impl Sink for MemoryScores {
+    fn scores(
+        &mut self,
+        attack: AttackKind,
+        records: Range<usize>,
+        scores: &[f64],
+    ) -> Result<(), SourceError> {
+        let index = self.attacks.iter().position(|(kind, _)| *kind == attack).unwrap_or_else(|| {
+            self.attacks.push((attack, ScoreMatrix::new(self.shadows, self.records)));
+            self.attacks.len() - 1
+        });
+        self.attacks[index].1.put(records, scores);
+        Ok(())
+    }
+}
