@@ -27,4 +27,5 @@ pub mod store;
 mod time;
 
 pub use config::Config;
+pub use findings::FileScratch;
 pub use serve::{Listeners, ServeError, serve};

@@ -1,5 +1,5 @@
 //! What both daemons share and knows no audit: draining, named tasks, health, telemetry, listening,
-//! files and secrets.
+//! files, scratch files and secrets.
 //!
 //! Everything here is mechanism. What a task does, when a daemon is ready and what is stored where is
 //! decided by the crates above.
@@ -12,6 +12,7 @@ pub mod http;
 pub mod listen;
 pub mod lock;
 pub mod metrics;
+pub mod scratch;
 pub mod signals;
 pub mod telemetry;
 pub mod tls;
@@ -23,5 +24,6 @@ pub use drain::{Drain, Outcome};
 pub use http::Health;
 pub use lock::FolderLock;
 pub use metrics::Metrics;
+pub use scratch::{ScratchError, ScratchFile};
 pub use tls::TlsFiles;
 pub use token::Token;

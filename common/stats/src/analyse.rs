@@ -9,6 +9,7 @@ use crate::inputs::{Checked, Inputs};
 use crate::nulls::NullTables;
 use crate::patients;
 use crate::roc;
+use crate::scratch::{MemoryScratch, Scratch};
 use crate::sink::{NoSink, Sink};
 use crate::survey::{Survey, Surveyed};
 use crate::sweep;
@@ -17,12 +18,12 @@ use crate::utility;
 /// Share of the progress that the sweeps over the logits take.
 const SWEEPS_SHARE: f64 = 0.8;
 
-/// Analyses an audit; see [`analyse_into`]. The scores of the single pairs are not kept.
+/// Analyses an audit in memory; see [`analyse_into`]. The scores of the single pairs are not kept.
 ///
 /// # Errors
 /// As [`analyse_into`].
 pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> Result<Analysis, StatsError> {
-    analyse_into(inputs, config, progress, &mut NoSink)
+    analyse_into(inputs, config, progress, &mut NoSink, &MemoryScratch)
 }
 
 /// Analyses an audit, handing the scores of all (target, record) pairs to `sink` as they are made.
@@ -31,16 +32,21 @@ pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> 
 /// the threads of the current rayon pool; no byte of the result depends on their number or on the tile
 /// size.
 ///
+/// What does not fit in memory goes to `scratch` for as long as it is needed; no byte depends on where that
+/// is.
+///
 /// # Errors
-/// If the inputs contradict each other, the configuration is out of range, or source or sink fail.
+/// If the inputs contradict each other, the configuration is out of range, or source, sink or scratch
+/// fail.
 pub fn analyse_into(
     inputs: &Inputs<'_>,
     config: &Config,
     progress: &dyn Fn(f64),
     sink: &mut dyn Sink,
+    scratch: &dyn Scratch,
 ) -> Result<Analysis, StatsError> {
     config.check()?;
-    let checked = inputs.check()?;
+    let checked = inputs.check(scratch)?;
     let tables = NullTables::default();
     let mut records_of = vec![0u32; checked.membership.units()];
     checked.units.iter().for_each(|&unit| records_of[unit as usize] += 1);

@@ -2,16 +2,16 @@
 
 use std::error::Error;
 
-/// A tile of logits could not be read, or a tile of scores not be written.
+/// A tile of logits could not be read, a tile of scores not be written, or scratch room not be used.
 ///
-/// The statistics pass it on untouched: whoever implements the source or the sink knows whether a retry
+/// The statistics pass it on untouched: whoever implements the source, the sink or the room knows whether a retry
 /// helps, and finds its own error by [`SourceError::get`].
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SourceError(Box<dyn Error + Send + Sync + 'static>);
 
 impl SourceError {
-    /// Wraps the error of a source or a sink.
+    /// Wraps the error of a source, a sink or a scratch region.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync + 'static>>) -> Self {
         Self(error.into())
     }
@@ -41,6 +41,9 @@ pub enum StatsError {
         /// The source's own error.
         source: SourceError,
     },
+    /// What does not fit in memory could not be kept in scratch room, or not be read back.
+    #[error("scratch room failed: {0}")]
+    Scratch(SourceError),
     /// The scores could not be handed on.
     #[error("the scores of records {start} to {end} could not be written: {source}")]
     Sink {

@@ -5,6 +5,7 @@ use umbra_core::seed::Seed;
 use crate::design::{Blocks, Design};
 use crate::error::StatsError;
 use crate::membership::Membership;
+use crate::scratch::Scratch;
 use crate::source::{Shape, TileSource};
 
 /// A property of the units that groups are formed by.
@@ -47,10 +48,13 @@ pub(crate) struct Checked<'a> {
     pub units: &'a [u32],
     pub membership: Membership<'a>,
     pub blocks: Blocks,
+    /// Room for what does not fit in memory.
+    #[allow(dead_code, reason = "lent to whoever needs it")]
+    pub scratch: &'a dyn Scratch,
 }
 
 impl<'a> Inputs<'a> {
-    pub(crate) fn check(&self) -> Result<Checked<'a>, StatsError> {
+    pub(crate) fn check(&self, scratch: &'a dyn Scratch) -> Result<Checked<'a>, StatsError> {
         let wrong = |sentence: String| Err(StatsError::Inputs(sentence));
         let shape = self.source.shape();
         if shape.records == 0 || shape.queries == 0 || shape.classes == 0 {
@@ -116,6 +120,7 @@ impl<'a> Inputs<'a> {
             units: self.units,
             membership: self.membership,
             blocks,
+            scratch,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::error::StatsError;
 use crate::inputs::Inputs;
 use crate::references::Scheme;
 use crate::roc;
+use crate::scratch::MemoryScratch;
 use crate::signal::View;
 use crate::sink::NoSink;
 use crate::sweep;
@@ -35,7 +36,7 @@ pub struct Provisional {
 /// # Errors
 /// As [`crate::analyse`].
 pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsError> {
-    let checked = inputs.check()?;
+    let checked = inputs.check(&MemoryScratch)?;
     if checked.blocks.count() < 2 {
         return Ok(None);
     }

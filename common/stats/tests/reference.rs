@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use umbra_core::seed::Seed;
 use umbra_stats::{
-    AttackKind, Config, Counts, Design, Inputs, MembershipMatrix, MemoryLogits, MemoryScores, Shape,
-    Variance, analyse, analyse_into, auc_lower_bound, benjamini_hochberg, wilson,
+    AttackKind, Config, Counts, Design, Inputs, MembershipMatrix, MemoryLogits, MemoryScores, MemoryScratch,
+    Shape, Variance, analyse, analyse_into, auc_lower_bound, benjamini_hochberg, wilson,
 };
 
 static REFERENCE: LazyLock<Value> =
@@ -101,7 +101,7 @@ fn lira_scores_and_figures() {
             ..Config::default()
         };
         let mut scores = MemoryScores::new(shadows, records);
-        let found = analyse_into(&audit.inputs(), &config, &|_| {}, &mut scores).unwrap();
+        let found = analyse_into(&audit.inputs(), &config, &|_| {}, &mut scores, &MemoryScratch).unwrap();
         let found = &found.attacks[0];
         let right: Vec<f64> = variant["scores"].as_array().unwrap().iter().flat_map(numbers).collect();
         let scores = scores.of(AttackKind::LiraOnline).unwrap();

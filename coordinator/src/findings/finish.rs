@@ -12,10 +12,11 @@ use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
 use umbra_runtime::clock::Clock;
 use umbra_stats::{
-    AttackKind, Attribute, Config, Counts, Design, Inputs, Membership, Variance, analyse_into,
+    AttackKind, Attribute, Config, Counts, Design, Inputs, Membership, StatsError, Variance, analyse_into,
 };
 
 use super::packs::{PackReader, open_pack};
+use super::scratch::FileScratch;
 use super::source::PackedLogits;
 use crate::audit_task::AuditTask;
 use crate::blobs::BlobKey;
@@ -140,8 +141,11 @@ impl Work {
             seed: spec.seed(),
         };
         let mut scores = ScoreFiles::create(&self.folder, drawn.shadows() as usize, records).map_err(disk)?;
-        let analysis = analyse_into(&inputs, &config(&self.facts), &|_| {}, &mut scores)
-            .map_err(|error| bug(error.to_string()))?;
+        let scratch = FileScratch::new(&self.folder);
+        let analysis =
+            analyse_into(&inputs, &config(&self.facts), &|_| {}, &mut scores, &scratch).map_err(|error| {
+                if matches!(error, StatsError::Scratch(_)) { disk(error) } else { bug(error) }
+            })?;
         let spent = self.clock.now().0.saturating_sub(started.0);
         self.run.statistics_seconds = spent as f64 / 1000.0;
         self.run.ended_unix_ms = self.clock.unix_ms();

@@ -3,8 +3,10 @@
 mod finish;
 mod packs;
 mod provisional;
+mod scratch;
 mod source;
 
 pub use finish::finish;
 pub use packs::open_pack;
 pub use provisional::provisional;
+pub use scratch::FileScratch;

@@ -10,7 +10,9 @@ use umbra_core::membership::Membership;
 use umbra_core::plan::DataShape;
 use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
-use umbra_stats::{Analysis, Attribute, Config, Design, Inputs, MemoryLogits, Shape, Sink, analyse_into};
+use umbra_stats::{
+    Analysis, Attribute, Config, Design, Inputs, MemoryLogits, MemoryScratch, Shape, Sink, analyse_into,
+};
 
 /// What is simulated.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +122,7 @@ impl World {
             seed: self.spec.seed(),
         };
         let config = Config { permutations: 499, ..Config::default() };
-        analyse_into(&inputs, &config, &|_| (), sink).unwrap()
+        analyse_into(&inputs, &config, &|_| (), sink, &MemoryScratch).unwrap()
     }
 
     pub fn subject(&self) -> Subject<'_> {
