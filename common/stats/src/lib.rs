@@ -21,6 +21,8 @@ mod error;
 mod fdr;
 mod groups;
 mod inputs;
+#[allow(dead_code, unused_imports, reason = "the loops that use it follow")]
+mod lanes;
 mod limit;
 mod membership;
 mod moments;
