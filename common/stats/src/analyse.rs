@@ -68,7 +68,7 @@ pub fn analyse_into(
     progress(0.85);
 
     let signals = outcomes.iter().find(|outcome| outcome.kind == AttackKind::Global);
-    let two_classes = checked.shape.classes <= 2;
+    let two_classes = checked.two_classes();
     let utility = utility::finish(
         &checked,
         &surveyed.utility_sums,
@@ -97,7 +97,7 @@ fn refused(end: usize, source: SourceError) -> StatsError {
 /// The configured attacks; and the signals themselves where the utility's AUC needs them.
 fn entries(config: &Config, checked: &Checked<'_>) -> Result<Vec<Entry>, StatsError> {
     let mut kinds: Vec<(AttackKind, bool)> = config.attacks.iter().map(|&kind| (kind, true)).collect();
-    if checked.shape.classes <= 2 && !config.attacks.contains(&AttackKind::Global) {
+    if checked.two_classes() && !config.attacks.contains(&AttackKind::Global) {
         kinds.push((AttackKind::Global, false));
     }
     kinds

@@ -87,7 +87,7 @@ pub struct RocCurve {
 pub struct RecordTable {
     /// Unit of the record.
     pub unit: Vec<u32>,
-    /// Its label.
+    /// Its class; of records with several labels, how many of them hold.
     pub label: Vec<u32>,
     /// AUC of the signal, IN against OUT shadows, stratified by block.
     pub auc: Vec<f64>,
@@ -237,10 +237,12 @@ pub struct ShadowUtility {
 pub struct Utility {
     /// Records with finite logits.
     pub records: usize,
-    /// Share of records whose label has the highest logit; k-fold ties count 1/k.
+    /// Share of records whose label has the highest logit; k-fold ties count 1/k. Of records with several
+    /// labels, the mean over the known labels of a record of whether its logit has the right sign.
     pub accuracy: f64,
-    /// Mean of -ln p(label).
+    /// Mean of -ln p(label); of records with several labels, the mean over the known labels of a record.
     pub log_loss: f64,
-    /// Area under the task's ROC curve; NaN for more than two classes, or labels of one class only.
+    /// Area under the task's ROC curve; NaN for more than two classes, several labels a record, or records
+    /// of one class only.
     pub auc: f64,
 }

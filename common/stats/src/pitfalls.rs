@@ -7,10 +7,12 @@ use umbra_core::seed::{Purpose, Seed};
 use crate::attacks::{Attack, Lira, Work};
 use crate::config::{Counts, Variance};
 use crate::design::Design;
+use crate::labels::Labels;
+use crate::log_odds::log_odds_of;
 use crate::membership::MembershipMatrix;
 use crate::moments::Moments;
 use crate::references::{References, Scheme};
-use crate::signal::{View, log_odds_of};
+use crate::signal::View;
 use crate::{AttackKind, Config, MemoryLogits, Shape, analyse};
 use crate::{inputs::Inputs, roc};
 
@@ -40,13 +42,7 @@ fn lira(phi: &[Vec<f64>], keep: &[Vec<f64>], variance: Variance) -> Vec<Vec<f64>
     let membership = MembershipMatrix::from_fn(shadows, records, |s, r| keep[s][r] == 1.0);
     let mut attack = Lira::new(Scheme::LeaveOneOut(Counts::All), variance, &blocks);
     let signals: Vec<Vec<f64>> = (0..records).map(|r| phi.iter().map(|row| row[r]).collect()).collect();
-    let view = |r: usize| View {
-        signals: &signals[r],
-        mean: &signals[r],
-        column: membership.view().column(r),
-        task: &signals[r],
-        credit: &signals[r],
-    };
+    let view = |r: usize| View::of_signals(&signals[r], membership.view().column(r));
     let mut work = Work::default();
     for pass in 0..attack.passes() {
         let mut sums = vec![0.0; attack.width(pass)];
@@ -222,10 +218,11 @@ fn leaving_the_target_out_is_not_a_leak() {
         let membership = crate::testing::blocked(shadows, records, shadows, &mut stream);
         let inputs = Inputs {
             source: &source,
-            labels: &vec![1; records],
+            labels: Labels::Class(&vec![1; records]),
             units: &(0..records as u32).collect::<Vec<_>>(),
             membership: membership.view(),
             design: &Design::blocks(shadows),
+            population: None,
             attributes: &[],
             seed: &Seed::new(20),
         };

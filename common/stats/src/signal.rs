@@ -1,231 +1,224 @@
 //! From logits to the signal phi: how confident a shadow is in the label, on the logit scale.
 //!
 //! phi is the log odds of the label (Carlini et al. 2022, section IV-A), formed from the logits without
-//! going through a probability, which would saturate.
+//! going through a probability, which would saturate. A record of several labels (sigmoids) has one signal
+//! per label; the labels' log-likelihood ratios add up.
 
 use crate::inputs::Checked;
-use crate::source::{Shape, Tile};
+use crate::labels::{Label, Labels};
+use crate::log_odds::{Scratch, log_odds, signed};
+use crate::membership::Membership;
+use crate::source::{Shape, Tile, Values};
+use crate::task::{Task, TaskWork};
 
 /// What is known about one record: signals per shadow, NaN where absent.
+#[allow(dead_code, reason = "attacks on several labels read it")]
 pub(crate) struct View<'a> {
-    /// `[query][shadow]`.
+    /// Queries put to every shadow.
+    pub queries: usize,
+    /// Signals per query: one, or one a label.
+    pub labels: usize,
+    /// Per label, whether it is known of this record; a label that is not has no signal.
+    pub present: &'a [bool],
+    /// `[query][label][shadow]`.
     pub signals: &'a [f64],
-    /// Mean over the queries that gave a signal, per shadow.
+    /// Per shadow, the sum over known labels of the mean over the queries that gave a signal.
     pub mean: &'a [f64],
-    /// Membership bits of the record's unit.
+    /// Membership bits of the record's unit; none for a record of the population.
     pub column: &'a [u64],
-    /// The log odds of the label by the logits averaged over queries, per shadow.
-    pub task: &'a [f64],
-    /// 1 where the label has the highest averaged logit, 1/k in a k-fold tie, else 0; per shadow.
-    pub credit: &'a [f64],
+    /// How right the shadows are; only where it was asked for.
+    pub task: Option<Task<'a>>,
+    /// The logits themselves.
+    pub logits: RecordLogits<'a>,
+}
+
+/// The logits of one record, `[query][class][shadow]`.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "tempered attacks read it")]
+pub(crate) struct RecordLogits<'a> {
+    pub values: Values<'a>,
+    pub label: Label<'a>,
+}
+
+impl View<'_> {
+    /// One query, one label, and no more than the signals themselves.
+    #[cfg(test)]
+    pub fn of_signals<'a>(signals: &'a [f64], column: &'a [u64]) -> View<'a> {
+        let logits = RecordLogits { values: Values::F64(signals), label: Label::Class(1) };
+        View { queries: 1, labels: 1, present: &[true], signals, mean: signals, column, task: None, logits }
+    }
 }
 
 /// Extracts the views of the records of a tile; owns the buffers.
 pub(crate) struct Extractor<'a> {
-    checked: &'a Checked<'a>,
-    logits: Vec<f64>,
-    average: Vec<f64>,
+    shape: Shape,
+    labels: Labels<'a>,
+    /// Lost shadows.
+    lost: Vec<usize>,
+    /// Membership and the unit of every record; none for the population.
+    members: Option<(Membership<'a>, &'a [u32])>,
     scratch: Scratch,
+    present: Vec<bool>,
     signals: Vec<f64>,
     mean: Vec<f64>,
-    task: Vec<f64>,
-    credit: Vec<f64>,
+    task: Option<TaskWork>,
 }
 
 impl<'a> Extractor<'a> {
-    pub fn new(checked: &'a Checked<'a>) -> Self {
-        let Shape { shadows, queries, classes, .. } = checked.shape;
+    /// For the records of the audit; `tasks` asks for [`View::task`] too.
+    pub fn new(checked: &Checked<'a>, tasks: bool) -> Self {
+        let members = Some((checked.membership, checked.units));
+        Self::of(checked.shape, checked.labels, &checked.blocks.lost, members, tasks)
+    }
+
+    /// For other records of the same shadows, of which there is no membership.
+    #[allow(dead_code, reason = "attacks with a population call it")]
+    pub fn of_population(shape: Shape, labels: Labels<'a>, lost: &[bool]) -> Self {
+        Self::of(shape, labels, lost, None, false)
+    }
+
+    fn of(
+        shape: Shape,
+        labels: Labels<'a>,
+        lost: &[bool],
+        members: Option<(Membership<'a>, &'a [u32])>,
+        tasks: bool,
+    ) -> Self {
+        let channels = labels.channels(&shape);
         Self {
-            checked,
-            logits: vec![0.0; classes * shadows],
-            average: vec![0.0; classes * shadows],
+            shape,
+            labels,
+            lost: (0..lost.len()).filter(|&shadow| lost[shadow]).collect(),
+            members,
             scratch: Scratch::default(),
-            signals: vec![0.0; queries * shadows],
-            mean: vec![0.0; shadows],
-            task: vec![0.0; shadows],
-            credit: vec![0.0; shadows],
+            present: vec![true; channels],
+            signals: vec![0.0; shape.queries * channels * shape.shadows],
+            mean: vec![0.0; shape.shadows],
+            task: tasks.then(TaskWork::default),
         }
     }
 
     /// The view of `record`, which is the one at `index` of the tile.
-    pub fn view(&mut self, tile: &Tile, index: usize, record: usize) -> View<'_> {
-        let Shape { shadows, queries, classes, .. } = self.checked.shape;
-        let label = self.checked.labels[record] as usize;
-        let size = self.checked.shape.per_record();
-        let values = &tile.values()[index * size..(index + 1) * size];
-        self.average.fill(0.0);
-        for (query, signals) in self.signals.chunks_exact_mut(shadows).enumerate() {
-            let logits = &values[query * classes * shadows..(query + 1) * classes * shadows];
-            for ((wide, sum), &logit) in self.logits.iter_mut().zip(&mut self.average).zip(logits) {
-                *wide = f64::from(logit);
-                *sum += *wide;
-            }
-            log_odds(&self.logits, shadows, label, &mut self.scratch, signals);
-            for (signal, &lost) in signals.iter_mut().zip(&self.checked.blocks.lost) {
-                if lost {
-                    *signal = f64::NAN;
-                }
-            }
-        }
-        mean_of_present(&self.signals, shadows, &mut self.mean);
-        if classes <= 2 {
-            // Linear in the logits: the odds of the averaged logits are the averaged odds.
-            self.task.copy_from_slice(&self.mean);
-            for (credit, &odds) in self.credit.iter_mut().zip(&self.task) {
-                *credit = if odds > 0.0 { 1.0 } else { f64::from(u8::from(odds == 0.0)) * 0.5 };
-            }
-        } else {
-            self.average.iter_mut().for_each(|sum| *sum /= queries as f64);
-            log_odds(&self.average, shadows, label, &mut self.scratch, &mut self.task);
-            hits(&self.average, shadows, label, &mut self.scratch, &mut self.credit);
-            for (task, &lost) in self.task.iter_mut().zip(&self.checked.blocks.lost) {
-                if lost {
-                    *task = f64::NAN;
-                }
-            }
+    pub fn view<'v>(&'v mut self, tile: &'v Tile, index: usize, record: usize) -> View<'v> {
+        let size = self.shape.per_record();
+        let values = tile
+            .values()
+            .get(index * size..(index + 1) * size)
+            .expect("a tile was checked to hold all of its records");
+        let label = self.labels.of(&self.shape, record);
+        match values {
+            Values::F32(logits) => self.extract(logits, label),
+            Values::F64(logits) => self.extract(logits, label),
         }
         View {
+            queries: self.shape.queries,
+            labels: self.present.len(),
+            present: &self.present,
             signals: &self.signals,
             mean: &self.mean,
-            column: self.checked.membership.column(self.checked.units[record] as usize),
-            task: &self.task,
-            credit: &self.credit,
+            column: self.members.map_or(&[], |(members, units)| members.column(units[record] as usize)),
+            task: self.task.as_ref().map(TaskWork::task),
+            logits: RecordLogits { values, label },
         }
     }
-}
 
-/// Per-shadow intermediate values.
-#[derive(Default)]
-struct Scratch {
-    highest: Vec<f64>,
-    total: Vec<f64>,
-    finite: Vec<bool>,
-}
-
-impl Scratch {
-    /// The highest logit of each shadow among the classes other than the label.
-    fn highest_other(&mut self, logits: &[f64], shadows: usize, label: usize) {
-        self.highest.clear();
-        self.highest.resize(shadows, f64::NEG_INFINITY);
-        for (_, row) in logits.chunks_exact(shadows).enumerate().filter(|(class, _)| *class != label) {
-            for (highest, &z) in self.highest.iter_mut().zip(row) {
-                *highest = if z > *highest { z } else { *highest };
-            }
-        }
-    }
-}
-
-/// phi for logits `[class][shadow]`: z_y - ln(sum over c != y of exp z_c), or (2y - 1) z for one logit.
-/// NaN where any of a shadow's logits is not finite.
-fn log_odds(logits: &[f64], shadows: usize, label: usize, scratch: &mut Scratch, out: &mut [f64]) {
-    match logits.len() / shadows {
-        1 => {
-            let sign = if label == 1 { 1.0 } else { -1.0 };
-            for (phi, &z) in out.iter_mut().zip(logits) {
-                *phi = if z.is_finite() { sign * z } else { f64::NAN };
-            }
-        }
-        2 => {
-            let (own, other) = (&logits[label * shadows..], &logits[(1 - label) * shadows..]);
-            for ((phi, &z), &other) in out.iter_mut().zip(own).zip(other) {
-                let odds = z - other;
-                *phi = if odds.is_finite() { odds } else { f64::NAN };
-            }
-        }
-        _ => {
-            scratch.highest_other(logits, shadows, label);
-            scratch.total.clear();
-            scratch.total.resize(shadows, 0.0);
-            scratch.finite.clear();
-            scratch.finite.resize(shadows, true);
-            for (class, row) in logits.chunks_exact(shadows).enumerate() {
-                for (shadow, &z) in row.iter().enumerate() {
-                    scratch.finite[shadow] &= z.is_finite();
-                    if class != label {
-                        scratch.total[shadow] += libm::exp(z - scratch.highest[shadow]);
+    fn extract<T: Copy + Into<f64>>(&mut self, logits: &[T], label: Label<'_>) {
+        let Shape { shadows, queries, classes, .. } = self.shape;
+        let channels = self.present.len();
+        for query in 0..queries {
+            let logits = &logits[query * classes * shadows..(query + 1) * classes * shadows];
+            let signals = &mut self.signals[query * channels * shadows..(query + 1) * channels * shadows];
+            match label {
+                Label::Class(class) => log_odds(logits, shadows, class, 1.0, &mut self.scratch, signals),
+                Label::Multi(labels) => {
+                    let rows = signals.chunks_exact_mut(shadows).zip(logits.chunks_exact(shadows));
+                    for ((phi, z), &label) in rows.zip(labels) {
+                        if label == Labels::MISSING { phi.fill(f64::NAN) } else { signed(z, label == 1, phi) }
                     }
                 }
             }
-            for (shadow, phi) in out.iter_mut().enumerate() {
-                let own = logits[label * shadows + shadow];
-                *phi = if scratch.finite[shadow] {
-                    own - scratch.highest[shadow] - libm::log(scratch.total[shadow])
-                } else {
-                    f64::NAN
-                };
+            for row in signals.chunks_exact_mut(shadows) {
+                self.lost.iter().for_each(|&shadow| row[shadow] = f64::NAN);
+            }
+        }
+        if let Label::Multi(labels) = label {
+            for (present, &label) in self.present.iter_mut().zip(labels) {
+                *present = label != Labels::MISSING;
+            }
+        }
+        sum_of_means(&self.signals, shadows, &self.present, &mut self.mean);
+        if let Some(work) = &mut self.task {
+            match label {
+                Label::Class(class) if classes > 2 => {
+                    work.of_classes(logits, queries, shadows, class, &mut self.scratch);
+                    self.lost.iter().for_each(|&shadow| work.forget(shadow));
+                }
+                Label::Class(_) => work.of_odds(&self.mean, shadows, &[true]),
+                Label::Multi(_) => {
+                    let odds = query_means(&self.signals, shadows, channels);
+                    work.of_odds(&odds, shadows, &self.present);
+                }
             }
         }
     }
 }
 
-/// Whether the label's logit is the highest, with shared credit in ties.
-fn hits(logits: &[f64], shadows: usize, label: usize, scratch: &mut Scratch, out: &mut [f64]) {
-    scratch.highest_other(logits, shadows, label);
-    for (shadow, credit) in out.iter_mut().enumerate() {
-        let own = logits[label * shadows + shadow];
-        *credit = if own > scratch.highest[shadow] {
-            1.0
-        } else if own == scratch.highest[shadow] {
-            let ties = logits.chunks_exact(shadows).filter(|row| row[shadow] == own).count();
-            1.0 / ties as f64
-        } else {
-            0.0
-        };
-    }
-}
-
-/// Mean over queries per shadow, of the finite signals; NaN if there is none.
-fn mean_of_present(signals: &[f64], shadows: usize, out: &mut [f64]) {
+/// Per shadow the sum over known labels of the mean over queries, of the finite signals
+/// `[query][label][shadow]`; NaN if a known label has no signal at all, or no label is known.
+fn sum_of_means(signals: &[f64], shadows: usize, present: &[bool], out: &mut [f64]) {
     if signals.len() == shadows {
         out.copy_from_slice(signals);
         return;
     }
-    for (shadow, mean) in out.iter_mut().enumerate() {
-        let (mut sum, mut n) = (0.0, 0u32);
-        for row in signals.chunks_exact(shadows) {
-            if row[shadow].is_finite() {
-                sum += row[shadow];
-                n += 1;
-            }
+    let labels = present.len();
+    out.fill(if present.contains(&true) { 0.0 } else { f64::NAN });
+    for (label, _) in present.iter().enumerate().filter(|(_, present)| **present) {
+        for (shadow, sum) in out.iter_mut().enumerate() {
+            *sum += query_mean(&signals[label * shadows..], labels * shadows, shadow);
         }
-        *mean = if n > 0 { sum / f64::from(n) } else { f64::NAN };
     }
 }
 
-/// [`log_odds`] of one shadow.
-#[cfg(test)]
-pub(crate) fn log_odds_of(logits: &[f64], label: usize) -> f64 {
-    let mut out = [0.0];
-    log_odds(logits, 1, label, &mut Scratch::default(), &mut out);
-    out[0]
+/// `[label][shadow]`: means over queries of the finite signals; NaN where there is none.
+fn query_means(signals: &[f64], shadows: usize, labels: usize) -> Vec<f64> {
+    let of = |label: usize| {
+        (0..shadows).map(move |shadow| query_mean(&signals[label * shadows..], labels * shadows, shadow))
+    };
+    (0..labels).flat_map(of).collect()
+}
+
+/// The mean over queries of the finite values that one shadow gives, `stride` apart; NaN without any.
+fn query_mean(signals: &[f64], stride: usize, shadow: usize) -> f64 {
+    let finite = signals[shadow..].iter().step_by(stride).filter(|value| value.is_finite());
+    let (sum, n) = finite.fold((0.0, 0u32), |(sum, n), &value| (sum + value, n + 1));
+    if n > 0 { sum / f64::from(n) } else { f64::NAN }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_single_non_finite_logit_makes_the_signal_absent() {
-        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert!(log_odds_of(&[bad], 1).is_nan());
-            assert!(log_odds_of(&[bad, 1.0], 0).is_nan());
-            assert!(log_odds_of(&[bad, 1.0], 1).is_nan());
-            assert!(log_odds_of(&[0.5, bad, 1.0], 0).is_nan());
-            assert!(log_odds_of(&[0.5, bad, 1.0], 1).is_nan());
-        }
+    fn multi(values: Vec<f64>, labels: &[u8], queries: usize) -> (Vec<f64>, Vec<f64>, Vec<bool>) {
+        let shape = Shape { shadows: 2, records: 1, queries, classes: labels.len() };
+        let mut tile = Tile::new();
+        tile.reset_f64(&shape, 1).copy_from_slice(&values);
+        let mut extractor = Extractor::of_population(shape, Labels::Multi(labels), &[false; 2]);
+        let view = extractor.view(&tile, 0, 0);
+        (view.signals.to_vec(), view.mean.to_vec(), view.present.to_vec())
     }
 
     #[test]
-    fn ties_share_the_credit() {
-        let mut out = [0.0];
-        for (logits, expected) in [
-            ([1.0, 1.0, 0.0], 0.5),
-            ([1.0, 1.0, 1.0], 1.0 / 3.0),
-            ([2.0, 1.0, 1.0], 1.0),
-            ([0.0, 1.0, 2.0], 0.0),
-        ] {
-            hits(&logits, 1, 0, &mut Scratch::default(), &mut out);
-            assert_eq!(out[0], expected);
-        }
+    fn labels_have_a_signal_each_and_add_up() {
+        let nan = f64::NAN;
+        // Two queries, three labels (holds, not known, does not hold), two shadows.
+        let logits = vec![1.0, 2.0, 9.0, 9.0, -3.0, 4.0, 5.0, nan, 9.0, 9.0, 1.0, 2.0];
+        let (signals, mean, present) = multi(logits, &[1, Labels::MISSING, 0], 2);
+        let expected = [1.0, 2.0, nan, nan, 3.0, -4.0, 5.0, nan, nan, nan, -1.0, -2.0];
+        assert_eq!(format!("{signals:?}"), format!("{expected:?}"));
+        // By hand: (1 + 5) / 2 + (3 - 1) / 2, and 2 (one query only) + (-4 - 2) / 2.
+        assert_eq!(mean, [4.0, -1.0]);
+        assert_eq!(present, [true, false, true]);
+        assert!(multi(vec![1.0, nan, 1.0, 1.0], &[1, 1], 1).1[1].is_nan(), "a known label without a signal");
+        assert!(multi(vec![1.0, 2.0], &[Labels::MISSING], 1).1.iter().all(|mean| mean.is_nan()));
     }
 }

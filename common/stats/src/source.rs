@@ -13,7 +13,7 @@ pub struct Shape {
     pub records: usize,
     /// Queries (views) put to every shadow about every record.
     pub queries: usize,
-    /// Logits per query: one for a sigmoid, otherwise one a class.
+    /// Logits per query: one for a sigmoid, otherwise one a class, or one a label.
     pub classes: usize,
 }
 
@@ -24,12 +24,78 @@ impl Shape {
     }
 }
 
+/// Logits in the precision they were stored in, `[record][query][class][shadow]`, shadow fastest.
+#[derive(Debug, Clone)]
+pub enum Logits {
+    /// Single precision.
+    F32(Vec<f32>),
+    /// Double precision.
+    F64(Vec<f64>),
+}
+
+impl Logits {
+    /// All values.
+    pub fn values(&self) -> Values<'_> {
+        match self {
+            Logits::F32(values) => Values::F32(values),
+            Logits::F64(values) => Values::F64(values),
+        }
+    }
+}
+
+impl From<Vec<f32>> for Logits {
+    fn from(values: Vec<f32>) -> Self {
+        Logits::F32(values)
+    }
+}
+
+impl From<Vec<f64>> for Logits {
+    fn from(values: Vec<f64>) -> Self {
+        Logits::F64(values)
+    }
+}
+
+/// Borrowed [`Logits`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Values<'a> {
+    /// Single precision.
+    F32(&'a [f32]),
+    /// Double precision.
+    F64(&'a [f64]),
+}
+
+impl<'a> Values<'a> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::F32(values) => values.len(),
+            Values::F64(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A run of values; `None` beyond the end.
+    pub fn get(&self, range: Range<usize>) -> Option<Values<'a>> {
+        match self {
+            Values::F32(values) => values.get(range).map(Values::F32),
+            Values::F64(values) => values.get(range).map(Values::F64),
+        }
+    }
+}
+
 /// A run of records with all their logits, laid out `[record][query][class][shadow]`, shadow fastest.
 ///
-/// A buffer: [`TileSource::read`] sizes it by [`Tile::reset`] and fills [`Tile::values_mut`].
-#[derive(Debug, Default, Clone)]
+/// A buffer: [`TileSource::read`] sizes it by [`Tile::reset_f32`] or [`Tile::reset_f64`] and fills what
+/// that returns.
+#[derive(Debug, Clone, Default)]
 pub struct Tile {
-    values: Vec<f32>,
+    single: Vec<f32>,
+    double: Vec<f64>,
+    is_double: bool,
 }
 
 impl Tile {
@@ -38,19 +104,24 @@ impl Tile {
         Self::default()
     }
 
-    /// Makes room for `records` records of `shape`; what was there before is left over, to be overwritten.
-    pub fn reset(&mut self, shape: &Shape, records: usize) {
-        self.values.resize(records * shape.per_record(), f32::NAN);
+    /// Makes room for `records` records of `shape` in single precision, to be filled; what was there
+    /// before is left over.
+    pub fn reset_f32(&mut self, shape: &Shape, records: usize) -> &mut [f32] {
+        (self.is_double, self.double) = (false, Vec::new());
+        self.single.resize(records * shape.per_record(), f32::NAN);
+        &mut self.single
+    }
+
+    /// The same in double precision.
+    pub fn reset_f64(&mut self, shape: &Shape, records: usize) -> &mut [f64] {
+        (self.is_double, self.single) = (true, Vec::new());
+        self.double.resize(records * shape.per_record(), f64::NAN);
+        &mut self.double
     }
 
     /// The logits.
-    pub fn values(&self) -> &[f32] {
-        &self.values
-    }
-
-    /// The logits, to be filled.
-    pub fn values_mut(&mut self) -> &mut [f32] {
-        &mut self.values
+    pub fn values(&self) -> Values<'_> {
+        if self.is_double { Values::F64(&self.double) } else { Values::F32(&self.single) }
     }
 }
 
@@ -73,31 +144,36 @@ pub trait TileSource: Sync {
 #[derive(Debug, Clone)]
 pub struct MemoryLogits {
     shape: Shape,
-    values: Vec<f32>,
+    logits: Logits,
 }
 
 impl MemoryLogits {
-    /// Takes values that are already laid out `[record][query][class][shadow]`.
+    /// Takes values (`Vec<f32>` or `Vec<f64>`) that are already laid out
+    /// `[record][query][class][shadow]`.
     ///
     /// # Errors
     /// If the number of values is not that of the shape.
-    pub fn try_new(shape: Shape, values: Vec<f32>) -> Result<Self, SourceError> {
+    pub fn try_new(shape: Shape, values: impl Into<Logits>) -> Result<Self, SourceError> {
+        let logits = values.into();
         let expected = shape.records.checked_mul(shape.per_record());
-        if expected != Some(values.len()) {
+        if expected != Some(logits.values().len()) {
             return Err(SourceError::new(format!(
                 "{} logits were given for a matrix of {} shadows x {} records x {} queries x {} classes",
-                values.len(),
+                logits.values().len(),
                 shape.shadows,
                 shape.records,
                 shape.queries,
                 shape.classes
             )));
         }
-        Ok(Self { shape, values })
+        Ok(Self { shape, logits })
     }
 
-    /// Builds the matrix from a function of (shadow, record, query, class).
-    pub fn from_fn(shape: Shape, logit: impl Fn(usize, usize, usize, usize) -> f32) -> Self {
+    /// Builds the matrix from a function of (shadow, record, query, class) to `f32` or `f64`.
+    pub fn from_fn<T>(shape: Shape, logit: impl Fn(usize, usize, usize, usize) -> T) -> Self
+    where
+        Vec<T>: Into<Logits>,
+    {
         let mut values = Vec::with_capacity(shape.records * shape.per_record());
         for record in 0..shape.records {
             for query in 0..shape.queries {
@@ -106,7 +182,7 @@ impl MemoryLogits {
                 }
             }
         }
-        Self { shape, values }
+        Self { shape, logits: values.into() }
     }
 }
 
@@ -117,11 +193,17 @@ impl TileSource for MemoryLogits {
 
     fn read(&self, records: Range<usize>, out: &mut Tile) -> Result<(), SourceError> {
         let size = self.shape.per_record();
-        let values = self.values.get(records.start * size..records.end * size).ok_or_else(|| {
-            SourceError::new(format!("records {} to {} are outside the matrix", records.start, records.end))
-        })?;
-        out.reset(&self.shape, records.len());
-        out.values_mut().copy_from_slice(values);
+        let asked = records.start * size..records.end * size;
+        match self.logits.values().get(asked) {
+            Some(Values::F32(values)) => out.reset_f32(&self.shape, records.len()).copy_from_slice(values),
+            Some(Values::F64(values)) => out.reset_f64(&self.shape, records.len()).copy_from_slice(values),
+            None => {
+                return Err(SourceError::new(format!(
+                    "records {} to {} are outside the matrix",
+                    records.start, records.end
+                )));
+            }
+        }
         Ok(())
     }
 }

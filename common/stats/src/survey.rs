@@ -96,7 +96,8 @@ impl Surveyed {
     /// Takes what was seen in a tile; tiles come in record order.
     pub fn take(&mut self, checked: &Checked<'_>, tile: Range<usize>, seen: Seen) {
         for (record, row) in tile.zip(&seen.rows) {
-            self.records.push(checked.units[record], checked.labels[record], row);
+            let label = checked.labels.figure(&checked.shape, record);
+            self.records.push(checked.units[record], label, row);
         }
         for (unit, tested) in seen.tested {
             self.tested[unit as usize] = tested;

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::analysis::{ShadowUtility, Utility};
 use crate::inputs::Checked;
+use crate::labels::Labels;
 use crate::roc;
 use crate::scores::ScoreMatrix;
 use crate::signal::View;
@@ -19,14 +20,14 @@ pub(crate) fn width(shadows: usize) -> usize {
 
 /// Adds a record.
 pub(crate) fn observe(view: &View<'_>, sums: &mut [f64]) {
-    let shadows = view.task.len();
-    for (shadow, &odds) in view.task.iter().enumerate().filter(|(_, odds)| odds.is_finite()) {
+    let Some(task) = &view.task else { return };
+    let shadows = task.loss.len();
+    for (shadow, &loss) in task.loss.iter().enumerate().filter(|(_, loss)| loss.is_finite()) {
         let outside = view.column[shadow / 64] >> (shadow % 64) & 1 == 0;
         let base = usize::from(outside) * SUMS * shadows + shadow;
         sums[base] += 1.0;
-        sums[base + shadows] += view.credit[shadow];
-        // -ln p(label) = ln(1 + exp(-odds)), without overflow.
-        sums[base + 2 * shadows] += libm::log1p(libm::exp(-odds.abs())) + (-odds).max(0.0);
+        sums[base + shadows] += task.credit[shadow];
+        sums[base + 2 * shadows] += loss;
     }
 }
 
@@ -60,7 +61,8 @@ pub(crate) fn finish(
 fn task_auc(checked: &Checked<'_>, shadow: usize, odds: &[f64]) -> [f64; 2] {
     // [IN, OUT][label]
     let mut keys: [[Vec<u64>; 2]; 2] = Default::default();
-    for ((&odds, &label), &unit) in odds.iter().zip(checked.labels).zip(checked.units) {
+    let Labels::Class(labels) = checked.labels else { return [f64::NAN; 2] };
+    for ((&odds, &label), &unit) in odds.iter().zip(labels).zip(checked.units) {
         if odds.is_finite() {
             let margin = if label == 1 { odds } else { -odds };
             let outside = !checked.membership.is_in(shadow, unit as usize);

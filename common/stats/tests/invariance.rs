@@ -7,7 +7,8 @@ mod support;
 use support::Audit;
 use umbra_core::seed::Seed;
 use umbra_stats::{
-    Attribute, Config, Design, Inputs, MembershipMatrix, MemoryLogits, Shape, Variance, analyse, provisional,
+    Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Population, Shape, Variance,
+    analyse, provisional,
 };
 
 #[test]
@@ -48,12 +49,41 @@ fn wrong_inputs_are_refused_in_a_sentence() {
     let other = Design::blocks(6);
     let lost = Design::blocks(8).with_lost([16]);
     let attributes = [Attribute { name: "sex".into(), values: vec![None; 3], levels: Vec::new() }];
+    let multi: Vec<u8> = (0..20).map(|record| [1, 2, 255][record % 3]).collect();
+    let logits = |shadows: usize| {
+        let shape = Shape { shadows, records: 3, queries: 1, classes: 1 };
+        MemoryLogits::from_fn(shape, |_, _, _, _| 0.0)
+    };
+    let (fitting, narrow) = (logits(16), logits(8));
+    let population = |source, labels| Population { source, labels };
+    let other_kind = population(&fitting, Labels::Multi(&[1; 3]));
+    let other_shape = population(&narrow, Labels::Class(&[1; 3]));
+    let no_class = population(&fitting, Labels::Class(&[0, 1, 3]));
     for (sentence, found) in [
         (
             "logits of 20 records, but 2 labels",
-            refused(Inputs { labels: &[0, 1], ..audit.inputs() }, &config),
+            refused(Inputs { labels: Labels::Class(&[0, 1]), ..audit.inputs() }, &config),
         ),
-        ("record 0 has label 7", refused(Inputs { labels: &[7; 20], ..audit.inputs() }, &config)),
+        (
+            "record 0 has label 7",
+            refused(Inputs { labels: Labels::Class(&[7; 20]), ..audit.inputs() }, &config),
+        ),
+        (
+            "record 1 has 2 for label 0",
+            refused(Inputs { labels: Labels::Multi(&multi), ..audit.inputs() }, &config),
+        ),
+        (
+            "the population's labels are of another kind",
+            refused(Inputs { population: Some(other_kind), ..audit.inputs() }, &config),
+        ),
+        (
+            "the population's logits are of 8 shadows, 1 queries",
+            refused(Inputs { population: Some(other_shape), ..audit.inputs() }, &config),
+        ),
+        (
+            "population record 2 has label 3",
+            refused(Inputs { population: Some(no_class), ..audit.inputs() }, &config),
+        ),
         ("record 7 belongs to unit 7", refused(Inputs { membership: few.view(), ..audit.inputs() }, &config)),
         ("not in half of them", refused(Inputs { membership: unbalanced.view(), ..audit.inputs() }, &config)),
         ("not whole blocks of 6", refused(Inputs { design: &other, ..audit.inputs() }, &config)),
@@ -82,10 +112,11 @@ fn nothing_to_compare_is_no_finding_and_no_panic() {
     let membership = MembershipMatrix::from_fn(4, 5, |shadow, unit| (shadow + unit) % 2 == 0);
     let inputs = Inputs {
         source: &source,
-        labels: &[0, 1, 2],
+        labels: Labels::Class(&[0, 1, 2]),
         units: &[0, 1, 1],
         membership: membership.view(),
         design: &Design::blocks(4),
+        population: None,
         attributes: &[Attribute { name: "a".into(), values: vec![None; 5], levels: Vec::new() }],
         seed: &Seed::new(1),
     };

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use umbra_core::seed::Seed;
 use umbra_stats::{
-    AttackKind, Config, Counts, Design, Inputs, MembershipMatrix, MemoryLogits, MemoryScores, MemoryScratch,
-    Shape, Variance, analyse, analyse_into, auc_lower_bound, benjamini_hochberg, wilson,
+    AttackKind, Config, Counts, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, MemoryScores,
+    MemoryScratch, Shape, Variance, analyse, analyse_into, auc_lower_bound, benjamini_hochberg, wilson,
 };
 
 static REFERENCE: LazyLock<Value> =
@@ -78,10 +78,11 @@ impl Lira {
     fn inputs(&self) -> Inputs<'_> {
         Inputs {
             source: &self.source,
-            labels: &self.labels,
+            labels: Labels::Class(&self.labels),
             units: &self.units,
             membership: self.membership.view(),
             design: &self.design,
+            population: None,
             attributes: &[],
             seed: &self.seed,
         }
@@ -163,10 +164,11 @@ fn patients_by_going_through_every_assignment() {
     let design = Design::blocks(count(&case["block"])).with_lost(lost(case));
     let inputs = Inputs {
         source: &source,
-        labels: &vec![1; units],
+        labels: Labels::Class(&vec![1; units]),
         units: &(0..units as u32).collect::<Vec<_>>(),
         membership: membership.view(),
         design: &design,
+        population: None,
         attributes: &[],
         seed: &Seed::new(0),
     };

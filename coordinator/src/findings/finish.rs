@@ -12,7 +12,8 @@ use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
 use umbra_runtime::clock::Clock;
 use umbra_stats::{
-    AttackKind, Attribute, Config, Counts, Design, Inputs, Membership, StatsError, Variance, analyse_into,
+    AttackKind, Attribute, Config, Counts, Design, Inputs, Labels, Membership, StatsError, Variance,
+    analyse_into,
 };
 
 use super::packs::{PackReader, open_pack};
@@ -133,10 +134,11 @@ impl Work {
             .collect();
         let inputs = Inputs {
             source: &source,
-            labels: dataset.labels(),
+            labels: Labels::Class(dataset.labels()),
             units: dataset.record_units(),
             membership,
             design: &design,
+            population: None,
             attributes: &attributes,
             seed: spec.seed(),
         };

@@ -6,10 +6,10 @@ use umbra_core::ids::PackIndex;
 use umbra_core::membership::Membership as Drawn;
 use umbra_core::seed::Purpose;
 use umbra_proto::v1;
-use umbra_stats::{Design, Inputs, Membership};
+use umbra_stats::{Design, Inputs, Labels, Membership, Subset};
 
 use super::packs::open_pack;
-use super::source::{PackedLogits, Sampled};
+use super::source::PackedLogits;
 use crate::audit_task::AuditTask;
 use crate::engine::Command;
 use crate::facts::Prepared;
@@ -58,7 +58,7 @@ async fn compute(
     let figures = tokio::task::spawn_blocking(move || {
         let whole = PackedLogits::new(packs, shape.records as usize, shape.classes as usize);
         let rows = sample(spec.seed(), shape.records);
-        let source = Sampled { whole: &whole, records: &rows };
+        let source = Subset::try_new(&whole, &rows).map_err(|error| bug(&error.to_string()))?;
         let shadows = blocks * spec.shadows().block();
         let words = first_shadows(&prepared.membership, shadows);
         let units = prepared.membership.units();
@@ -69,10 +69,11 @@ async fn compute(
         let (labels, units) = labels_and_units(&prepared, pick);
         let inputs = Inputs {
             source: &source,
-            labels: &labels,
+            labels: Labels::Class(&labels),
             units: &units,
             membership,
             design: &design,
+            population: None,
             attributes: &[],
             seed: spec.seed(),
         };

@@ -26,7 +26,7 @@ impl TileSource for PackedLogits {
     }
 
     fn read(&self, records: Range<usize>, out: &mut Tile) -> Result<(), SourceError> {
-        out.reset(&self.shape, records.len());
+        let values = out.reset_f32(&self.shape, records.len());
         let mut scratch = Vec::new();
         for pack in &self.packs {
             let width = pack.shadows as usize;
@@ -35,45 +35,9 @@ impl TileSource for PackedLogits {
             let range = records.start as u64..records.end as u64;
             pack.logits.read(range, &mut scratch).map_err(SourceError::new)?;
             let first = pack.first as usize;
-            let targets = out.values_mut().chunks_exact_mut(self.shape.shadows);
-            for (target, values) in targets.zip(scratch.chunks_exact(width)) {
-                target[first..first + width].copy_from_slice(values);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The span of records that is read at once for a sample: few sampled records lie far apart, and what lies
-/// between them is not worth the memory.
-const SPAN: u32 = 256;
-
-/// Some records of a matrix, for running figures.
-pub struct Sampled<'a> {
-    /// The whole matrix.
-    pub whole: &'a PackedLogits,
-    /// The records, ascending.
-    pub records: &'a [u32],
-}
-
-impl TileSource for Sampled<'_> {
-    fn shape(&self) -> Shape {
-        Shape { records: self.records.len(), ..self.whole.shape }
-    }
-
-    fn read(&self, records: Range<usize>, out: &mut Tile) -> Result<(), SourceError> {
-        let rows = self.records.get(records.clone()).unwrap_or_default();
-        out.reset(&self.shape(), rows.len());
-        let shape = self.whole.shape;
-        let size = shape.queries * shape.classes * shape.shadows;
-        let mut targets = out.values_mut().chunks_exact_mut(size);
-        let mut tile = Tile::new();
-        for near in rows.chunk_by(|a, b| a / SPAN == b / SPAN) {
-            let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
-            self.whole.read(first as usize..last as usize + 1, &mut tile)?;
-            for (&row, target) in near.iter().zip(&mut targets) {
-                let start = (row - first) as usize * size;
-                target.copy_from_slice(&tile.values()[start..start + size]);
+            let targets = values.chunks_exact_mut(self.shape.shadows);
+            for (target, part) in targets.zip(scratch.chunks_exact(width)) {
+                target[first..first + width].copy_from_slice(part);
             }
         }
         Ok(())
@@ -83,6 +47,7 @@ impl TileSource for Sampled<'_> {
 #[cfg(test)]
 mod tests {
     use umbra_data::logits::{LogitsHeader, LogitsReader, encode};
+    use umbra_stats::Values;
 
     use super::*;
 
@@ -98,15 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_has_the_values_of_its_records() {
+    fn packs_lie_side_by_side() {
         let whole = PackedLogits::new(vec![pack(0, 2, 900), pack(2, 1, 900)], 900, 1);
-        let records = [0, 3, 255, 256, 700, 899];
-        let sampled = Sampled { whole: &whole, records: &records };
-        assert_eq!(sampled.shape(), Shape { shadows: 3, records: 6, queries: 1, classes: 1 });
         let mut tile = Tile::new();
-        sampled.read(1..6, &mut tile).unwrap();
-        let expected: Vec<f32> =
-            records[1..].iter().flat_map(|&r| [0, 1000, 2000].map(|shadow| (shadow + r) as f32)).collect();
-        assert_eq!(tile.values(), expected);
+        whole.read(700..702, &mut tile).unwrap();
+        assert_eq!(tile.values(), Values::F32(&[700.0, 1700.0, 2700.0, 701.0, 1701.0, 2701.0]));
     }
 }

@@ -11,7 +11,8 @@ use umbra_core::plan::DataShape;
 use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
 use umbra_stats::{
-    Analysis, Attribute, Config, Design, Inputs, MemoryLogits, MemoryScratch, Shape, Sink, analyse_into,
+    Analysis, Attribute, Config, Design, Inputs, Labels, MemoryLogits, MemoryScratch, Shape, Sink,
+    analyse_into,
 };
 
 /// What is simulated.
@@ -114,10 +115,11 @@ impl World {
         let design = Design::blocks(self.plan.block as usize).with_lost(self.plan.lost.iter().copied());
         let inputs = Inputs {
             source: &self.logits,
-            labels: &self.labels,
+            labels: Labels::Class(&self.labels),
             units: &self.units,
             membership,
             design: &design,
+            population: None,
             attributes: &self.attributes,
             seed: self.spec.seed(),
         };

@@ -75,7 +75,7 @@ pub(crate) fn run<O: Observer>(
             checked,
             tile_records,
             |range, tile| {
-                let mut extractor = Extractor::new(checked);
+                let mut extractor = Extractor::new(checked, sweep == 0);
                 let mut tile_work = TileWork::new(reading, sweep, shadows, range.len());
                 let mut seen = (sweep == 0).then(|| observer.begin(range.clone()));
                 for (index, record) in range.enumerate() {

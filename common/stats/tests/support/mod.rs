@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its share")]
 
 use umbra_core::seed::{Purpose, Seed, Stream};
-use umbra_stats::{Attribute, Config, Design, Inputs, MembershipMatrix, MemoryLogits, Shape};
+use umbra_stats::{Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Shape};
 
 /// One audit of a model with a single logit, all labels 1: the logits are the signals.
 pub struct Audit {
@@ -52,10 +52,11 @@ impl Audit {
     pub fn inputs(&self) -> Inputs<'_> {
         Inputs {
             source: &self.source,
-            labels: &self.labels,
+            labels: Labels::Class(&self.labels),
             units: &self.units,
             membership: self.membership.view(),
             design: &self.design,
+            population: None,
             attributes: &self.attributes,
             seed: &self.seed,
         }
