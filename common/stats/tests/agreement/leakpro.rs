@@ -1,0 +1,90 @@
+//! Against LeakPro: LiRA, several signals, BASE, RMIA. It trains the target apart from the shadows; here the
+//! others are the references of a target that is one of them.
+
+use umbra_stats::{AttackKind, Config, Counts, Design, Variance};
+
+use crate::audit::{Audit, Scored};
+use crate::vectors::{Vectors, all_close, references};
+
+fn audit(vectors: &Vectors) -> Audit {
+    Audit::new(vectors, "leakpro", Design::exact())
+}
+
+/// It uses every reference there is, and the mean.
+fn settings(variance: Variance) -> Config {
+    Config { counts: Counts::All, variance, ..Config::default() }
+}
+
+/// The targets that it was run for, the first ones.
+fn targets(scored: &Scored, right: &[f64]) -> Vec<f64> {
+    let each = scored.of(0).len();
+    (0..right.len() / each).flat_map(|target| scored.of(target)).copied().collect()
+}
+
+#[test]
+fn online_with_variances_of_their_own() {
+    let vectors = references();
+    let found = audit(&vectors).attack(AttackKind::LiraOnline, settings(Variance::PerRecord));
+    let right = vectors.get("leakpro/online/carlini");
+    all_close(&targets(&found, &right), &right, 1e-9, "lira");
+}
+
+/// Its fixed variances are those of all values of a side about their grand mean: neither the pooled ones nor
+/// those of the public code of the attack's authors, which takes the IN one for both sides.
+#[test]
+fn fixed_variances_are_those_of_a_whole_side() {
+    let vectors = references();
+    let right = vectors.get("leakpro/online/fixed");
+    for variance in [Variance::Pooled, Variance::Shrunk] {
+        let found = audit(&vectors).attack(AttackKind::LiraOnline, settings(variance));
+        let differ =
+            targets(&found, &right).iter().zip(&right).filter(|(a, b)| (*a - *b).abs() > 1e-3).count();
+        assert!(differ * 2 > right.len(), "{differ} of {}", right.len());
+    }
+}
+
+/// With every reference there is, the target's own side is one short, its mean strays further from the
+/// target, and scores tell membership the wrong way round: AUC .434 where nothing leaks. Equal counts on both
+/// sides read one half.
+#[test]
+fn every_reference_there_is_misleads_when_they_are_few() {
+    let vectors = references();
+    let theirs = vectors.figure("null", "auc");
+    assert!(theirs < 0.45);
+    let audit = Audit::new(&vectors, "null", Design::blocks(8));
+    let auc = |counts| {
+        let config = Config { counts, variance: Variance::Pooled, ..Config::default() };
+        audit.attack(AttackKind::LiraOnline, config).result.figures.auc
+    };
+    assert!(auc(Counts::All) < 0.475, "{}", auc(Counts::All));
+    // Four standard errors of 800 against 800.
+    assert!((auc(Counts::Equal) - 0.5).abs() < 0.058, "{}", auc(Counts::Equal));
+}
+
+/// phi of several classes is clamped by its 1e-45; that of a single logit is lost at 37, where 1 - p rounds to
+/// 0 and the signal leaps to 103.28.
+#[test]
+fn signals_by_way_of_a_probability_saturate() {
+    let vectors = references();
+    let found = Audit::of_rows(&vectors.get("signals/logits"), 4, vectors.whole("signals/labels"))
+        .attack(AttackKind::Global, Config::default());
+    for (&ours, &theirs) in found.scores.iter().zip(&vectors.get("signals/leakpro")) {
+        if ours.abs() < 80.0 {
+            assert!((ours - theirs).abs() <= 1e-9 * ours.abs().max(1.0), "{ours} and {theirs}");
+        } else {
+            assert!(theirs.abs() < 103.98, "{theirs}");
+        }
+    }
+    let logits = vectors.get("signals/single");
+    let found =
+        Audit::of_rows(&logits, 1, vec![1; logits.len()]).attack(AttackKind::Global, Config::default());
+    assert_eq!(found.scores, logits, "one logit is its own log odds");
+    for (&logit, &theirs) in logits.iter().zip(&vectors.get("signals/single-leakpro")) {
+        match logit {
+            ..=-104.0 => assert!(theirs < -103.0 && theirs > -104.0),
+            ..=20.0 => assert!((logit - theirs).abs() < 1e-6 * logit.abs(), "{logit} and {theirs}"),
+            ..36.5 => assert!((logit - theirs).abs() < 0.5),
+            _ => assert!(theirs > 103.0 && theirs < 104.0, "{logit} became {theirs}"),
+        }
+    }
+}
