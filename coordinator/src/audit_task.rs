@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 use umbra_core::fault::{Domain, Fault, Retry};
 
 use crate::datasets::open_dataset;
@@ -15,13 +16,15 @@ pub struct AuditTask {
     pub facts: Arc<AuditFacts>,
     /// The class it is pinned to.
     pub numerics: String,
+    /// Cancelled once the audit has ended: what is still computed for it is of no use.
+    pub over: CancellationToken,
     prepared: OnceCell<Arc<Prepared>>,
 }
 
 impl AuditTask {
     /// Nothing is derived yet.
     pub fn new(facts: Arc<AuditFacts>, numerics: String) -> Self {
-        Self { facts, numerics, prepared: OnceCell::new() }
+        Self { facts, numerics, over: CancellationToken::new(), prepared: OnceCell::new() }
     }
 
     /// The open data set, the membership and the result keys.

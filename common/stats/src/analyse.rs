@@ -1,5 +1,7 @@
 //! The analysis from end to end.
 
+use std::ops::ControlFlow;
+
 use crate::analysis::{Analysis, AttackResult};
 use crate::attacks::{self, Entry, Outcome};
 use crate::config::{AttackKind, Config};
@@ -12,7 +14,6 @@ use crate::roc;
 use crate::scratch::{MemoryScratch, Scratch};
 use crate::sink::{NoSink, Sink};
 use crate::survey::{Survey, Surveyed};
-use crate::sweep;
 use crate::utility;
 
 /// Share of the progress that the sweeps over the logits take.
@@ -23,12 +24,17 @@ const SWEEPS_SHARE: f64 = 0.8;
 /// # Errors
 /// As [`analyse_into`].
 pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> Result<Analysis, StatsError> {
-    analyse_into(inputs, config, progress, &mut NoSink, &MemoryScratch)
+    let going_on = |share: f64| {
+        progress(share);
+        ControlFlow::Continue(())
+    };
+    analyse_into(inputs, config, &going_on, &mut NoSink, &MemoryScratch)
 }
 
 /// Analyses an audit, handing the scores of all (target, record) pairs to `sink` as they are made.
 ///
-/// `progress` hears the share done, 0 to 1, now and then, on the calling thread. The work is spread over
+/// `progress` hears the share done, 0 to 1, now and then, on the calling thread, and breaks off the analysis
+/// by returning [`ControlFlow::Break`]: nothing more is begun then. The work is spread over
 /// the threads of the current rayon pool; no byte of the result depends on their number or on the tile
 /// size.
 ///
@@ -37,14 +43,18 @@ pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> 
 ///
 /// # Errors
 /// If the inputs contradict each other, the configuration is out of range, or source, sink or scratch
-/// fail.
+/// fail; and [`StatsError::Stopped`] if `progress` broke it off.
 pub fn analyse_into(
     inputs: &Inputs<'_>,
     config: &Config,
-    progress: &dyn Fn(f64),
+    progress: &dyn Fn(f64) -> ControlFlow<()>,
     sink: &mut dyn Sink,
     scratch: &dyn Scratch,
 ) -> Result<Analysis, StatsError> {
+    let progress = |share| match progress(share) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(StatsError::Stopped),
+    };
     config.check()?;
     let checked = inputs.check(scratch)?;
     let tables = NullTables::default();
@@ -55,17 +65,20 @@ pub fn analyse_into(
     let mut surveyed = Surveyed::new(&checked, &records_of);
     let outcomes = attacks::run(
         &checked,
-        sweep::tile_records(&checked, config.tile_records),
+        config.tile_records,
         entries(config, &checked)?,
         &survey,
-        |tile, seen| surveyed.take(&checked, tile, seen),
+        |_, tile, seen| {
+            surveyed.take(&checked, tile, seen);
+            Ok(())
+        },
         sink,
         &|share| progress(SWEEPS_SHARE * share),
     )?;
     surveyed.combined.test(&checked, &tables, &mut surveyed.tested);
     let (patients, summary, survival) =
         patients::findings(&checked, config, &records_of, &surveyed.tested, &tables);
-    progress(0.85);
+    progress(0.85)?;
 
     let signals = outcomes.iter().find(|outcome| outcome.kind == AttackKind::Global);
     let two_classes = checked.two_classes();
@@ -81,11 +94,11 @@ pub fn analyse_into(
         .filter_map(|kind| outcomes.iter().find(|outcome| outcome.kind == *kind))
         .map(|outcome| attack_result(outcome, targets, &checked))
         .collect();
-    progress(0.95);
+    progress(0.95)?;
     sink.records(0, &surveyed.records).map_err(|source| refused(checked.shape.records, source))?;
     sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
     let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients);
-    progress(1.0);
+    progress(1.0)?;
     let records = surveyed.records;
     Ok(Analysis { attacks, records, patients, summary, survival, attributes, utility })
 }

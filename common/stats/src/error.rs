@@ -54,4 +54,7 @@ pub enum StatsError {
         /// The sink's own error.
         source: SourceError,
     },
+    /// The caller asked to stop, through the progress callback.
+    #[error("the analysis was stopped before it was done")]
+    Stopped,
 }

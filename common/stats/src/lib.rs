@@ -30,6 +30,7 @@ mod membership;
 mod moments;
 mod nulls;
 mod patients;
+mod pipeline;
 #[cfg(test)]
 mod pitfalls;
 mod provisional;

@@ -11,7 +11,6 @@ use crate::roc;
 use crate::scratch::MemoryScratch;
 use crate::signal::View;
 use crate::sink::NoSink;
-use crate::sweep;
 
 /// A running figure: provisional, for a progress display and not for a report.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,9 +41,8 @@ pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsErro
     }
     let attack = Lira::new(Scheme::EarlierBlocks, Variance::Shrunk, &checked.blocks);
     let entry = Entry { kind: AttackKind::LiraOnline, published: false, attack: Box::new(attack) };
-    let tile_records = sweep::tile_records(&checked, None);
     let outcomes =
-        attacks::run(&checked, tile_records, vec![entry], &Nobody, |_, ()| {}, &mut NoSink, &|_| {})?;
+        attacks::run(&checked, None, vec![entry], &Nobody, |_, _, ()| Ok(()), &mut NoSink, &|_| Ok(()))?;
     let pooled = roc::pooled(&outcomes[0].scores, &checked);
     let scored = pooled.members + pooled.nonmembers;
     Ok((scored > 0 && pooled.figures.auc.is_finite()).then_some(Provisional {

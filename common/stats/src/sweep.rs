@@ -1,65 +1,117 @@
-//! One pass over all tiles: mapped in parallel, taken in order.
+//! One pass over all tiles: mapped side by side, taken in order.
 //!
 //! Sums over records are formed in strips of [`STRIP`] records, counted from the first record, and the
 //! strips added up one after the other. Tiles are whole strips, so no sum depends on the tile size or on
 //! the number of threads.
 
 use std::ops::Range;
-
-use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{SourceError, StatsError};
 use crate::inputs::Checked;
+use crate::pipeline;
 use crate::source::Tile;
 
 /// Records whose contributions to a sum are added up before they join the total.
 pub(crate) const STRIP: usize = 64;
 
-/// The default size of a tile in bytes.
-const TILE_BYTES: usize = 4 << 20;
+/// Logits that a thread reads at once, in bytes, if not less.
+const READ_BYTES: usize = 4 << 20;
 
-/// The records of a tile: whole strips.
-pub(crate) fn tile_records(checked: &Checked<'_>, asked: Option<usize>) -> usize {
-    let fitting = TILE_BYTES / (checked.shape.per_record() * size_of::<f32>());
-    let records = asked.unwrap_or(fitting).min(checked.shape.records).max(1);
-    records.div_ceil(STRIP) * STRIP
+/// Logits that all threads together hold, in bytes: with many threads each reads less at once.
+const READ_BYTES_TOGETHER: usize = 64 << 20;
+
+/// What tiles give, in bytes, from when they are begun until it is taken, over all tiles together.
+const RESULT_BYTES: usize = 64 << 20;
+
+/// Tiles for each thread where there are records enough: the last tiles leave few threads idle for long.
+const TILES_PER_THREAD: usize = 8;
+
+/// How a sweep is cut up, so that its memory is bounded whatever the numbers of records and threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tiling {
+    /// Records of a tile: whole strips.
+    pub records: usize,
+    /// Records read at once; a tile of wide records is read in several goes.
+    read: usize,
+    /// Tiles begun and not yet taken.
+    in_flight: usize,
 }
 
-/// Reads every tile, maps it (in parallel, any order) and takes the results in record order on the
-/// calling thread.
-pub(crate) fn for_each_tile<T: Send>(
+impl Tiling {
+    /// For tiles that give `result` bytes for each record; `asked` is a tile size to be kept to.
+    pub fn new(checked: &Checked<'_>, asked: Option<usize>, result: usize) -> Self {
+        let (threads, records) = (rayon::current_num_threads(), checked.shape.records);
+        let in_flight = 2 * threads;
+        let width = checked.shape.per_record() * size_of::<f32>();
+        let read = (READ_BYTES.min(READ_BYTES_TOGETHER / threads) / width).max(1);
+        let strips = asked.unwrap_or_else(|| {
+            let bounded = read.min(RESULT_BYTES / in_flight / result.max(1));
+            // Rounded down to whole strips here, which are at least one in the end.
+            bounded.min(records / (TILES_PER_THREAD * threads)) / STRIP * STRIP
+        });
+        let records = strips.clamp(1, records).div_ceil(STRIP) * STRIP;
+        Self { records, read, in_flight }
+    }
+}
+
+/// The logits of a tile, read piece by piece.
+pub(crate) struct Pieces<'a> {
+    checked: &'a Checked<'a>,
+    /// What is still to be read.
+    rest: Range<usize>,
+    read: usize,
+    buffer: &'a mut Tile,
+}
+
+impl Pieces<'_> {
+    /// The next records and their logits; `None` after the last.
+    ///
+    /// # Errors
+    /// If the source fails.
+    pub fn next(&mut self) -> Result<Option<(Range<usize>, &Tile)>, StatsError> {
+        let (start, end) = (self.rest.start, self.rest.end.min(self.rest.start + self.read));
+        if start == end {
+            return Ok(None);
+        }
+        let failed = |source| StatsError::Source { start, end, source };
+        self.checked.source.read(start..end, self.buffer).map_err(failed)?;
+        let (found, expected) = (self.buffer.values().len(), (end - start) * self.checked.shape.per_record());
+        if found != expected {
+            let sentence = format!("the source gave {found} logits for a tile of {expected}");
+            return Err(failed(SourceError::new(sentence)));
+        }
+        self.rest.start = end;
+        Ok(Some((start..end, self.buffer)))
+    }
+}
+
+/// Maps every tile (side by side, in any order) and takes the results in record order on the calling
+/// thread, while the other threads go on. `worker` makes what a thread needs for its work; it is used for
+/// one tile after the other.
+///
+/// # Errors
+/// The first, in record order, of what `map` and `take` return.
+pub(crate) fn for_each_tile<W: Send, T: Send>(
     checked: &Checked<'_>,
-    tile_records: usize,
-    map: impl Fn(Range<usize>, &Tile) -> T + Sync,
+    tiling: Tiling,
+    worker: impl Fn() -> W + Sync,
+    map: impl Fn(&mut W, Range<usize>, Pieces<'_>) -> Result<T, StatsError> + Sync,
     mut take: impl FnMut(Range<usize>, T) -> Result<(), StatsError>,
 ) -> Result<(), StatsError> {
     let records = checked.shape.records;
-    let tiles: Vec<Range<usize>> = (0..records.div_ceil(tile_records))
-        .map(|tile| tile * tile_records..((tile + 1) * tile_records).min(records))
-        .collect();
-    // Bounds what is in flight; two tiles a thread hide the taking of the ones before.
-    for wave in tiles.chunks(2 * rayon::current_num_threads()) {
-        let mapped: Vec<Result<T, SourceError>> = wave
-            .par_iter()
-            .map_init(Tile::new, |buffer, tile| {
-                checked.source.read(tile.clone(), buffer)?;
-                let expected = tile.len() * checked.shape.per_record();
-                if buffer.values().len() != expected {
-                    return Err(SourceError::new(format!(
-                        "the source gave {} logits for a tile of {expected}",
-                        buffer.values().len()
-                    )));
-                }
-                Ok(map(tile.clone(), buffer))
-            })
-            .collect();
-        for (tile, result) in wave.iter().zip(mapped) {
-            let value =
-                result.map_err(|source| StatsError::Source { start: tile.start, end: tile.end, source })?;
-            take(tile.clone(), value)?;
-        }
-    }
-    Ok(())
+    let tiles = (0..records.div_ceil(tiling.records))
+        .map(|tile| tile * tiling.records..((tile + 1) * tiling.records).min(records));
+    let idle: Mutex<Vec<(W, Tile)>> = Mutex::new(Vec::new());
+    let work = |tile: Range<usize>| {
+        let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let (mut worker, mut buffer) = waiting.unwrap_or_else(|| (worker(), Tile::new()));
+        let pieces = Pieces { checked, rest: tile.clone(), read: tiling.read, buffer: &mut buffer };
+        let mapped = map(&mut worker, tile.clone(), pieces);
+        idle.lock().unwrap_or_else(PoisonError::into_inner).push((worker, buffer));
+        (tile, mapped)
+    };
+    pipeline::ordered(tiles, tiling.in_flight, work, |(tile, mapped)| take(tile, mapped?))
 }
 
 /// Sums over the records of a tile, strip by strip.

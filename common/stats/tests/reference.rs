@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -102,7 +103,8 @@ fn lira_scores_and_figures() {
             ..Config::default()
         };
         let mut scores = MemoryScores::new(shadows, records);
-        let found = analyse_into(&audit.inputs(), &config, &|_| {}, &mut scores, &MemoryScratch).unwrap();
+        let on = |_: f64| ControlFlow::Continue(());
+        let found = analyse_into(&audit.inputs(), &config, &on, &mut scores, &MemoryScratch).unwrap();
         let found = &found.attacks[0];
         let right: Vec<f64> = variant["scores"].as_array().unwrap().iter().flat_map(numbers).collect();
         let scores = scores.of(AttackKind::LiraOnline).unwrap();

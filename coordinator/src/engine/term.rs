@@ -301,6 +301,7 @@ impl Term {
         self.progress.forget(id);
         if let Some(entry) = self.audits.get_mut(id) {
             let task = &entry.task;
+            task.over.cancel();
             tracing::info!(audit = %id, "audit ended");
             // What was derived for its tasks is dropped with the old entry.
             let provisional = entry.provisional.take();

@@ -1,9 +1,11 @@
 //! The final figures: statistics over all packs, written as files, stored as blobs.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::PackIndex;
@@ -30,7 +32,8 @@ use crate::report::{self, FindingsFile, Rows, RunFacts, ScoreFiles, Subject, wri
 use crate::shell::Shell;
 use crate::store::Epoch;
 
-/// Analyses an audit whose packs are all done and tells the engine where the findings are.
+/// Analyses an audit whose packs are all done and tells the engine where the findings are. An audit that
+/// ends meanwhile, since somebody cancels it, ends the analysis.
 pub async fn finish(
     shell: &Shell,
     task: &AuditTask,
@@ -41,9 +44,14 @@ pub async fn finish(
     let audit = task.facts.id.clone();
     let may_pass = |fault: &Fault| fault.retry != Retry::Never;
     let produce = || produce(shell, task, &results, epoch, notes.clone());
-    let Some(outcome) = patiently(&shell.drain, format!("analyse {audit}"), may_pass, produce).await else {
-        return;
+    let outcome = tokio::select! {
+        () = task.over.cancelled() => {
+            tracing::info!(%audit, "stop analysing");
+            return;
+        }
+        outcome = patiently(&shell.drain, format!("analyse {audit}"), may_pass, produce) => outcome,
     };
+    let Some(outcome) = outcome else { return };
     // Without an engine the next leader begins again.
     let _ = shell.engine.tell(Command::Analysed { audit, outcome }).await;
 }
@@ -69,7 +77,11 @@ async fn produce(
                        or clip gradients, then submit the audit again";
         return Err(Fault::new(Domain::Spec, Retry::Never, message));
     }
+    // Whoever no longer waits for the findings stops the thread that makes them.
+    let stop = CancellationToken::new();
+    let _stopped_when_dropped = stop.clone().drop_guard();
     let work = Work {
+        stop,
         facts: facts.clone(),
         prepared,
         numerics: task.numerics.clone(),
@@ -100,6 +112,7 @@ async fn produce(
 
 /// Everything the computation needs, off the engine's thread.
 struct Work {
+    stop: CancellationToken,
     facts: Arc<AuditFacts>,
     prepared: Arc<Prepared>,
     numerics: String,
@@ -144,10 +157,14 @@ impl Work {
         };
         let mut scores = ScoreFiles::create(&self.folder, drawn.shadows() as usize, records).map_err(disk)?;
         let scratch = FileScratch::new(&self.folder);
-        let analysis =
-            analyse_into(&inputs, &config(&self.facts), &|_| {}, &mut scores, &scratch).map_err(|error| {
-                if matches!(error, StatsError::Scratch(_)) { disk(error) } else { bug(error) }
-            })?;
+        let wanted = |_: f64| {
+            if self.stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let analysis = analyse_into(&inputs, &config(&self.facts), &wanted, &mut scores, &scratch);
+        let analysis = analysis.map_err(|error| {
+            let _ = std::fs::remove_dir_all(&self.folder);
+            if matches!(error, StatsError::Scratch(_)) { disk(error) } else { bug(error) }
+        })?;
         let spent = self.clock.now().0.saturating_sub(started.0);
         self.run.statistics_seconds = spent as f64 / 1000.0;
         self.run.ended_unix_ms = self.clock.unix_ms();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // Each test binary uses a part of it.
 
+use std::ops::ControlFlow;
+
 use umbra_coordinator::report::{Dataset, Rows, RunFacts, Subject, WorkerFacts};
 use umbra_core::digest::Digest;
 use umbra_core::ids::AuditId;
@@ -124,7 +126,7 @@ impl World {
             seed: self.spec.seed(),
         };
         let config = Config { permutations: 499, ..Config::default() };
-        analyse_into(&inputs, &config, &|_| (), sink, &MemoryScratch).unwrap()
+        analyse_into(&inputs, &config, &|_| ControlFlow::Continue(()), sink, &MemoryScratch).unwrap()
     }
 
     pub fn subject(&self) -> Subject<'_> {

@@ -1,5 +1,6 @@
 //! The attacks, one file each, behind one trait.
 
+mod block;
 mod global;
 mod lira;
 mod predictive;

@@ -1,8 +1,10 @@
 //! Runs attacks side by side over the tiles: in sweep number k each attack either learns from its pass k,
 //! or scores. An observer sees every record once, in the first sweep.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
+use super::block::{ScoreBlocks, Spare};
 use super::{Attack, Work};
 use crate::config::AttackKind;
 use crate::error::StatsError;
@@ -10,7 +12,7 @@ use crate::inputs::Checked;
 use crate::scores::ScoreMatrix;
 use crate::signal::{Extractor, View};
 use crate::sink::Sink;
-use crate::sweep::{self, StripSums};
+use crate::sweep::{self, Pieces, StripSums, Tiling};
 
 /// An attack to be run.
 pub(crate) struct Entry {
@@ -43,24 +45,20 @@ pub(crate) trait Observer: Sync {
 /// What one tile contributes to one attack.
 enum Part {
     Sums(StripSums),
-    /// `[shadow][record of the tile]`.
-    Scores {
-        values: Vec<f64>,
-        floored: u64,
-    },
+    Scores(ScoreBlocks),
     Nothing,
 }
 
-/// Runs `entries` to their scores. `take` gets the observer's parts in record order; `progress` the share
-/// done, 0 to 1.
+/// Runs `entries` to their scores. `take` gets the observer's parts in record order, and the sink;
+/// `progress` the share done, 0 to 1, and may stop the run by an error.
 pub(crate) fn run<O: Observer>(
     checked: &Checked<'_>,
-    tile_records: usize,
+    tile_records: Option<usize>,
     mut entries: Vec<Entry>,
     observer: &O,
-    mut take: impl FnMut(Range<usize>, O::Part),
+    mut take: impl FnMut(&mut dyn Sink, Range<usize>, O::Part) -> Result<(), StatsError>,
     sink: &mut dyn Sink,
-    progress: &dyn Fn(f64),
+    progress: &dyn Fn(f64) -> Result<(), StatsError>,
 ) -> Result<Vec<Outcome>, StatsError> {
     let (shadows, records) = (checked.shape.shadows, checked.shape.records);
     let sweeps = entries.iter().map(|entry| entry.attack.passes() + 1).max().unwrap_or(1);
@@ -68,46 +66,43 @@ pub(crate) fn run<O: Observer>(
         .iter()
         .map(|entry| Outcome { kind: entry.kind, scores: ScoreMatrix::new(shadows, records), floored: 0 })
         .collect();
+    let spare = Spare::default();
     for sweep in 0..sweeps {
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; width(entry, sweep)]).collect();
         let reading = &entries;
+        let tiling = Tiling::new(checked, tile_records, result_bytes(reading, sweep, shadows));
         sweep::for_each_tile(
             checked,
-            tile_records,
-            |range, tile| {
-                let mut extractor = Extractor::new(checked, sweep == 0);
-                let mut tile_work = TileWork::new(reading, sweep, shadows, range.len());
-                let mut seen = (sweep == 0).then(|| observer.begin(range.clone()));
-                for (index, record) in range.enumerate() {
-                    let view = extractor.view(tile, index, record);
-                    if let Some(part) = &mut seen {
-                        observer.record(part, index, &view);
-                    }
-                    tile_work.record(reading, sweep, index, &view);
-                }
-                (seen, tile_work.parts)
+            tiling,
+            || Worker { extractor: Extractor::new(checked, sweep == 0), work: Work::default() },
+            |worker, range, pieces| {
+                let begin = |entry: &Entry| Part::begin(entry, sweep, shadows, range.len(), &spare);
+                let mut parts: Vec<Part> = reading.iter().map(begin).collect();
+                let mut seen = (sweep == 0).then(|| (observer, observer.begin(range.clone())));
+                worker.tile(reading, sweep, range.start, pieces, &mut parts, &mut seen)?;
+                Ok((seen.map(|(_, part)| part), parts))
             },
             |range, (seen, parts)| {
                 if let Some(part) = seen {
-                    take(range.clone(), part);
+                    take(sink, range.clone(), part)?;
                 }
                 for (index, part) in parts.into_iter().enumerate() {
                     match part {
                         Part::Sums(sums) => sums.add_to(&mut [&mut totals[index]]),
-                        Part::Scores { values, floored } => {
-                            outcomes[index].floored += floored;
-                            outcomes[index].scores.put(range.clone(), &values);
+                        Part::Scores(blocks) => {
+                            outcomes[index].floored += blocks.floored;
+                            outcomes[index].scores.put(range.clone(), blocks.values());
                             if reading[index].published {
-                                sink.scores(reading[index].kind, range.clone(), &values).map_err(
+                                sink.scores(reading[index].kind, range.clone(), blocks.values()).map_err(
                                     |source| StatsError::Sink { start: range.start, end: range.end, source },
                                 )?;
                             }
+                            spare.give(blocks);
                         }
                         Part::Nothing => {}
                     }
                 }
-                progress((sweep as f64 + range.end as f64 / records as f64) / sweeps as f64);
-                Ok(())
+                progress((sweep as f64 + range.end as f64 / records as f64) / sweeps as f64)
             },
         )?;
         for (entry, sums) in entries.iter_mut().zip(&totals) {
@@ -124,44 +119,64 @@ fn width(entry: &Entry, sweep: usize) -> usize {
     if sweep < entry.attack.passes() { entry.attack.width(sweep) } else { 0 }
 }
 
-/// One thread's work on one tile.
-struct TileWork {
-    records: usize,
-    parts: Vec<Part>,
-    work: Work,
-    row: Vec<f64>,
+/// Bytes that the attacks gather for each record of a tile in a sweep, and a row of the observer's.
+fn result_bytes(entries: &[Entry], sweep: usize, shadows: usize) -> usize {
+    let of = |entry: &Entry| match sweep.cmp(&entry.attack.passes()) {
+        Ordering::Less => width(entry, sweep).div_ceil(sweep::STRIP),
+        Ordering::Equal => shadows,
+        Ordering::Greater => 0,
+    };
+    let row = if sweep == 0 { 2 * shadows } else { 0 };
+    (entries.iter().map(of).sum::<usize>() + row) * size_of::<f64>()
 }
 
-impl TileWork {
-    fn new(entries: &[Entry], sweep: usize, shadows: usize, records: usize) -> Self {
-        let part = |entry: &Entry| match sweep.cmp(&entry.attack.passes()) {
-            std::cmp::Ordering::Less => Part::Sums(StripSums::new(records, width(entry, sweep))),
-            std::cmp::Ordering::Equal => {
-                Part::Scores { values: vec![f64::NAN; records * shadows], floored: 0 }
-            }
-            std::cmp::Ordering::Greater => Part::Nothing,
-        };
-        Self {
-            records,
-            parts: entries.iter().map(part).collect(),
-            work: Work::default(),
-            row: vec![0.0; shadows],
+impl Part {
+    fn begin(entry: &Entry, sweep: usize, shadows: usize, records: usize, spare: &Spare) -> Self {
+        match sweep.cmp(&entry.attack.passes()) {
+            Ordering::Less => Part::Sums(StripSums::new(records, width(entry, sweep))),
+            Ordering::Equal => Part::Scores(spare.blocks(shadows, records)),
+            Ordering::Greater => Part::Nothing,
         }
     }
+}
 
-    fn record(&mut self, entries: &[Entry], sweep: usize, index: usize, view: &View<'_>) {
-        for (entry, part) in entries.iter().zip(&mut self.parts) {
-            match part {
-                Part::Sums(sums) => entry.attack.observe(sweep, view, &mut self.work, sums.of(index)),
-                Part::Scores { values, floored } => {
-                    *floored += entry.attack.score(view, &mut self.work, &mut self.row);
-                    for (shadow, &score) in self.row.iter().enumerate() {
-                        values[shadow * self.records + index] =
-                            if score.is_finite() { score } else { f64::NAN };
+/// What a thread works with, for one tile after the other.
+struct Worker<'a> {
+    extractor: Extractor<'a>,
+    work: Work,
+}
+
+impl Worker<'_> {
+    /// Shows every record of the tile that begins at `first` to the observer and to the attacks.
+    fn tile<O: Observer>(
+        &mut self,
+        entries: &[Entry],
+        sweep: usize,
+        first: usize,
+        mut pieces: Pieces<'_>,
+        parts: &mut [Part],
+        seen: &mut Option<(&O, O::Part)>,
+    ) -> Result<(), StatsError> {
+        while let Some((records, logits)) = pieces.next()? {
+            for (piece_index, record) in records.enumerate() {
+                let (view, index) = (self.extractor.view(logits, piece_index, record), record - first);
+                if let Some((observer, part)) = seen {
+                    observer.record(part, index, &view);
+                }
+                for (entry, part) in entries.iter().zip(&mut *parts) {
+                    match part {
+                        Part::Sums(sums) => {
+                            entry.attack.observe(sweep, &view, &mut self.work, sums.of(index));
+                        }
+                        Part::Scores(blocks) => {
+                            let floored = entry.attack.score(&view, &mut self.work, blocks.row());
+                            blocks.keep(floored);
+                        }
+                        Part::Nothing => {}
                     }
                 }
-                Part::Nothing => {}
             }
         }
+        Ok(())
     }
 }

@@ -1,0 +1,79 @@
+//! The scores of a tile: made record by record, kept shadow by shadow.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Records that are turned over together: as many as scores fill a cache line.
+const ROWS: usize = 8;
+
+/// The scores of one attack on a tile, `[shadow][record]`, NaN where absent.
+#[derive(Debug, Default)]
+pub(crate) struct ScoreBlocks {
+    shadows: usize,
+    records: usize,
+    values: Vec<f64>,
+    /// Records that are in `values`.
+    kept: usize,
+    /// Up to [`ROWS`] further records, `[record][shadow]`.
+    rows: Vec<f64>,
+    /// Records in `rows`.
+    waiting: usize,
+    /// Scores in which the variance floor acted.
+    pub floored: u64,
+}
+
+impl ScoreBlocks {
+    /// Makes room for a tile; values left over from another are overwritten as records come.
+    fn reset(&mut self, shadows: usize, records: usize) {
+        self.values.resize(shadows * records, f64::NAN);
+        self.rows.resize(shadows * ROWS, f64::NAN);
+        (self.shadows, self.records) = (shadows, records);
+        (self.kept, self.waiting, self.floored) = (0, 0, 0);
+    }
+
+    /// The scores of the next record, one per shadow, to be filled before [`Self::keep`].
+    pub fn row(&mut self) -> &mut [f64] {
+        &mut self.rows[self.waiting * self.shadows..(self.waiting + 1) * self.shadows]
+    }
+
+    /// Keeps what was filled in, anything not finite being absent; the floor acted in `floored` of it.
+    pub fn keep(&mut self, floored: u64) {
+        self.floored += floored;
+        self.waiting += 1;
+        if self.waiting < ROWS && self.kept + self.waiting < self.records {
+            return;
+        }
+        for (shadow, line) in self.values.chunks_exact_mut(self.records).enumerate() {
+            let line = &mut line[self.kept..self.kept + self.waiting];
+            for (score, row) in line.iter_mut().zip(self.rows.chunks_exact(self.shadows)) {
+                *score = if row[shadow].is_finite() { row[shadow] } else { f64::NAN };
+            }
+        }
+        self.kept += self.waiting;
+        self.waiting = 0;
+    }
+
+    /// `[shadow][record]`, once every record of the tile was kept.
+    pub fn values(&self) -> &[f64] {
+        debug_assert_eq!(self.kept, self.records);
+        &self.values
+    }
+}
+
+/// Buffers that were used and wait for the next tile.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Mutex<Vec<ScoreBlocks>>);
+
+impl Spare {
+    /// A buffer for the scores of a tile.
+    pub fn blocks(&self, shadows: usize, records: usize) -> ScoreBlocks {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut blocks = waiting.unwrap_or_default();
+        blocks.reset(shadows, records);
+        blocks
+    }
+
+    /// Takes a buffer back.
+    pub fn give(&self, blocks: ScoreBlocks) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+    }
+}
