@@ -1,5 +1,8 @@
 //! How membership was drawn, which decides what counts as a fair comparison.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::error::StatsError;
 use crate::membership::Membership;
 
@@ -12,6 +15,8 @@ pub struct Design {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
+    /// Each unit is IN exactly one of two consecutive shadows: blocks of two.
+    Pairs,
     /// Within every block of `size` consecutive shadows each unit is IN exactly half, drawn for each unit
     /// alone.
     Blocks { size: usize },
@@ -25,6 +30,12 @@ impl Design {
     /// Blocks of `size` consecutive shadows; within every block each unit is IN exactly half of them.
     pub fn blocks(size: usize) -> Self {
         Self { scheme: Scheme::Blocks { size }, lost: Vec::new() }
+    }
+
+    /// Pairs of consecutive shadows, the second trained on all that the first was not: each unit is IN
+    /// exactly one of the two.
+    pub fn pairs() -> Self {
+        Self { scheme: Scheme::Pairs, lost: Vec::new() }
     }
 
     /// Each unit is IN exactly half of all shadows: one single block.
@@ -57,6 +68,7 @@ impl Design {
     pub(crate) fn resolve(&self, shadows: usize) -> Result<Blocks, StatsError> {
         let size = match self.scheme {
             Scheme::Blocks { size } => size,
+            Scheme::Pairs => 2,
             Scheme::Exact | Scheme::Bernoulli => shadows,
         };
         if self.scheme != Scheme::Bernoulli && (size < 2 || !size.is_multiple_of(2)) {
@@ -78,6 +90,35 @@ impl Design {
             })? = true;
         }
         Ok(Blocks { shadows, size, halves: self.scheme != Scheme::Bernoulli, lost })
+    }
+}
+
+/// The name on the command line and in files, without the lost shadows.
+impl fmt::Display for Design {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scheme {
+            Scheme::Blocks { size } => write!(f, "blocks:{size}"),
+            Scheme::Pairs => f.write_str("pairs"),
+            Scheme::Exact => f.write_str("exact"),
+            Scheme::Bernoulli => f.write_str("bernoulli"),
+        }
+    }
+}
+
+impl FromStr for Design {
+    type Err = StatsError;
+
+    fn from_str(name: &str) -> Result<Self, StatsError> {
+        match (name, name.strip_prefix("blocks:").map(str::parse)) {
+            ("pairs", _) => Ok(Self::pairs()),
+            ("exact", _) => Ok(Self::exact()),
+            ("bernoulli", _) => Ok(Self::bernoulli()),
+            (_, Some(Ok(size))) => Ok(Self::blocks(size)),
+            _ => Err(StatsError::Config(format!(
+                "design '{name}' does not exist; choose among blocks:B with B shadows a block (such as \
+                 blocks:16), pairs, exact, bernoulli"
+            ))),
+        }
     }
 }
 
@@ -109,26 +150,39 @@ impl Blocks {
             .collect()
     }
 
-    /// Checks that every unit is IN exactly half of every block, where the design promises it.
+    /// Checks that every unit is IN exactly half of every block, where the design promises it; a unit that
+    /// no shadow was trained on was never meant to be.
     pub fn check(&self, membership: &Membership<'_>) -> Result<(), StatsError> {
         if !self.halves {
             return Ok(());
         }
         for unit in 0..membership.units() {
-            let column = membership.column(unit);
-            for block in 0..self.count() {
-                let inside = (block * self.size..(block + 1) * self.size)
-                    .filter(|&shadow| column[shadow / 64] >> (shadow % 64) & 1 == 1)
-                    .count();
-                if inside * 2 != self.size {
-                    return Err(StatsError::Inputs(format!(
-                        "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them; the \
-                         membership does not follow the design that was named",
-                        self.size
-                    )));
-                }
+            let uneven = (0..self.count())
+                .map(|block| (block, membership.inside(unit, block * self.size..(block + 1) * self.size)))
+                .find(|&(_, inside)| inside * 2 != self.size);
+            if let Some((block, inside)) = uneven.filter(|_| !membership.is_reserved(unit)) {
+                return Err(StatsError::Inputs(format!(
+                    "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them; the \
+                     membership does not follow the design that was named",
+                    self.size
+                )));
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for name in ["blocks:16", "pairs", "exact", "bernoulli"] {
+            assert_eq!(name.parse::<Design>().unwrap().to_string(), name);
+        }
+        for name in ["blocks", "blocks:", "blocks:-2", "blocks:16x", "Pairs", ""] {
+            assert!(name.parse::<Design>().unwrap_err().to_string().contains("blocks:B"), "{name}");
+        }
     }
 }

@@ -32,7 +32,8 @@ pub struct Population<'a> {
 
 /// All that an analysis is a function of, besides its [`crate::Config`].
 ///
-/// Records of units that no shadow may train on (a reserved population) are left out.
+/// Units that no shadow was trained on (a reserved population) fit every design; they are not tested, and
+/// their records score only where an attack needs no IN reference.
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     /// The logits: sigmoids where `labels` are several a record; else, with one logit a query, a sigmoid

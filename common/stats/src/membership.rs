@@ -1,5 +1,7 @@
 //! Which units each shadow was trained on.
 
+use std::ops::Range;
+
 /// The bit matrix shadows x units, borrowed: for every unit in turn `ceil(shadows / 64)` words, the bit of
 /// shadow `s` being bit `s % 64` of word `s / 64`.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,28 @@ impl<'a> Membership<'a> {
     pub fn is_in(&self, shadow: usize, unit: usize) -> bool {
         debug_assert!(shadow < self.shadows);
         self.column(unit)[shadow / 64] >> (shadow % 64) & 1 == 1
+    }
+
+    /// In how many of some shadows a unit is.
+    pub fn inside(&self, unit: usize, shadows: Range<usize>) -> usize {
+        debug_assert!(shadows.end <= self.shadows);
+        let (first, last) = (shadows.start / 64, shadows.end.div_ceil(64));
+        let column = self.column(unit).iter().enumerate().take(last).skip(first);
+        column
+            .map(|(word, &bits)| {
+                // The bits from `start` on, and those below `end`.
+                let from = shadows.start.saturating_sub(word * 64) as u32;
+                let to = (shadows.end - word * 64).min(64) as u32;
+                let kept =
+                    u64::MAX.checked_shl(from).unwrap_or(0) & u64::MAX.checked_shr(64 - to).unwrap_or(0);
+                (bits & kept).count_ones() as usize
+            })
+            .sum()
+    }
+
+    /// Whether no shadow was trained on the unit: a reserved population, or nothing but chance.
+    pub fn is_reserved(&self, unit: usize) -> bool {
+        self.inside(unit, 0..self.shadows) == 0
     }
 
     /// The packed column of a unit: one bit a shadow.
@@ -63,5 +87,23 @@ impl MembershipMatrix {
     /// The view that the statistics read.
     pub fn view(&self) -> Membership<'_> {
         Membership { shadows: self.shadows, units: self.units, words: &self.words }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shadows_are_counted_across_words() {
+        let matrix = MembershipMatrix::from_fn(200, 3, |shadow, unit| unit > 0 && shadow % (unit + 1) == 0);
+        let view = matrix.view();
+        for range in [0..200, 0..0, 63..65, 64..128, 10..20, 130..200, 199..200] {
+            for unit in 0..3 {
+                let expected = range.clone().filter(|&shadow| view.is_in(shadow, unit)).count();
+                assert_eq!(view.inside(unit, range.clone()), expected, "{range:?} {unit}");
+            }
+        }
+        assert!(view.is_reserved(0) && !view.is_reserved(1));
     }
 }
