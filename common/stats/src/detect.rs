@@ -138,7 +138,7 @@ fn apart(membership: &Membership<'_>, units: &[usize]) -> Option<String> {
 fn fixed_sizes(membership: &Membership<'_>, units: &[usize]) -> Option<String> {
     let shadows = membership.shadows();
     let held = |shadow: usize| units.iter().filter(|&&unit| membership.is_in(shadow, unit)).count();
-    let first = held(0.min(shadows.checked_sub(1)?));
+    let first = (shadows > 0).then(|| held(0))?;
     // Among fewer units or shadows equal numbers are nothing special.
     let special = units.len() >= 16 && shadows >= 4;
     (special && (1..shadows).all(|shadow| held(shadow) == first)).then(|| {

@@ -136,7 +136,14 @@ impl Audit {
         let config =
             Config { attacks: vec![kind], bootstrap: 0, calibrated: false, permutations: 1, ..config };
         let mut scores = MemoryScores::new(self.shape.shadows, self.shape.records);
-        let found = analyse_into(&inputs, &config, &|_| {}, &mut scores, &MemoryScratch).unwrap();
+        let found = analyse_into(
+            &inputs,
+            &config,
+            &|_| std::ops::ControlFlow::Continue(()),
+            &mut scores,
+            &MemoryScratch,
+        )
+        .unwrap();
         Scored {
             scores: scores.of(kind).unwrap().to_vec(),
             result: found.attacks.into_iter().next().unwrap(),
