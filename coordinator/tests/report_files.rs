@@ -99,7 +99,7 @@ fn a_summary_has_its_keys_in_their_order() {
     let world = World::new(LEAKY);
     let mut analysis = world.analyse(&mut NoSink);
     analysis.attacks.truncate(1);
-    analysis.attributes[0].groups[0].risk_ratio = f64::NAN;
+    analysis.attributes[0].groups[0].detected.risk_ratio.value = f64::NAN;
     let json = String::from_utf8(summary_json(&world.subject().tables(), &analysis).unwrap()).unwrap();
     let figures = |prefix: &str| {
         let rest = ["0.1", "0.01", "0.001", "0.0001"].map(|fpr| format!("{prefix}/tpr_at_fpr/{fpr}"));
@@ -126,12 +126,26 @@ fn a_summary_has_its_keys_in_their_order() {
          patients/detection_limit/least_p patients/detection_limit/least_q \
          patients/detection_limit/detectable_auc patients/detection_limit/null_sd \
          patients/detection_limit/bound_alone patients/detection_limit/bound_worst \
-         groups groups/attribute groups/omnibus_p groups/groups groups/groups/name groups/groups/levels \
+         groups groups/attribute groups/crossed groups/omnibus_p groups/omnibus_p_adjusted \
+         groups/recognisable_omnibus_p groups/recognisable_omnibus_p_adjusted groups/top_omnibus_p \
+         groups/top_omnibus_p_adjusted groups/groups groups/groups/name groups/groups/levels \
          groups/groups/patients groups/groups/detected groups/groups/recognisable \
          groups/groups/detected_share groups/groups/detected_share/value groups/groups/detected_share/low \
          groups/groups/detected_share/high groups/groups/recognisable_share \
          groups/groups/recognisable_share/value groups/groups/recognisable_share/low \
-         groups/groups/recognisable_share/high groups/groups/risk_ratio groups/groups/p_adjusted \
+         groups/groups/recognisable_share/high groups/groups/risk_ratio groups/groups/risk_ratio_interval \
+         groups/groups/risk_ratio_interval/low groups/groups/risk_ratio_interval/high \
+         groups/groups/matched_risk_ratio groups/groups/matched_risk_ratio/value \
+         groups/groups/matched_risk_ratio/low groups/groups/matched_risk_ratio/high \
+         groups/groups/p_adjusted groups/groups/recognisable_risk_ratio \
+         groups/groups/recognisable_risk_ratio/value groups/groups/recognisable_risk_ratio/low \
+         groups/groups/recognisable_risk_ratio/high groups/groups/recognisable_matched_risk_ratio \
+         groups/groups/recognisable_matched_risk_ratio/value \
+         groups/groups/recognisable_matched_risk_ratio/low \
+         groups/groups/recognisable_matched_risk_ratio/high groups/groups/recognisable_p_adjusted \
+         groups/groups/top groups/groups/top/patients groups/groups/top/expected \
+         groups/groups/top/residual groups/groups/top/matched_expected groups/groups/top/deviate \
+         groups/groups/top/p_adjusted \
          utility utility/inside utility/inside/records utility/inside/accuracy utility/inside/log_loss \
          utility/inside/auc utility/outside utility/outside/records utility/outside/accuracy \
          utility/outside/log_loss utility/outside/auc design design/shadows design/block design/lost \

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use report_fixture::{HOSTILE, LEAKY, Plan, World};
 use umbra_coordinator::report::{ReportError, report_html};
-use umbra_stats::{Analysis, NoSink};
+use umbra_stats::{Analysis, NoSink, Ratio};
 
 /// The page of a simulated audit, its analysis changed at will.
 fn page(plan: Plan, change: impl FnOnce(&mut Analysis)) -> String {
@@ -188,7 +188,9 @@ fn what_is_absent_is_a_dash() {
         analysis.attacks[0].curve = Default::default();
         analysis.survival = Default::default();
         analysis.utility.iter_mut().for_each(|shadow| shadow.inside.records = 0);
-        analysis.attributes[0].groups[0].risk_ratio = f64::NAN;
+        let group = &mut analysis.attributes[0].groups[0];
+        group.detected.risk_ratio = Ratio { value: f64::NAN, low: f64::NAN, high: f64::NAN };
+        group.detected.matched_risk_ratio = group.detected.risk_ratio;
         analysis.patients.q[0] = f64::NAN;
     });
     assert_harmless(&html);

@@ -57,6 +57,8 @@ pub fn analyse_into(
     };
     config.check()?;
     let checked = inputs.check(scratch)?;
+    // Groups that cannot be formed are refused before the work, not after it.
+    groups::check(inputs.attributes, &config.intersections)?;
     let tables = NullTables::default();
     let mut records_of = vec![0u32; checked.membership.units()];
     checked.units.iter().for_each(|&unit| records_of[unit as usize] += 1);
@@ -97,7 +99,7 @@ pub fn analyse_into(
     progress(0.95)?;
     sink.records(0, &surveyed.records).map_err(|source| refused(checked.shape.records, source))?;
     sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
-    let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients);
+    let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients)?;
     progress(1.0)?;
     let records = surveyed.records;
     Ok(Analysis { attacks, records, patients, summary, survival, attributes, utility })

@@ -1,6 +1,7 @@
 //! What an analysis finds: plain data, ready for tables and reports. Absent numbers are NaN.
 
 use crate::config::AttackKind;
+use crate::groups::AttributeResult;
 
 /// The false positive rates at which true positive rates are reported.
 pub const FPRS: [f64; 4] = [0.1, 0.01, 0.001, 0.0001];
@@ -24,7 +25,7 @@ pub struct Analysis {
     pub summary: PatientSummary,
     /// How many patients have at least a given AUC, and how many would under no leak.
     pub survival: Survival,
-    /// One entry per attribute, in the given order.
+    /// One entry per attribute, in the given order, then one per intersection.
     pub attributes: Vec<AttributeResult>,
     /// One entry per shadow, in shadow order; lost ones have no records.
     pub utility: Vec<ShadowUtility>,
@@ -174,53 +175,6 @@ pub struct Survival {
     pub observed: Vec<f64>,
     /// Share expected if no patient's signals depended on membership, from the exact null.
     pub null: Vec<f64>,
-}
-
-/// The groups of one attribute.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttributeResult {
-    /// The attribute.
-    pub name: String,
-    /// Permutation p value of "the share detected does not depend on this attribute".
-    pub omnibus_p: f64,
-    /// Its groups: levels in order, then what is missing, then what was merged.
-    pub groups: Vec<GroupResult>,
-}
-
-/// A share with its Wilson 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Share {
-    /// The share.
-    pub value: f64,
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-/// One group of tested patients.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupResult {
-    /// The level, "missing", or "other" for merged small groups.
-    pub name: String,
-    /// Names of the levels in it.
-    pub levels: Vec<String>,
-    /// Patients.
-    pub patients: usize,
-    /// Patients detected.
-    pub detected: usize,
-    /// Patients recognisable at the lowest level of [`RECOGNISABLE`].
-    pub recognisable: usize,
-    /// Share detected.
-    pub detected_share: Share,
-    /// Share recognisable.
-    pub recognisable_share: Share,
-    /// Share detected over that of all other patients (half a patient added to empty cells); NaN if
-    /// there are no others.
-    pub risk_ratio: f64,
-    /// Permutation p value, adjusted over the groups of all attributes (max-T), not below the
-    /// attribute's omnibus p value.
-    pub p_adjusted: f64,
 }
 
 /// How good one shadow is at its task.

@@ -1,7 +1,7 @@
 //! Confidence bounds.
 
 /// The normal quantile at .975, for 95 % intervals.
-const Z: f64 = 1.959963984540054;
+pub(crate) const Z: f64 = 1.959963984540054;
 
 /// Lower bound of an AUC that was estimated as `auc` from `n` = min(IN, OUT) shadows a side, with error
 /// rate `alpha`: the smallest a with n KL(auc || a) <= ln(1 / alpha), KL the Kullback-Leibler divergence

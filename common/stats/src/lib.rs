@@ -58,9 +58,8 @@ mod utility;
 
 pub use analyse::{analyse, analyse_into};
 pub use analysis::{
-    Analysis, AttackResult, AttributeResult, DetectionLimit, FPR_KEYS, FPRS, Figures, GroupResult,
-    PatientSummary, PatientTable, PerTarget, RECOGNISABLE, RecordTable, RocCurve, ShadowUtility, Share,
-    Survival, Utility,
+    Analysis, AttackResult, DetectionLimit, FPR_KEYS, FPRS, Figures, PatientSummary, PatientTable, PerTarget,
+    RECOGNISABLE, RecordTable, RocCurve, ShadowUtility, Survival, Utility,
 };
 pub use bounds::{auc_lower_bound, wilson};
 pub use config::{AttackKind, Center, Config, Counts, Variance};
@@ -68,6 +67,10 @@ pub use design::Design;
 pub use detect::Detected;
 pub use error::{SourceError, StatsError};
 pub use fdr::benjamini_hochberg;
+pub use groups::{
+    AttributeResult, AucCounts, Composition, GroupResult, GroupRisk, GroupTally, Omnibus, PatientOutcome,
+    Ratio, Share, TOP_SHARE,
+};
 pub use inputs::{Attribute, Inputs, Population};
 pub use labels::Labels;
 pub use limit::detection_limit;

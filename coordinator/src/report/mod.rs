@@ -7,6 +7,7 @@
 
 mod chart;
 mod error;
+mod groups;
 mod json;
 mod npy;
 mod numbers;

@@ -1,9 +1,10 @@
 //! `summary.json`: every figure, for programs. No time, host or path.
 
 use serde::Serialize;
-use umbra_stats::{Analysis, AttackResult, FPR_KEYS, Figures, GroupResult, Share};
+use umbra_stats::{Analysis, AttackResult, FPR_KEYS, Figures};
 
 use super::error::ReportError;
+use super::groups::AttributePart;
 use super::json::{self, Ordered};
 use super::subject::{Dataset, Tables};
 use super::utility::{self, Side, Spread};
@@ -47,15 +48,7 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
                 bound_worst: limit.bound_worst,
             },
         },
-        groups: analysis
-            .attributes
-            .iter()
-            .map(|attribute| AttributePart {
-                attribute: &attribute.name,
-                omnibus_p: attribute.omnibus_p,
-                groups: attribute.groups.iter().map(group).collect(),
-            })
-            .collect(),
+        groups: analysis.attributes.iter().map(AttributePart::of).collect(),
         utility: UtilityPart { inside: side(&inside), outside: side(&outside) },
         design: DesignPart { shadows: tables.shadows, block: tables.block, lost: tables.lost },
         dataset: tables.dataset.as_ref().map(dataset),
@@ -130,33 +123,6 @@ struct LimitPart {
     bound_worst: f64,
 }
 
-#[derive(Serialize)]
-struct AttributePart<'a> {
-    attribute: &'a str,
-    omnibus_p: f64,
-    groups: Vec<GroupPart<'a>>,
-}
-
-#[derive(Serialize)]
-struct GroupPart<'a> {
-    name: &'a str,
-    levels: &'a [String],
-    patients: usize,
-    detected: usize,
-    recognisable: usize,
-    detected_share: SharePart,
-    recognisable_share: SharePart,
-    risk_ratio: f64,
-    p_adjusted: f64,
-}
-
-#[derive(Serialize)]
-struct SharePart {
-    value: f64,
-    low: f64,
-    high: f64,
-}
-
 /// Means over the shadows that gave signals.
 #[derive(Serialize)]
 struct UtilityPart {
@@ -218,24 +184,6 @@ fn figures(figures: &Figures) -> FiguresPart {
         balanced_accuracy: figures.balanced_accuracy,
         tpr_at_fpr: Ordered(FPR_KEYS.into_iter().zip(figures.tpr_at_fpr).collect()),
     }
-}
-
-fn group(group: &GroupResult) -> GroupPart<'_> {
-    GroupPart {
-        name: &group.name,
-        levels: &group.levels,
-        patients: group.patients,
-        detected: group.detected,
-        recognisable: group.recognisable,
-        detected_share: share(&group.detected_share),
-        recognisable_share: share(&group.recognisable_share),
-        risk_ratio: group.risk_ratio,
-        p_adjusted: group.p_adjusted,
-    }
-}
-
-fn share(share: &Share) -> SharePart {
-    SharePart { value: share.value, low: share.low, high: share.high }
 }
 
 fn dataset<'a>(dataset: &Dataset<'a>) -> DatasetPart<'a> {

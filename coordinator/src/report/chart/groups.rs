@@ -22,7 +22,7 @@ pub(in super::super) fn groups(
 ) -> String {
     let highest = groups
         .iter()
-        .flat_map(|group| [group.detected_share.high, group.recognisable_share.high])
+        .flat_map(|group| [group.detected.share.high, group.recognisable.share.high])
         .filter(|high| high.is_finite())
         .fold(1e-3, f64::max);
     let (step, steps) = round_steps(highest);
@@ -47,13 +47,13 @@ pub(in super::super) fn groups(
                 svg.line(&format!("whisker {class}"), (x.at(share.low), y), (x.at(share.high), y));
             }
         };
-        whisker("s0", &group.detected_share, middle - 6.0);
-        whisker("s1", &group.recognisable_share, middle + 7.0);
-        if group.detected_share.value.is_finite() {
-            svg.circle("mark s0", (x.at(group.detected_share.value), middle - 6.0), 4.5);
+        whisker("s0", &group.detected.share, middle - 6.0);
+        whisker("s1", &group.recognisable.share, middle + 7.0);
+        if group.detected.share.value.is_finite() {
+            svg.circle("mark s0", (x.at(group.detected.share.value), middle - 6.0), 4.5);
         }
-        if group.recognisable_share.value.is_finite() {
-            svg.diamond("mark s1", (x.at(group.recognisable_share.value), middle + 7.0), 5.5);
+        if group.recognisable.share.value.is_finite() {
+            svg.diamond("mark s1", (x.at(group.recognisable.share.value), middle + 7.0), 5.5);
         }
     }
     svg.finish(&format!("groups-{index}"), title, description)
