@@ -1,6 +1,5 @@
 //! The command line `umbra`: audits a data set on this machine, runs the daemons, and talks to them.
 
-mod attack;
 mod audit_file;
 mod cli;
 mod command;

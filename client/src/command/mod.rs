@@ -1,6 +1,5 @@
 //! The commands, one a file.
 
-pub mod attack;
 pub mod audit;
 pub mod completions;
 pub mod coordinator;

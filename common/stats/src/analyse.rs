@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 
 use crate::analysis::{Analysis, AttackResult};
-use crate::attacks::{self, Entry, Outcome};
+use crate::attacks::{self, Curves, Entry, Outcome};
 use crate::config::{AttackKind, Config};
 use crate::error::{SourceError, StatsError};
 use crate::groups;
 use crate::inputs::{Checked, Inputs};
 use crate::nulls::NullTables;
 use crate::patients;
-use crate::roc;
+use crate::roc::{self, Sampling, Want};
 use crate::scratch::{MemoryScratch, Scratch};
 use crate::sink::{NoSink, Sink};
 use crate::survey::{Survey, Surveyed};
@@ -65,10 +65,13 @@ pub fn analyse_into(
 
     let survey = Survey { checked: &checked, tables: &tables, records_of: &records_of };
     let mut surveyed = Surveyed::new(&checked, &records_of);
+    let sampling = (config.bootstrap > 0)
+        .then(|| Sampling::new(checked.units, &checked.blocks, inputs.seed, config.bootstrap));
     let outcomes = attacks::run(
         &checked,
         config.tile_records,
         entries(config, &checked)?,
+        Curves { sampling: sampling.as_ref(), task: true },
         &survey,
         |_, tile, seen| {
             surveyed.take(&checked, tile, seen);
@@ -82,20 +85,13 @@ pub fn analyse_into(
         patients::findings(&checked, config, &records_of, &surveyed.tested, &tables);
     progress(0.85)?;
 
-    let signals = outcomes.iter().find(|outcome| outcome.kind == AttackKind::Global);
-    let two_classes = checked.two_classes();
-    let utility = utility::finish(
-        &checked,
-        &surveyed.utility_sums,
-        signals.filter(|_| two_classes).map(|outcome| &outcome.scores),
-    );
+    let utility = utility::finish(checked.shape.shadows, &surveyed.utility_sums, outcomes.task)?;
     let targets = surveyed.signals.iter().filter(|&&count| count > 0.0).count();
-    let attacks = config
+    let attacks = outcomes
         .attacks
-        .iter()
-        .filter_map(|kind| outcomes.iter().find(|outcome| outcome.kind == *kind))
-        .map(|outcome| attack_result(outcome, targets, &checked))
-        .collect();
+        .into_iter()
+        .map(|outcome| attack_result(outcome, targets, &checked, sampling.as_ref()))
+        .collect::<Result<_, _>>()?;
     progress(0.95)?;
     sink.records(0, &surveyed.records).map_err(|source| refused(checked.shape.records, source))?;
     sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
@@ -109,31 +105,32 @@ fn refused(end: usize, source: SourceError) -> StatsError {
     StatsError::Sink { start: 0, end, source }
 }
 
-/// The configured attacks; and the signals themselves where the utility's AUC needs them.
+/// The configured attacks.
 fn entries(config: &Config, checked: &Checked<'_>) -> Result<Vec<Entry>, StatsError> {
-    let mut kinds: Vec<(AttackKind, bool)> = config.attacks.iter().map(|&kind| (kind, true)).collect();
-    if checked.two_classes() && !config.attacks.contains(&AttackKind::Global) {
-        kinds.push((AttackKind::Global, false));
-    }
-    kinds
-        .into_iter()
-        .map(|(kind, published)| {
-            Ok(Entry { kind, published, attack: attacks::build(kind, config, &checked.blocks)? })
-        })
-        .collect()
+    let entry =
+        |&kind: &AttackKind| Ok(Entry { kind, attack: attacks::build(kind, config, &checked.blocks)? });
+    config.attacks.iter().map(entry).collect()
 }
 
-fn attack_result(outcome: &Outcome, targets: usize, checked: &Checked<'_>) -> AttackResult {
-    let (pooled, per_target) = roc::pooled_and_per_target(&outcome.scores, checked);
+fn attack_result(
+    outcome: Outcome<'_>,
+    targets: usize,
+    checked: &Checked<'_>,
+    intervals: Option<&Sampling>,
+) -> Result<AttackResult, StatsError> {
+    let found = outcome.scores.find(Want { pooled: true, curves: true, intervals })?;
+    let pooled = found.pooled.expect("the pooled curve was asked for");
     let scored = pooled.members + pooled.nonmembers;
-    AttackResult {
+    Ok(AttackResult {
         attack: outcome.kind,
         figures: pooled.figures,
-        per_target,
+        interval: found.interval,
+        per_target: roc::per_target(&found.curves[..checked.shape.shadows]),
         curve: pooled.curve,
+        calibrated: None,
         targets,
         scored,
         dropped: targets as u64 * checked.shape.records as u64 - scored,
         floored: outcome.floored,
-    }
+    })
 }

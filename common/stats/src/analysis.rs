@@ -38,10 +38,14 @@ pub struct AttackResult {
     pub attack: AttackKind,
     /// Over all scored (shadow, record) pairs at once.
     pub figures: Figures,
+    /// Two-way bootstrap interval of `figures`; `None` if not asked for, or with nothing to resample.
+    pub interval: Option<Interval>,
     /// Over the targets one by one.
     pub per_target: PerTarget,
     /// The pooled ROC curve, thinned for drawing; figures never come from it.
     pub curve: RocCurve,
+    /// The same after every record's scores were put on one scale; `None` if not asked for.
+    pub calibrated: Option<Calibrated>,
     /// Shadows that were played as a target: all that gave any signal.
     pub targets: usize,
     /// Pairs that got a score.
@@ -50,6 +54,38 @@ pub struct AttackResult {
     pub dropped: u64,
     /// Scores in which the variance floor acted.
     pub floored: u64,
+}
+
+/// A pooled ROC curve of calibrated scores: each as z among its own record's OUT scores. A threshold on
+/// them has about the same false positive rate for every record, while one on the scores themselves may owe
+/// its false positives to few records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibrated {
+    /// Over all calibrated (shadow, record) pairs at once.
+    pub figures: Figures,
+    /// The curve, thinned for drawing.
+    pub curve: RocCurve,
+    /// Pairs that could be calibrated.
+    pub scored: u64,
+}
+
+/// The ends of 95 % percentile intervals, each figure for itself.
+///
+/// Sampling units are groups of patients and blocks of shadows: both are drawn again, whole, with
+/// replacement, since pairs that share a patient or a block are not independent (pigeonhole bootstrap,
+/// Owen 2007, doi 10.1214/07-AOAS122). So the interval speaks of other patients and other shadows of the
+/// same kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Lower ends.
+    pub low: Figures,
+    /// Upper ends.
+    pub high: Figures,
+    /// Sampling units of patients: each one patient, or a random group where patients are many.
+    pub patients: usize,
+    /// Sampling units of shadows: blocks, single shadows where there are few blocks, or random groups where
+    /// those are many.
+    pub shadows: usize,
 }
 
 /// The figures read off one ROC curve.

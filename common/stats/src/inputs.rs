@@ -64,7 +64,6 @@ pub(crate) struct Checked<'a> {
     pub membership: Membership<'a>,
     pub blocks: Blocks,
     /// Room for what does not fit in memory.
-    #[allow(dead_code, reason = "lent to whoever needs it")]
     pub scratch: &'a dyn Scratch,
     #[allow(dead_code, reason = "attacks with a population read it")]
     pub population: Option<Population<'a>>,

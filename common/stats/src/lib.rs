@@ -15,7 +15,6 @@ mod analysis;
 mod attacks;
 mod bounds;
 mod config;
-mod curve;
 mod design;
 mod detect;
 mod error;
@@ -40,11 +39,9 @@ mod rank_test;
 mod records;
 mod references;
 mod roc;
-mod scores;
 mod scratch;
 mod signal;
 mod sink;
-mod sort;
 mod source;
 mod special;
 mod subset;
@@ -58,8 +55,8 @@ mod utility;
 
 pub use analyse::{analyse, analyse_into};
 pub use analysis::{
-    Analysis, AttackResult, DetectionLimit, FPR_KEYS, FPRS, Figures, PatientSummary, PatientTable, PerTarget,
-    RECOGNISABLE, RecordTable, RocCurve, ShadowUtility, Survival, Utility,
+    Analysis, AttackResult, Calibrated, DetectionLimit, FPR_KEYS, FPRS, Figures, Interval, PatientSummary,
+    PatientTable, PerTarget, RECOGNISABLE, RecordTable, RocCurve, ShadowUtility, Survival, Utility,
 };
 pub use bounds::{auc_lower_bound, wilson};
 pub use config::{AttackKind, Center, Config, Counts, Variance};
@@ -77,7 +74,7 @@ pub use limit::detection_limit;
 pub use lost::find_lost;
 pub use membership::{Membership, MembershipMatrix};
 pub use provisional::{Provisional, provisional};
-pub use roc::{Roc, roc};
+pub use roc::{Roc, ScoreCurves, ScoreFindings, roc};
 pub use scratch::{MemoryScratch, Region, Scratch};
 pub use sink::{MemoryScores, NoSink, Sink};
 pub use source::{Logits, MemoryLogits, Shape, Tile, TileSource, Values};

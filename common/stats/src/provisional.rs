@@ -2,15 +2,14 @@
 
 use std::ops::Range;
 
-use crate::attacks::{self, Entry, Lira, Observer};
+use crate::attacks::{self, Curves, Entry, Lira, Observer};
 use crate::config::{AttackKind, Variance};
 use crate::error::StatsError;
 use crate::inputs::Inputs;
 use crate::references::Scheme;
-use crate::roc;
 use crate::scratch::MemoryScratch;
 use crate::signal::View;
-use crate::sink::NoSink;
+use crate::sink::{NoSink, Sink};
 
 /// A running figure: provisional, for a progress display and not for a report.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,10 +39,11 @@ pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsErro
         return Ok(None);
     }
     let attack = Lira::new(Scheme::EarlierBlocks, Variance::Shrunk, &checked.blocks);
-    let entry = Entry { kind: AttackKind::LiraOnline, published: false, attack: Box::new(attack) };
-    let outcomes =
-        attacks::run(&checked, None, vec![entry], &Nobody, |_, _, ()| Ok(()), &mut NoSink, &|_| Ok(()))?;
-    let pooled = roc::pooled(&outcomes[0].scores, &checked);
+    let entry = Entry { kind: AttackKind::LiraOnline, attack: Box::new(attack) };
+    let (curves, take, progress) = (Curves::default(), |_: &mut dyn Sink, _, ()| Ok(()), |_| Ok(()));
+    let outcomes = attacks::run(&checked, None, vec![entry], curves, &Nobody, take, &mut NoSink, &progress)?;
+    let Some(outcome) = outcomes.attacks.into_iter().next() else { return Ok(None) };
+    let pooled = outcome.scores.pooled()?;
     let scored = pooled.members + pooled.nonmembers;
     Ok((scored > 0 && pooled.figures.auc.is_finite()).then_some(Provisional {
         auc: pooled.figures.auc,

@@ -5,7 +5,6 @@ use std::ops::Range;
 use crate::analysis::{PatientTable, RecordTable};
 use crate::config::AttackKind;
 use crate::error::SourceError;
-use crate::scores::ScoreMatrix;
 
 /// Takes what an analysis finds, piece by piece, on the caller's thread. Everything has a default that
 /// keeps nothing.
@@ -52,7 +51,7 @@ impl Sink for NoSink {}
 pub struct MemoryScores {
     shadows: usize,
     records: usize,
-    attacks: Vec<(AttackKind, ScoreMatrix)>,
+    attacks: Vec<(AttackKind, Vec<f64>)>,
 }
 
 impl MemoryScores {
@@ -63,7 +62,7 @@ impl MemoryScores {
 
     /// The scores of an attack, `[shadows][records]`, NaN where absent; `None` if it was not computed.
     pub fn of(&self, attack: AttackKind) -> Option<&[f64]> {
-        self.attacks.iter().find(|(kind, _)| *kind == attack).map(|(_, scores)| scores.values())
+        self.attacks.iter().find(|(kind, _)| *kind == attack).map(|(_, scores)| &scores[..])
     }
 }
 
@@ -75,10 +74,13 @@ impl Sink for MemoryScores {
         scores: &[f64],
     ) -> Result<(), SourceError> {
         let index = self.attacks.iter().position(|(kind, _)| *kind == attack).unwrap_or_else(|| {
-            self.attacks.push((attack, ScoreMatrix::new(self.shadows, self.records)));
+            self.attacks.push((attack, vec![f64::NAN; self.shadows * self.records]));
             self.attacks.len() - 1
         });
-        self.attacks[index].1.put(records, scores);
+        let rows = self.attacks[index].1.chunks_exact_mut(self.records);
+        for (row, part) in rows.zip(scores.chunks_exact(records.len())) {
+            row[records.clone()].copy_from_slice(part);
+        }
         Ok(())
     }
 }

@@ -1,14 +1,9 @@
 //! How good the shadows are at their task, on records they were trained on and on others.
 
-use rayon::prelude::*;
-
 use crate::analysis::{ShadowUtility, Utility};
-use crate::inputs::Checked;
-use crate::labels::Labels;
-use crate::roc;
-use crate::scores::ScoreMatrix;
+use crate::error::StatsError;
+use crate::roc::{Collector, Want};
 use crate::signal::View;
-use crate::sort;
 
 /// Sums per shadow and side: records, credit, log loss.
 const SUMS: usize = 3;
@@ -31,43 +26,24 @@ pub(crate) fn observe(view: &View<'_>, sums: &mut [f64]) {
     }
 }
 
-/// The figures of every shadow. `signals` are the log odds of the label of two-class tasks, for the AUC.
+/// The figures of every shadow. `task` holds the margins of label 1, if the task has a ROC curve: a curve
+/// per shadow and side, OUT before IN.
 pub(crate) fn finish(
-    checked: &Checked<'_>,
+    shadows: usize,
     sums: &[f64],
-    signals: Option<&ScoreMatrix>,
-) -> Vec<ShadowUtility> {
-    let shadows = checked.shape.shadows;
-    (0..shadows)
-        .into_par_iter()
-        .map(|shadow| {
-            let aucs =
-                signals.map_or([f64::NAN; 2], |signals| task_auc(checked, shadow, signals.row(shadow)));
-            let side = |side: usize| {
-                let [records, credit, loss] = [0, 1, 2].map(|i| sums[(side * SUMS + i) * shadows + shadow]);
-                Utility {
-                    records: records as usize,
-                    accuracy: credit / records,
-                    log_loss: loss / records,
-                    auc: aucs[side],
-                }
-            };
-            ShadowUtility { inside: side(0), outside: side(1) }
-        })
-        .collect()
-}
-
-/// AUC of label 1 against label 0 on the shadow's IN and OUT records.
-fn task_auc(checked: &Checked<'_>, shadow: usize, odds: &[f64]) -> [f64; 2] {
-    // [IN, OUT][label]
-    let mut keys: [[Vec<u64>; 2]; 2] = Default::default();
-    let Labels::Class(labels) = checked.labels else { return [f64::NAN; 2] };
-    for ((&odds, &label), &unit) in odds.iter().zip(labels).zip(checked.units) {
-        if odds.is_finite() {
-            let margin = if label == 1 { odds } else { -odds };
-            let outside = !checked.membership.is_in(shadow, unit as usize);
-            keys[usize::from(outside)][label as usize].push(sort::key(margin));
+    task: Option<Collector<'_>>,
+) -> Result<Vec<ShadowUtility>, StatsError> {
+    let curves = task.map(|task| task.find(Want { curves: true, ..Want::default() })).transpose()?;
+    let curves = curves.map_or(Vec::new(), |found| found.curves);
+    let of_side = |shadow: usize, side: usize| {
+        let [records, credit, loss] = [0, 1, 2].map(|i| sums[(side * SUMS + i) * shadows + shadow]);
+        Utility {
+            records: records as usize,
+            accuracy: credit / records,
+            log_loss: loss / records,
+            auc: curves.get(2 * shadow + 1 - side).map_or(f64::NAN, |figures| figures.auc),
         }
-    }
-    keys.map(|[negative, positive]| roc::auc_of_keys(positive, negative))
+    };
+    let shadow = |shadow| ShadowUtility { inside: of_side(shadow, 0), outside: of_side(shadow, 1) };
+    Ok((0..shadows).map(shadow).collect())
 }

@@ -16,7 +16,7 @@ const SHIFT_90: f64 = 1.812_387_604_873_646_7;
 #[test]
 fn permuted_membership_finds_nothing() {
     let (runs, patients) = (200, 300);
-    let config = Config { permutations: 1, ..Config::default() };
+    let config = Config { permutations: 1, bootstrap: 0, ..Config::default() };
     let (mut any, mut mirror, mut auc, mut small) = (0, 0, 0.0, 0);
     for run in 0..runs {
         // A strong leak, and then the columns are drawn anew: heavy-tailed signals with a common part,
@@ -72,7 +72,7 @@ fn shrunk_lira_sees_what_a_global_threshold_does_not() {
     let audit = Audit::draw(3, (32, 16), &[1; 1500], |_, record, inside, x| {
         x + f64::from(u8::from(inside)) + 10.0 * libm::sin(record as f64)
     });
-    let found = audit.analyse(&Config { variance: Variance::Shrunk, ..Config::default() });
+    let found = audit.analyse(&Config { variance: Variance::Shrunk, bootstrap: 0, ..Config::default() });
     let auc: Vec<f64> = found.attacks.iter().map(|attack| attack.figures.auc).collect();
     // An ideal attack on a shift of 1 has AUC Phi(1 / sqrt 2) = .760; estimated means cost a little.
     assert!((0.735..0.765).contains(&auc[0]), "{auc:?}");

@@ -1,16 +1,18 @@
 //! The attacks, one file each, behind one trait.
 
 mod block;
+mod gather;
 mod global;
 mod lira;
 mod predictive;
 mod run;
 
+pub(crate) use gather::{Curves, Outcome};
 pub(crate) use global::Global;
 pub(crate) use lira::Lira;
 #[cfg(test)]
 pub(crate) use lira::gaussian;
-pub(crate) use run::{Entry, Observer, Outcome, run};
+pub(crate) use run::{Entry, Observer, run};
 
 use crate::config::{AttackKind, Config};
 use crate::design::Blocks;

@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::block::{ScoreBlocks, Spare};
+use super::gather::{Curves, Outcomes, TileSorter, margins};
 use super::{Attack, Work};
 use crate::config::AttackKind;
 use crate::error::StatsError;
 use crate::inputs::Checked;
-use crate::scores::ScoreMatrix;
+use crate::roc::Sorted;
 use crate::signal::{Extractor, View};
 use crate::sink::Sink;
 use crate::sweep::{self, Pieces, StripSums, Tiling};
@@ -17,17 +18,7 @@ use crate::sweep::{self, Pieces, StripSums, Tiling};
 /// An attack to be run.
 pub(crate) struct Entry {
     pub kind: AttackKind,
-    /// Whether its scores go to the sink.
-    pub published: bool,
     pub attack: Box<dyn Attack>,
-}
-
-/// The scores of an attack.
-pub(crate) struct Outcome {
-    pub kind: AttackKind,
-    pub scores: ScoreMatrix,
-    /// Scores in which the variance floor acted.
-    pub floored: u64,
 }
 
 /// What looks at every record once; tiles in parallel.
@@ -46,26 +37,36 @@ pub(crate) trait Observer: Sync {
 enum Part {
     Sums(StripSums),
     Scores(ScoreBlocks),
+    /// The same, and sorted for the collector.
+    Sorted(ScoreBlocks, Sorted),
     Nothing,
 }
 
-/// Runs `entries` to their scores. `take` gets the observer's parts in record order, and the sink;
+/// What one tile contributes.
+struct Contribution<S> {
+    seen: Option<S>,
+    /// Margins of the shadows' task.
+    task: Option<(ScoreBlocks, Sorted)>,
+    /// By attack.
+    parts: Vec<Part>,
+}
+
+/// Runs `entries` to their collected scores. `take` gets the observer's parts in record order, and the sink;
 /// `progress` the share done, 0 to 1, and may stop the run by an error.
-pub(crate) fn run<O: Observer>(
-    checked: &Checked<'_>,
+pub(crate) fn run<'a, O: Observer>(
+    checked: &Checked<'a>,
     tile_records: Option<usize>,
     mut entries: Vec<Entry>,
+    curves: Curves<'_>,
     observer: &O,
     mut take: impl FnMut(&mut dyn Sink, Range<usize>, O::Part) -> Result<(), StatsError>,
     sink: &mut dyn Sink,
     progress: &dyn Fn(f64) -> Result<(), StatsError>,
-) -> Result<Vec<Outcome>, StatsError> {
+) -> Result<Outcomes<'a>, StatsError> {
     let (shadows, records) = (checked.shape.shadows, checked.shape.records);
     let sweeps = entries.iter().map(|entry| entry.attack.passes() + 1).max().unwrap_or(1);
-    let mut outcomes: Vec<Outcome> = entries
-        .iter()
-        .map(|entry| Outcome { kind: entry.kind, scores: ScoreMatrix::new(shadows, records), floored: 0 })
-        .collect();
+    let mut outcomes = Outcomes::new(checked, &entries, &curves)?;
+    let task_wanted = outcomes.task.is_some();
     let spare = Spare::default();
     for sweep in 0..sweeps {
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; width(entry, sweep)]).collect();
@@ -79,27 +80,46 @@ pub(crate) fn run<O: Observer>(
                 let begin = |entry: &Entry| Part::begin(entry, sweep, shadows, range.len(), &spare);
                 let mut parts: Vec<Part> = reading.iter().map(begin).collect();
                 let mut seen = (sweep == 0).then(|| (observer, observer.begin(range.clone())));
-                worker.tile(reading, sweep, range.start, pieces, &mut parts, &mut seen)?;
-                Ok((seen.map(|(_, part)| part), parts))
+                let mut task = (sweep == 0 && task_wanted).then(|| spare.blocks(shadows, range.len()));
+                worker.tile(
+                    checked,
+                    reading,
+                    sweep,
+                    range.start,
+                    pieces,
+                    &mut parts,
+                    &mut seen,
+                    &mut task,
+                )?;
+                let sorter = TileSorter::new(checked, &curves, range);
+                Ok(Contribution {
+                    seen: seen.map(|(_, part)| part),
+                    task: task
+                        .and_then(|blocks| sorter.margins(blocks.values()).map(|sorted| (blocks, sorted))),
+                    parts: parts.into_iter().map(|part| part.sorted(&sorter)).collect(),
+                })
             },
-            |range, (seen, parts)| {
-                if let Some(part) = seen {
+            |range, contribution| {
+                if let Some(part) = contribution.seen {
                     take(sink, range.clone(), part)?;
                 }
-                for (index, part) in parts.into_iter().enumerate() {
+                if let (Some(collector), Some((blocks, sorted))) = (&mut outcomes.task, contribution.task) {
+                    collector.take(&sorted)?;
+                    spare.give(blocks);
+                }
+                for (index, part) in contribution.parts.into_iter().enumerate() {
                     match part {
                         Part::Sums(sums) => sums.add_to(&mut [&mut totals[index]]),
-                        Part::Scores(blocks) => {
-                            outcomes[index].floored += blocks.floored;
-                            outcomes[index].scores.put(range.clone(), blocks.values());
-                            if reading[index].published {
-                                sink.scores(reading[index].kind, range.clone(), blocks.values()).map_err(
-                                    |source| StatsError::Sink { start: range.start, end: range.end, source },
-                                )?;
-                            }
+                        Part::Sorted(blocks, sorted) => {
+                            let outcome = &mut outcomes.attacks[index];
+                            outcome.floored += blocks.floored;
+                            outcome.scores.take(&sorted)?;
+                            sink.scores(outcome.kind, range.clone(), blocks.values()).map_err(|source| {
+                                StatsError::Sink { start: range.start, end: range.end, source }
+                            })?;
                             spare.give(blocks);
                         }
-                        Part::Nothing => {}
+                        Part::Scores(_) | Part::Nothing => {}
                     }
                 }
                 progress((sweep as f64 + range.end as f64 / records as f64) / sweeps as f64)
@@ -123,10 +143,12 @@ fn width(entry: &Entry, sweep: usize) -> usize {
 fn result_bytes(entries: &[Entry], sweep: usize, shadows: usize) -> usize {
     let of = |entry: &Entry| match sweep.cmp(&entry.attack.passes()) {
         Ordering::Less => width(entry, sweep).div_ceil(sweep::STRIP),
-        Ordering::Equal => shadows,
+        // The scores, and the same sorted.
+        Ordering::Equal => 2 * shadows,
         Ordering::Greater => 0,
     };
-    let row = if sweep == 0 { 2 * shadows } else { 0 };
+    // What the observer gathers, and the margins of the task.
+    let row = if sweep == 0 { 4 * shadows } else { 0 };
     (entries.iter().map(of).sum::<usize>() + row) * size_of::<f64>()
 }
 
@@ -136,6 +158,17 @@ impl Part {
             Ordering::Less => Part::Sums(StripSums::new(records, width(entry, sweep))),
             Ordering::Equal => Part::Scores(spare.blocks(shadows, records)),
             Ordering::Greater => Part::Nothing,
+        }
+    }
+
+    /// The same, scores sorted.
+    fn sorted(self, sorter: &TileSorter<'_>) -> Self {
+        match self {
+            Part::Scores(blocks) => {
+                let sorted = sorter.scores(blocks.values());
+                Part::Sorted(blocks, sorted)
+            }
+            other => other,
         }
     }
 }
@@ -150,18 +183,24 @@ impl Worker<'_> {
     /// Shows every record of the tile that begins at `first` to the observer and to the attacks.
     fn tile<O: Observer>(
         &mut self,
+        checked: &Checked<'_>,
         entries: &[Entry],
         sweep: usize,
         first: usize,
         mut pieces: Pieces<'_>,
         parts: &mut [Part],
         seen: &mut Option<(&O, O::Part)>,
+        task: &mut Option<ScoreBlocks>,
     ) -> Result<(), StatsError> {
         while let Some((records, logits)) = pieces.next()? {
             for (piece_index, record) in records.enumerate() {
                 let (view, index) = (self.extractor.view(logits, piece_index, record), record - first);
                 if let Some((observer, part)) = seen {
                     observer.record(part, index, &view);
+                }
+                if let Some(blocks) = task {
+                    margins(checked, record, view.mean, blocks.row());
+                    blocks.keep(0);
                 }
                 for (entry, part) in entries.iter().zip(&mut *parts) {
                     match part {
@@ -172,7 +211,7 @@ impl Worker<'_> {
                             let floored = entry.attack.score(&view, &mut self.work, blocks.row());
                             blocks.keep(floored);
                         }
-                        Part::Nothing => {}
+                        Part::Sorted(..) | Part::Nothing => {}
                     }
                 }
             }

@@ -1,0 +1,118 @@
+//! Where the scores of a run go: to collectors, of which ROC curves are read.
+
+use std::ops::Range;
+
+use super::run::Entry;
+use crate::config::AttackKind;
+use crate::error::StatsError;
+use crate::inputs::Checked;
+use crate::labels::Labels;
+use crate::roc::{Collector, Layout, Sampling, Sizes, Sorted, TileMembers, distribute};
+
+/// Bytes that the collectors of a run hold together before scores go to scratch room.
+const MEMORY: usize = 96 << 20;
+
+/// Which curves will be read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Curves<'a> {
+    /// What is drawn again for intervals.
+    pub sampling: Option<&'a Sampling>,
+    /// Whether those of the shadows' own task, too: single labels of two classes have one.
+    pub task: bool,
+}
+
+/// The collected scores of an attack.
+pub(crate) struct Outcome<'a> {
+    pub kind: AttackKind,
+    /// Positive for members; a curve per target ([`Layout::per_shadow`]).
+    pub scores: Collector<'a>,
+    /// Scores in which the variance floor acted.
+    pub floored: u64,
+}
+
+/// All that was collected.
+pub(crate) struct Outcomes<'a> {
+    pub attacks: Vec<Outcome<'a>>,
+    /// The margins of label 1; a curve per shadow and side ([`Layout::per_shadow_and_side`]).
+    pub task: Option<Collector<'a>>,
+}
+
+impl<'a> Outcomes<'a> {
+    /// Nothing collected yet.
+    pub fn new(checked: &Checked<'a>, entries: &[Entry], curves: &Curves<'_>) -> Result<Self, StatsError> {
+        let shadows = checked.shape.shadows;
+        Layout::check(shadows)?;
+        let task = curves.task && task_labels(checked).is_some();
+        let sizes = Sizes::holding(MEMORY / (entries.len() + usize::from(task)).max(1));
+        let attacks = entries.iter().map(|entry| Outcome {
+            kind: entry.kind,
+            scores: Collector::new(Layout::per_shadow(shadows), sizes, checked.scratch),
+            floored: 0,
+        });
+        Ok(Self {
+            attacks: attacks.collect(),
+            task: task.then(|| Collector::new(Layout::per_shadow_and_side(shadows), sizes, checked.scratch)),
+        })
+    }
+}
+
+/// The labels, if the shadows' task has a ROC curve.
+fn task_labels<'a>(checked: &Checked<'a>) -> Option<&'a [u32]> {
+    match checked.labels {
+        Labels::Class(labels) if checked.two_classes() => Some(labels),
+        _ => None,
+    }
+}
+
+/// Sorts the scores of a tile for the collectors.
+pub(super) struct TileSorter<'a> {
+    shadows: usize,
+    records: usize,
+    members: TileMembers,
+    /// By record of the tile, the tag of its group.
+    groups: Vec<u64>,
+    /// Its labels, if the task has a curve.
+    labels: Option<&'a [u32]>,
+}
+
+impl<'a> TileSorter<'a> {
+    pub fn new(checked: &Checked<'a>, curves: &Curves<'_>, tile: Range<usize>) -> Self {
+        let shadows = checked.shape.shadows;
+        let units = &checked.units[tile.clone()];
+        let group = |&unit: &u32| {
+            curves.sampling.map_or(0, |sampling| sampling.tag(Layout::per_shadow(shadows), unit))
+        };
+        Self {
+            shadows,
+            records: tile.len(),
+            members: TileMembers::new(&checked.membership, units),
+            groups: units.iter().map(group).collect(),
+            labels: task_labels(checked).map(|labels| &labels[tile]),
+        }
+    }
+
+    /// The scores `[shadow][record of the tile]` of an attack.
+    pub fn scores(&self, scores: &[f64]) -> Sorted {
+        distribute(Layout::per_shadow(self.shadows), scores, self.records, |shadow| {
+            let member = self.members.of(shadow);
+            move |record| self.groups[record] | (shadow as u64) << 1 | member(record)
+        })
+    }
+
+    /// The margins of label 1, `[shadow][record of the tile]`; `None` if the task has no curve.
+    pub fn margins(&self, margins: &[f64]) -> Option<Sorted> {
+        let labels = self.labels?;
+        Some(distribute(Layout::per_shadow_and_side(self.shadows), margins, self.records, |shadow| {
+            let member = self.members.of(shadow);
+            move |record| (shadow as u64) << 2 | member(record) << 1 | u64::from(labels[record])
+        }))
+    }
+}
+
+/// The log odds of label 1, per shadow, from those of the record's label.
+pub(super) fn margins(checked: &Checked<'_>, record: usize, odds: &[f64], out: &mut [f64]) {
+    let negated = task_labels(checked).is_some_and(|labels| labels[record] != 1);
+    for (margin, &odds) in out.iter_mut().zip(odds) {
+        *margin = if negated { -odds } else { odds };
+    }
+}

@@ -1,0 +1,103 @@
+//! Collects scores, and finds their curves.
+
+use super::Roc;
+use super::bootstrap::{Histogram, Sampling};
+use super::buckets::Buckets;
+use super::distribute::Sorted;
+use super::finish::{Finish, Sizes};
+use super::key::{BUCKET_BITS, Layout};
+use super::reader::Reader;
+use super::thin::Grids;
+use crate::analysis::{Figures, Interval, RocCurve};
+use crate::error::StatsError;
+use crate::scratch::Scratch;
+
+/// Takes scores in any order.
+pub(crate) struct Collector<'a> {
+    layout: Layout,
+    sizes: Sizes,
+    scratch: &'a dyn Scratch,
+    buckets: Buckets<'a>,
+    /// Scores by tag (without group).
+    totals: Vec<u64>,
+}
+
+/// What to find.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Want<'a> {
+    /// The curve of all scores together.
+    pub pooled: bool,
+    /// The figures of every curve of the layout.
+    pub curves: bool,
+    /// Intervals of the pooled figures.
+    pub intervals: Option<&'a Sampling>,
+}
+
+/// What was found of what was wanted.
+pub(crate) struct Found {
+    pub pooled: Option<Roc>,
+    /// By tag without side and group; NaN where there are no scores of one side.
+    pub curves: Vec<Figures>,
+    pub interval: Option<Interval>,
+}
+
+impl<'a> Collector<'a> {
+    pub fn new(layout: Layout, sizes: Sizes, scratch: &'a dyn Scratch) -> Self {
+        Self {
+            layout,
+            sizes,
+            scratch,
+            buckets: Buckets::new(1 << BUCKET_BITS, sizes.memory, scratch),
+            totals: vec![0; layout.tags()],
+        }
+    }
+
+    /// Takes the scores of a tile.
+    pub fn take(&mut self, sorted: &Sorted) -> Result<(), StatsError> {
+        let mut begin = 0;
+        for &(bucket, end) in &sorted.runs {
+            self.buckets.append(bucket, &sorted.words[begin as usize..end as usize])?;
+            begin = end;
+        }
+        for (total, more) in self.totals.iter_mut().zip(&sorted.totals) {
+            *total += more;
+        }
+        Ok(())
+    }
+
+    /// The curve of all scores together.
+    pub fn pooled(self) -> Result<Roc, StatsError> {
+        let found = self.find(Want { pooled: true, ..Want::default() })?;
+        Ok(found.pooled.expect("the pooled curve was asked for"))
+    }
+
+    /// Finds what is wanted.
+    pub fn find(mut self, want: Want<'_>) -> Result<Found, StatsError> {
+        let side = |side: usize| self.totals.iter().skip(side).step_by(2).sum::<u64>();
+        let (members, nonmembers) = (side(1), side(0));
+        let grids = Grids::new(members, nonmembers);
+        let histogram =
+            want.intervals.map(|sampling| Histogram::new(sampling, self.layout, members + nonmembers));
+        let curves = self.totals.chunks_exact(2).filter(|_| want.curves);
+        let mut finish = Finish {
+            layout: self.layout,
+            sizes: self.sizes,
+            scratch: self.scratch,
+            grids: &grids,
+            pooled: want.pooled.then(|| (Reader::new(members, nonmembers), RocCurve::default())),
+            curves: curves.map(|counts| Reader::new(counts[1], counts[0])).collect(),
+            histogram: histogram.as_ref(),
+        };
+        finish.descend(&mut self.buckets)?;
+        let curves = finish.curves.iter().map(Reader::figures).collect();
+        let pooled = finish.pooled.take().map(|(reader, mut curve)| {
+            grids.keep(&mut curve, [members, nonmembers]);
+            Roc { figures: reader.figures(), members, nonmembers, curve }
+        });
+        let interval = match (want.intervals, &histogram, &pooled) {
+            (Some(sampling), Some(histogram), Some(pooled)) => sampling.interval(histogram, &pooled.figures),
+            _ => None,
+        };
+        Ok(Found { pooled, curves, interval })
+    }
+}
