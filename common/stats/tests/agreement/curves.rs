@@ -43,3 +43,19 @@ fn a_rate_that_is_reached_counts() {
         assert!((ours - theirs).abs() < 1e-12, "{key}: {ours} and {theirs}");
     }
 }
+
+/// As many members as non-members at every one of 200 scores: the curve is the diagonal, with 200 vertices.
+/// scikit-learn's `roc_curve`, which two of the tools read their rates from, drops those in the middle of a
+/// straight line, and with them the rates between. LeakPro's vertices, the first scores of the ties, make a
+/// rate that no threshold has.
+#[test]
+fn rates_are_read_before_thinning_and_after_ties() {
+    let vectors = references();
+    let scores = vectors.get("curve/equal/members");
+    assert_eq!(scores, vectors.get("curve/equal/nonmembers"));
+    let found = roc(&scores, &scores).figures;
+    assert_eq!((found.auc, found.tpr_at_fpr), (0.5, [0.1, 0.01, 0.0, 0.0]));
+    let tools = &vectors.index["figures"]["curve/equal"];
+    assert_eq!(tools["meter"]["tpr_at_0.01"], 0.005);
+    assert_eq!(tools["leakpro"]["tpr_at"]["TPR@1%FPR"], 0.015);
+}
