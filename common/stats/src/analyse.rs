@@ -8,8 +8,9 @@ use crate::config::{AttackKind, Config};
 use crate::error::{SourceError, StatsError};
 use crate::groups;
 use crate::inputs::{Checked, Inputs};
-use crate::nulls::NullTables;
-use crate::patients;
+use crate::layout::Layout;
+use crate::patient::{self, Exam};
+use crate::rank_test::Tables;
 use crate::roc::{self, Sampling, Want};
 use crate::scratch::{MemoryScratch, Scratch};
 use crate::sink::{NoSink, Sink};
@@ -59,11 +60,11 @@ pub fn analyse_into(
     let checked = inputs.check(scratch)?;
     // Groups that cannot be formed are refused before the work, not after it.
     groups::check(inputs.attributes, &config.intersections)?;
-    let tables = NullTables::default();
+    let exam = Exam { layout: Layout::new(&checked.blocks), tables: Tables::default(), level: config.fdr };
     let mut records_of = vec![0u32; checked.membership.units()];
     checked.units.iter().for_each(|&unit| records_of[unit as usize] += 1);
 
-    let survey = Survey { checked: &checked, tables: &tables, records_of: &records_of };
+    let survey = Survey { checked: &checked, exam: &exam, records_of: &records_of };
     let mut surveyed = Surveyed::new(&checked, &records_of);
     let sampling = (config.bootstrap > 0)
         .then(|| Sampling::new(checked.units, &checked.blocks, inputs.seed, config.bootstrap));
@@ -80,9 +81,11 @@ pub fn analyse_into(
         sink,
         &|share| progress(SWEEPS_SHARE * share),
     )?;
-    surveyed.combined.test(&checked, &tables, &mut surveyed.tested);
+    for (unit, tested) in surveyed.several.test(&checked, &exam, &records_of) {
+        surveyed.tested[unit as usize] = tested;
+    }
     let (patients, summary, survival) =
-        patients::findings(&checked, config, &records_of, &surveyed.tested, &tables);
+        patient::findings(&checked, config, &records_of, &surveyed.tested, &exam);
     progress(0.85)?;
 
     let utility = utility::finish(checked.shape.shadows, &surveyed.utility_sums, outcomes.task)?;

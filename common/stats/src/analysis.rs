@@ -162,6 +162,10 @@ pub struct PatientTable {
     pub detected: Vec<bool>,
     /// Lower confidence bound of the AUC, at the false coverage rate of the detected patients.
     pub auc_lower: Vec<f64>,
+    /// e-value of the same hypothesis, which may be looked at any time; see [`PatientSummary::detected_anytime`].
+    pub e: Vec<f64>,
+    /// Lower confidence bound of epsilon at the same rate; 0 where the patient is not detected.
+    pub epsilon_lower: Vec<f64>,
 }
 
 /// The headlines about patients.
@@ -177,8 +181,17 @@ pub struct PatientSummary {
     pub mirror: usize,
     /// Mean of the patients' AUC.
     pub mean_auc: f64,
-    /// The error rate of each lower bound: fdr x detected / units.
+    /// The error rate of each lower bound: fdr x detected / (units x looks).
     pub bound_alpha: f64,
+    /// Planned looks at the growing audit, by which every p value was multiplied.
+    pub looks: u32,
+    /// Patients detected at the false discovery rate by e-values alone: this count may be looked at after any
+    /// block, and the audit stopped or extended on it.
+    pub detected_anytime: usize,
+    /// The largest lower bound of epsilon of any detected patient; 0 if none is detected.
+    pub epsilon_worst: f64,
+    /// The delta of that bound and of every patient's.
+    pub delta: f64,
     /// What this design can show at all.
     pub limit: DetectionLimit,
 }
@@ -190,9 +203,10 @@ pub struct DetectionLimit {
     pub patients: usize,
     /// The smallest p value there is: every IN signal above every OUT signal of its block.
     pub least_p: f64,
-    /// The smallest q value that a patient can reach alone: `least_p` times the patients, at most 1.
+    /// The smallest q value that a patient can reach alone: `least_p` times patients and looks, at most 1.
     pub least_q: f64,
-    /// The smallest patient AUC that is detected alone at the false discovery rate; NaN if none is.
+    /// The smallest patient AUC that is detected alone at the false discovery rate; NaN if none is. For
+    /// pairs the AUC at which the signed-rank statistic is expected to get there, differences being normal.
     pub detectable_auc: f64,
     /// Standard deviation of a patient's AUC under no leak.
     pub null_sd: f64,
@@ -200,6 +214,15 @@ pub struct DetectionLimit {
     pub bound_alone: f64,
     /// Lower bound of a patient with AUC 1 that is the only one detected.
     pub bound_worst: f64,
+    /// The highest level of [`RECOGNISABLE`] that the former reaches; NaN if none.
+    pub certifiable_alone: f64,
+    /// The highest level of [`RECOGNISABLE`] that the latter reaches; NaN if none.
+    pub certifiable_worst: f64,
+    /// The most that can be proven of epsilon: every IN signal of a patient above and every OUT signal below
+    /// its threshold, taken for itself.
+    pub epsilon_alone: f64,
+    /// The same of a patient that is the only one detected.
+    pub epsilon_worst: f64,
 }
 
 /// Shares of patients whose AUC is at least `auc`.

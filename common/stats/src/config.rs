@@ -198,6 +198,8 @@ pub struct Config {
     pub fdr: f64,
     /// Planned looks at the growing audit; every p value is multiplied by their number.
     pub looks: u32,
+    /// The delta of the (epsilon, delta) that every patient's signals are held against.
+    pub delta: f64,
     /// Permutations of the group labels.
     pub permutations: usize,
     /// Pairs of attributes, by name, whose crossed levels are compared as well.
@@ -225,6 +227,7 @@ impl Default for Config {
             temperature: 2.0,
             fdr: 0.05,
             looks: 1,
+            delta: 1e-5,
             permutations: 9_999,
             intersections: Vec::new(),
             bootstrap: 400,
@@ -243,6 +246,7 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), StatsError> {
         let Self { fdr, rmia_a, gamma, temperature, .. } = *self;
         within("fdr", fdr, "a rate between 0 and 1", fdr > 0.0 && fdr < 1.0)?;
+        within("delta", self.delta, "a number from 0 to below 1", (0.0..1.0).contains(&self.delta))?;
         within("rmia_a", rmia_a, "a number from 0 to 1", (0.0..=1.0).contains(&rmia_a))?;
         within("gamma", gamma, "a positive number", gamma > 0.0 && gamma.is_finite())?;
         within(

@@ -138,16 +138,9 @@ impl Blocks {
         self.shadows / self.size
     }
 
-    /// (IN, OUT) per block for a unit of which every shadow that was not lost gives a signal; with lost
-    /// shadows taken evenly from both sides, as nobody's column is known.
-    pub fn typical_strata(&self) -> Vec<(u32, u32)> {
-        self.lost
-            .chunks(self.size)
-            .map(|block| {
-                let kept = block.iter().filter(|&&lost| !lost).count() as u32;
-                (kept / 2, kept - kept / 2)
-            })
-            .collect()
+    /// Whether the blocks are complementary pairs: of each pair of shadows every unit is IN one.
+    pub fn paired(&self) -> bool {
+        self.halves && self.size == 2
     }
 
     /// Checks that every unit is IN exactly half of every block, where the design promises it; a unit that

@@ -12,11 +12,15 @@
 
 mod analyse;
 mod analysis;
+mod anytime;
 mod attacks;
+mod beta;
 mod bounds;
 mod config;
+mod counts;
 mod design;
 mod detect;
+mod epsilon;
 mod error;
 mod fdr;
 mod groups;
@@ -24,13 +28,14 @@ mod inputs;
 mod labels;
 #[allow(dead_code, unused_imports, reason = "the loops that use it follow")]
 mod lanes;
+mod layout;
 mod limit;
 mod log_odds;
 mod lost;
 mod membership;
 mod moments;
 mod nulls;
-mod patients;
+mod patient;
 mod pipeline;
 #[cfg(test)]
 mod pitfalls;
@@ -51,6 +56,7 @@ mod sweep;
 mod task;
 #[cfg(test)]
 mod testing;
+mod ties;
 mod utility;
 
 pub use analyse::{analyse, analyse_into};
@@ -73,6 +79,7 @@ pub use labels::Labels;
 pub use limit::detection_limit;
 pub use lost::find_lost;
 pub use membership::{Membership, MembershipMatrix};
+pub use patient::{PatientTest, PatientTester};
 pub use provisional::{Provisional, provisional};
 pub use roc::{Roc, ScoreCurves, ScoreFindings, roc};
 pub use scratch::{MemoryScratch, Region, Scratch};

@@ -2,7 +2,7 @@
 
 use crate::analysis::RecordTable;
 use crate::moments::Moments;
-use crate::signal::View;
+use crate::rank_test::Comparison;
 use crate::special::normal_cdf;
 
 /// IN and OUT moments of a record's signal.
@@ -15,14 +15,11 @@ pub(crate) struct RecordRow {
 }
 
 impl RecordRow {
-    pub fn new(view: &View<'_>, auc: f64) -> Self {
-        let side = |inside: bool| {
-            Moments::of(view.mean.iter().enumerate().filter_map(move |(shadow, &signal)| {
-                let bit = view.column[shadow / 64] >> (shadow % 64) & 1 == 1;
-                (signal.is_finite() && bit == inside).then_some(signal)
-            }))
-        };
-        Self { auc, inside: side(true), outside: side(false) }
+    /// From the comparison of the record's signals.
+    pub fn new(comparison: &Comparison) -> Self {
+        let (inside, outside) = comparison.sides();
+        let side = |values: &[f64]| Moments::of(values.iter().copied());
+        Self { auc: comparison.auc(), inside: side(inside), outside: side(outside) }
     }
 }
 

@@ -6,9 +6,7 @@ use std::ops::Range;
 use crate::analysis::RecordTable;
 use crate::attacks::Observer;
 use crate::inputs::Checked;
-use crate::nulls::NullTables;
-use crate::patients::{Combined, Tested};
-use crate::rank_test::Comparison;
+use crate::patient::{Exam, Examiner, Several, Tested};
 use crate::records::RecordRow;
 use crate::signal::View;
 use crate::sweep::StripSums;
@@ -17,7 +15,7 @@ use crate::utility;
 /// Looks at records; tiles in parallel.
 pub(crate) struct Survey<'a> {
     pub checked: &'a Checked<'a>,
-    pub tables: &'a NullTables,
+    pub exam: &'a Exam,
     /// Number of records of every unit.
     pub records_of: &'a [u32],
 }
@@ -30,10 +28,10 @@ pub(crate) struct Seen {
     /// Units with this one record.
     tested: Vec<(u32, Option<Tested>)>,
     /// Records of units with several.
-    standardised: Vec<(u32, Vec<f64>)>,
+    several: Vec<(u32, Vec<f64>)>,
     sums: Option<StripSums>,
     first: usize,
-    comparison: Comparison,
+    examiner: Examiner,
 }
 
 impl Observer for Survey<'_> {
@@ -47,13 +45,13 @@ impl Observer for Survey<'_> {
     fn record(&self, seen: &mut Seen, index: usize, view: &View<'_>) {
         let (checked, record) = (self.checked, seen.first + index);
         let unit = checked.units[record];
-        seen.comparison.of(view.mean, view.column, &checked.blocks);
-        seen.rows.push(RecordRow::new(view, seen.comparison.auc()));
+        seen.examiner.compare(view.mean, view.column, self.exam);
+        seen.rows.push(RecordRow::new(&seen.examiner.comparison));
         if self.records_of[unit as usize] == 1 {
-            let tested = Tested::compared(view.mean, view.column, checked, self.tables, &mut seen.comparison);
+            let tested = seen.examiner.one(view.mean, view.column, self.exam);
             seen.tested.push((unit, tested));
         } else {
-            seen.standardised.push((unit, Combined::standardised(view.mean)));
+            seen.several.push((unit, view.mean.to_vec()));
         }
         if let Some(sums) = &mut seen.sums {
             let (utility_sums, signals) = sums.of(index).split_at_mut(utility::width(view.mean.len()));
@@ -75,7 +73,7 @@ pub(crate) struct Surveyed {
     pub records: RecordTable,
     /// Per unit; those with several records are still to be tested.
     pub tested: Vec<Option<Tested>>,
-    pub combined: Combined,
+    pub several: Several,
     pub utility_sums: Vec<f64>,
     /// Records with a signal, per shadow.
     pub signals: Vec<f64>,
@@ -87,7 +85,7 @@ impl Surveyed {
         Self {
             records: RecordTable::default(),
             tested: vec![None; records_of.len()],
-            combined: Combined::new(shadows, records_of),
+            several: Several::new(shadows, records_of),
             utility_sums: vec![0.0; utility::width(shadows)],
             signals: vec![0.0; shadows],
         }
@@ -102,8 +100,8 @@ impl Surveyed {
         for (unit, tested) in seen.tested {
             self.tested[unit as usize] = tested;
         }
-        for (unit, part) in &seen.standardised {
-            self.combined.add(*unit, part);
+        for (unit, signals) in &seen.several {
+            self.several.add(*unit, signals);
         }
         if let Some(sums) = seen.sums {
             sums.add_to(&mut [&mut self.utility_sums, &mut self.signals]);

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::Survival;
-use crate::nulls::Null;
+use crate::nulls::{Key, Null};
 
 /// Steps of the grid from 0 to 1.
 const STEPS: usize = 200;
 
 /// The curve of the tested patients: their AUC and (tie-free) null.
 pub(crate) fn curve<'a>(tested: impl Iterator<Item = (f64, &'a Null)>) -> Survival {
-    let mut patients: BTreeMap<&[(u32, u32)], (&Null, usize)> = BTreeMap::new();
+    let mut patients: BTreeMap<&Key, (&Null, usize)> = BTreeMap::new();
     let mut aucs = Vec::new();
     for (auc, null) in tested {
         aucs.push(auc);
-        patients.entry(&null.strata).or_insert((null, 0)).1 += 1;
+        patients.entry(&null.key).or_insert((null, 0)).1 += 1;
     }
     if aucs.is_empty() {
         return Survival::default();

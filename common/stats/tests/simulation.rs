@@ -84,7 +84,7 @@ fn shrunk_lira_sees_what_a_global_threshold_does_not() {
 
 #[test]
 fn the_detection_limit_is_known_beforehand() {
-    let at = |shadows| detection_limit(&Design::blocks(16), shadows, 9105, 0.05).unwrap();
+    let at = |shadows| detection_limit(&Design::blocks(16), shadows, 9105, &Config::default()).unwrap();
     let limit = at(64);
     // C(16, 8) = 12870 choices in each of four blocks.
     assert!((limit.least_p * 12870f64.powi(4) - 1.0).abs() < 1e-12);
@@ -97,7 +97,7 @@ fn the_detection_limit_is_known_beforehand() {
         assert!((limit.bound_alone - alone).abs() < 1e-4 && (limit.bound_worst - worst).abs() < 1e-4);
     }
     // One block of 8 cannot tell one patient of 9,105.
-    let hopeless = detection_limit(&Design::blocks(8), 8, 9105, 0.05).unwrap();
+    let hopeless = detection_limit(&Design::blocks(8), 8, 9105, &Config::default()).unwrap();
     assert!(hopeless.detectable_auc.is_nan() && hopeless.least_q == 1.0);
     // Under the normal approximation p = .05 / 9105 is 4.40 standard deviations: AUC .827.
     assert!((limit.detectable_auc - 0.82).abs() < 0.015, "{limit:?}");

@@ -76,3 +76,22 @@ pub fn blocked(shadows: usize, units: usize, block: usize, stream: &mut Stream) 
     }
     MembershipMatrix::from_fn(shadows, units, |shadow, unit| columns[unit * shadows + shadow])
 }
+
+/// A packed column: within every block exactly half of the shadows, each choice equally likely.
+pub fn column(shadows: usize, block: usize, stream: &mut Stream) -> Vec<u64> {
+    let mut sides = vec![false; shadows];
+    for half in sides.chunks_exact_mut(block) {
+        half[..block / 2].fill(true);
+        stream.shuffle(half);
+    }
+    let mut words = vec![0; shadows.div_ceil(64)];
+    (0..shadows).filter(|&shadow| sides[shadow]).for_each(|shadow| words[shadow / 64] |= 1 << (shadow % 64));
+    words
+}
+
+/// Signals `[record][shadow]`: standard normal, correlated by `rho` between the records of a shadow.
+pub fn correlated(records: usize, shadows: usize, rho: f64, stream: &mut Stream) -> Vec<f64> {
+    let common: Vec<f64> = (0..shadows).map(|_| rho.sqrt() * stream.normal_f64()).collect();
+    let own = (1.0 - rho).sqrt();
+    (0..records * shadows).map(|i| common[i % shadows] + own * stream.normal_f64()).collect()
+}
