@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use umbra_runtime::{Drain, signals, telemetry};
 
-use crate::command::{audit, completions, coordinator, dataset, run, worker};
+use crate::command::{attack, audit, completions, coordinator, dataset, run, worker};
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Output, note};
 
@@ -28,6 +28,8 @@ pub struct Cli {
 enum Command {
     /// Audit a data set on this machine, from the table to the report
     Run(run::Args),
+    /// Compute the attacks on logits that another tool made, from the arrays to the findings
+    Attack(Box<attack::Args>),
     /// Run the coordinator: it takes audits, hands out work and computes the findings
     Coordinator(coordinator::Args),
     /// Run a worker: it trains shadow models for a coordinator
@@ -44,7 +46,8 @@ enum Command {
 
 fn after_help() -> String {
     format!(
-        "Examples:\n  umbra run AUDIT.toml\n  umbra coordinator --state /var/lib/umbra\n  umbra audit submit \
+        "Examples:\n  umbra run AUDIT.toml\n  umbra attack --logits L.npy --labels Y.npy \
+         --membership K.npy --out findings\n  umbra coordinator --state /var/lib/umbra\n  umbra audit submit \
          AUDIT.toml --watch\n\n{}",
         Exit::table()
     )
@@ -78,6 +81,9 @@ fn perform(cli: Cli) -> ExitCode {
         Command::Completions(args) => completions::run(&args, &out),
         Command::Run(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(run::run(args, out, drain))))
+        }
+        Command::Attack(args) => {
+            quiet_log().and_then(|()| with_runtime(|drain| Box::pin(attack::run(*args, out, drain))))
         }
         Command::Coordinator(args) => with_runtime(|drain| Box::pin(coordinator::run(&args, out, drain))),
         Command::Worker(args) => with_runtime(|drain| Box::pin(worker::run(&args, out, drain))),
@@ -168,6 +174,10 @@ mod tests {
         for line in [
             "umbra run AUDIT.toml",
             "umbra run AUDIT.toml --out DIR --workers 2 --keep-state --format json",
+            "umbra attack --logits L.npy --labels Y.npy --membership K.npy --out DIR",
+            "umbra attack --logits L --labels Y --membership K --units U --design blocks:16 --population-logits P \
+             --population-labels PY --attack lira-online,lira-offline,rmia,base,global --variance shrunk \
+             --center median --counts equal --rmia-a 0.3 --gamma 2 --out DIR --threads 2 --scratch S",
             "umbra --format json audit list --state running",
             "umbra coordinator --config c.toml --check-config",
             "umbra coordinator --listen 127.0.0.1:0 --http 127.0.0.1:0 --state s --lease 5 --address-file a",

@@ -16,6 +16,7 @@ const LIMIT: u64 = 64 << 20;
 pub struct Headlines {
     folder: PathBuf,
     summary: Value,
+    report: bool,
 }
 
 impl Headlines {
@@ -29,12 +30,13 @@ impl Headlines {
         let summary = serde_json::from_slice(&bytes).map_err(|error| {
             Failure::failed(format!("{} cannot be read: {error}; fetch the findings again", path.display()))
         })?;
-        Ok(Self { folder: folder.to_owned(), summary })
+        let report = folder.join("report.html").exists();
+        Ok(Self { folder: folder.to_owned(), summary, report })
     }
 
-    /// Where the report is.
-    pub fn report(&self) -> PathBuf {
-        self.folder.join("report.html")
+    /// Where the report is, if there is one: attacks on logits from elsewhere have tables alone.
+    pub fn report(&self) -> Option<PathBuf> {
+        self.report.then(|| self.folder.join("report.html"))
     }
 
     /// The headlines for people.
@@ -77,7 +79,10 @@ impl Headlines {
                 "Detection limit:        no single patient can be detected with so few shadows".to_owned()
             }
         });
-        lines.push(format!("Report:                 {}", self.report().display()));
+        lines.push(match self.report() {
+            Some(report) => format!("Report:                 {}", report.display()),
+            None => format!("Findings:               {}", self.folder.display()),
+        });
         lines.join("\n")
     }
 
@@ -91,7 +96,7 @@ impl Headlines {
             "event": "done",
             "id": id,
             "out": self.folder.display().to_string(),
-            "report": self.report().display().to_string(),
+            "report": self.report().map(|report| report.display().to_string()),
             "patients": {
                 "units": self.summary["patients"]["units"],
                 "detected": self.summary["patients"]["detected"],
@@ -110,7 +115,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("summary.json"), summary).unwrap();
         let read = Headlines::read(folder.path()).unwrap();
-        Headlines { folder: "out".into(), ..read }
+        Headlines { folder: "out".into(), report: true, ..read }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line `umbra`: audits a data set on this machine, runs the daemons, and talks to them.
 
+mod attack;
 mod audit_file;
 mod cli;
 mod command;

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub mod attack;
 pub mod audit;
 pub mod completions;
 pub mod coordinator;

@@ -17,6 +17,7 @@ mod layout;
 pub mod limits;
 pub mod logits;
 mod mmap;
+pub mod npy;
 mod number;
 mod order;
 mod parquet_cells;

@@ -1,0 +1,182 @@
+//! The computation, from arrays to files.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use umbra_coordinator::FileScratch;
+use umbra_coordinator::report::{Rows, ScoreFiles, Tables, write_tables};
+use umbra_core::seed::Seed;
+use umbra_data::npy::NpyError;
+use umbra_stats::{AttackKind, Design, Inputs, Population, Shape, StatsError, analyse_into, find_lost};
+
+use super::arrays::Arrays;
+use super::labels::OwnedLabels;
+use super::logits::NpyLogits;
+use super::membership::Packed;
+use super::meter::Meter;
+use super::options::Options;
+use super::units::Units;
+use crate::exit::Failure;
+
+/// What is to be done with the arrays.
+#[derive(Debug)]
+pub struct Work {
+    /// What is computed.
+    pub options: Options,
+    /// The folder that files are written to.
+    pub draft: PathBuf,
+    /// The folder for scratch files.
+    pub scratch: PathBuf,
+    /// Threads to compute with.
+    pub threads: usize,
+    /// The root of the random numbers.
+    pub seed: u64,
+    /// Whether it is to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What was found, but for the figures, which are in the files.
+#[derive(Debug)]
+pub struct Found {
+    /// What a person should know, a sentence each.
+    pub notes: Vec<String>,
+    /// The names of the files.
+    pub files: Vec<String>,
+}
+
+impl Work {
+    /// Reads the arrays, computes, and writes the files into the draft folder.
+    ///
+    /// # Errors
+    /// If values in the arrays are wrong, or something cannot be read or written.
+    pub fn compute(&self, arrays: &Arrays, meter: &Meter) -> Result<Found, Failure> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
+        let pool = pool.map_err(|error| {
+            Failure::failed(format!(
+                "cannot start {} threads: {error}; give fewer with --threads",
+                self.threads
+            ))
+        })?;
+        pool.install(|| self.computed(arrays, meter))
+    }
+
+    fn computed(&self, arrays: &Arrays, meter: &Meter) -> Result<Found, Failure> {
+        let shape = arrays.shape;
+        meter.show("reading units, labels and membership", 0.0);
+        let units = match &arrays.units {
+            Some(file) => Units::read(file).map_err(wrong)?,
+            None => Units::of_rows(shape.records),
+        };
+        let labels = OwnedLabels::read(&arrays.labels, &shape).map_err(wrong)?;
+        let membership = Packed::read(&arrays.membership, &shape, &units).map_err(wrong)?;
+        let logits = NpyLogits::new(&arrays.logits, shape);
+        let lost = find_lost(&logits).map_err(|error| self.refused(arrays, error))?;
+        if lost.len() == shape.shadows {
+            let what = "it holds no finite number; save the logits that the shadows gave";
+            return Err(wrong(arrays.logits.wrong(what)));
+        }
+        let population = match &arrays.population {
+            Some((logits, labels)) => {
+                let shape = Shape { records: logits.shape()[1], ..shape };
+                Some((NpyLogits::new(logits, shape), OwnedLabels::read(labels, &shape).map_err(wrong)?))
+            }
+            None => None,
+        };
+        let mut notes = Vec::new();
+        let found = Design::detect(&membership.view());
+        notes.push(match &self.options.design {
+            Some(named) if *named != found.design => {
+                format!(
+                    "design {named}, as named; the membership looks like {}: {}",
+                    found.design, found.explanation
+                )
+            }
+            _ => format!("design {}: {}", found.design, found.explanation),
+        });
+        notes.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
+        let design = self.options.design.clone().unwrap_or(found.design);
+        if !lost.is_empty() {
+            let numbers: Vec<String> = lost.iter().map(u32::to_string).collect();
+            notes.push(format!(
+                "warning: {} of {} shadows gave no finite logit and are left out (number {}); if the reason has to \
+                 do with what they were trained on, no p value holds",
+                lost.len(),
+                shape.shadows,
+                numbers.join(", ")
+            ));
+        }
+        let design = design.with_lost(lost.iter().copied());
+        if self.options.config.attacks.contains(&AttackKind::Rmia) && self.options.config.offline {
+            notes.push(format!("rmia runs offline with a = {}", self.options.config.rmia_a));
+        }
+
+        let seed = Seed::new(self.seed);
+        let inputs = Inputs {
+            source: &logits,
+            labels: labels.view(),
+            units: &units.of_record,
+            membership: membership.view(),
+            design: &design,
+            population: population
+                .as_ref()
+                .map(|(source, labels)| Population { source, labels: labels.view() }),
+            attributes: &[],
+            seed: &seed,
+        };
+        let mut scores = ScoreFiles::create(&self.draft, shape.shadows, shape.records).map_err(failed)?;
+        let scratch = FileScratch::new(&self.scratch);
+        let progress = |share: f64| {
+            meter.show("computing", share);
+            if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut scores, &scratch)
+            .map_err(|error| self.refused(arrays, error))?;
+        meter.show("writing", 1.0);
+        let source_rows: Vec<u64> = (0..shape.records as u64).collect();
+        let unit_names: Vec<String> = (0..units.count()).map(|unit| units.name(unit).into_owned()).collect();
+        let class_names: Vec<String> = (0..=shape.classes.max(1)).map(|class| class.to_string()).collect();
+        let tables = Tables {
+            rows: Rows {
+                source_rows: &source_rows,
+                unit_names: &unit_names,
+                class_names: &class_names,
+                attributes: &[],
+            },
+            shadows: shape.shadows as u32,
+            block: None,
+            lost: &lost,
+            fdr: self.options.config.fdr,
+            dataset: None,
+        };
+        let mut files = write_tables(&self.draft, &tables, &analysis).map_err(failed)?;
+        files.extend(scores.finish().map_err(failed)?);
+        Ok(Found { notes, files: files.into_iter().map(|file| file.name).collect() })
+    }
+
+    /// Tells mistakes of the arrays from failures on the way.
+    fn refused(&self, arrays: &Arrays, error: StatsError) -> Failure {
+        if self.stop.load(Ordering::Relaxed) {
+            return Failure::interrupted("nothing was written; run the same command again");
+        }
+        match error {
+            StatsError::Inputs(_) | StatsError::Config(_) => {
+                Failure::usage(format!("{}: {error}", arrays.membership.name()))
+            }
+            error => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+/// A value of an array is wrong, or the array cannot be read.
+fn wrong(error: NpyError) -> Failure {
+    match error {
+        NpyError::Wrong { .. } => Failure::usage(error.to_string()),
+        NpyError::Io { .. } => Failure::failed(error.to_string()),
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(error.to_string())
+}

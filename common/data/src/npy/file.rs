@@ -1,0 +1,134 @@
+//! Reading an array piece by piece.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use super::dtype::Dtype;
+use super::error::NpyError;
+use super::header::{self, Header, Said};
+
+/// Bytes that are read at once where an array is gone through from end to end.
+const CHUNK: usize = 1 << 20;
+
+/// An array in a file, opened. Several threads may read at once: every read names its position.
+#[derive(Debug)]
+pub struct NpyFile {
+    file: File,
+    name: String,
+    header: Header,
+}
+
+impl NpyFile {
+    /// Opens a file and checks that its array fills it exactly.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no NPY file, holds items of a type that is not read, or is cut off.
+    pub fn open(path: &Path) -> Result<Self, NpyError> {
+        let name = path.display().to_string();
+        let io = |source| NpyError::Io { name: name.clone(), source };
+        // Asked before it is opened: opening a pipe would wait for its other end.
+        let found = std::fs::metadata(path).map_err(io)?;
+        if !found.is_file() {
+            return Err(NpyError::Wrong { name, what: "it is not a file; name an NPY file".to_owned() });
+        }
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let header = header::read(&file, length).map_err(|said| match said {
+            Said::Io(source) => NpyError::Io { name: name.clone(), source },
+            Said::Wrong(what) => NpyError::Wrong { name: name.clone(), what },
+        })?;
+        Ok(Self { file, name, header })
+    }
+
+    /// The path as it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The lengths of the axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.header.shape
+    }
+
+    /// The type of the items.
+    pub fn dtype(&self) -> Dtype {
+        self.header.dtype
+    }
+
+    /// An error about this file.
+    pub fn wrong(&self, what: impl Into<String>) -> NpyError {
+        NpyError::Wrong { name: self.name.clone(), what: what.into() }
+    }
+
+    /// Whether the first axis is the one that runs fastest.
+    pub(super) fn is_fortran(&self) -> bool {
+        self.header.fortran
+    }
+
+    /// Reads the items `range`, counted as they are stored, into `raw`.
+    pub(super) fn read_items(&self, range: Range<u64>, raw: &mut [u8]) -> Result<(), NpyError> {
+        debug_assert!(range.end <= self.header.items);
+        let at = self.header.start + range.start * self.header.dtype.size as u64;
+        read_at(&self.file, raw, at).map_err(|source| NpyError::Io { name: self.name.clone(), source })
+    }
+
+    /// Goes through all items in the order they are stored; `visit` gets the place of an item in C order
+    /// and its bytes, and may end it all with an error.
+    pub(super) fn for_each_item(
+        &self,
+        mut visit: impl FnMut(usize, &[u8]) -> Result<(), NpyError>,
+    ) -> Result<(), NpyError> {
+        let size = self.header.dtype.size;
+        let many = (CHUNK / size).max(1) as u64;
+        let mut raw = vec![0; (many.min(self.header.items) as usize) * size];
+        let mut first = 0;
+        while first < self.header.items {
+            let end = self.header.items.min(first + many);
+            let bytes = &mut raw[..(end - first) as usize * size];
+            self.read_items(first..end, bytes)?;
+            for (item, bytes) in (first..end).zip(bytes.chunks_exact(size)) {
+                visit(self.place(item as usize), bytes)?;
+            }
+            first = end;
+        }
+        Ok(())
+    }
+
+    /// Where an item, counted as it is stored, stands in C order.
+    fn place(&self, item: usize) -> usize {
+        if !self.header.fortran || self.header.shape.len() < 2 {
+            return item;
+        }
+        let mut rest = item;
+        let mut place = 0;
+        let mut stride = self.header.items as usize;
+        for &axis in &self.header.shape {
+            stride /= axis;
+            place += rest % axis * stride;
+            rest /= axis;
+        }
+        place
+    }
+}
+
+/// Fills a buffer from a position, leaving no cursor behind.
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
+}
+
+/// Fills a buffer from a position; every caller names its own.
+#[cfg(windows)]
+pub(super) fn read_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer = &mut buffer[read..];
+        at += read as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+"""Reads the lines of both sides, prints medians, spread and ratios; fails where the findings differ.
+
+    python ratios.py LINES
+"""
+
+import statistics
+import sys
+
+
+class Lines:
+    def __init__(self, path):
+        self.values = {}
+        for line in open(path):
+            side, what, precision, records, shadows, value = line.split()
+            self.values.setdefault((side, what, precision), []).append(float(value))
+        self.size = f"{int(records):,} records x {shadows} shadows"
+
+    def median(self, *key):
+        return statistics.median(self.values[key]) if key in self.values else None
+
+    def row(self, side, what, precision):
+        values = self.values.get((side, what, precision))
+        if values:
+            spread = f"{statistics.median(values):9.4f} s ({min(values):.4f} to {max(values):.4f})"
+            print(f"  {side:<6}{what:<16}{precision} {spread}")
+
+    def ratio(self, of, to, words, bound):
+        """How many times the median `to` is in `of`, if both are there."""
+        if of and to:
+            print(f"      {of / to:7.1f} {words} ({bound})")
+
+
+def main():
+    lines = Lines(sys.argv[1])
+    print(f"{lines.size}, one core: median of the rounds (least to most)")
+    alike = True
+    for precision, passes in (("f32", "floor 30, goal 15"), ("f64", "floor 60")):
+
+        def ours(what):
+            return lines.median("umbra", what, precision)
+
+        def theirs(what):
+            return lines.median("numpy", what, precision)
+
+        lines.row("umbra", "read", precision)
+        for what in ("llr", "tfp-llr", "roc", "patients", "stage"):
+            lines.row("numpy", what, precision)
+        lines.row("umbra", "llr", precision)
+        lines.ratio(ours("llr"), ours("read"), "read passes", passes)
+        lines.ratio(theirs("llr"), ours("llr"), "times as fast as numpy", "floor 8, goal 15")
+        lines.ratio(theirs("tfp-llr"), ours("llr"), "times as fast as tensorflow/privacy's loop", "from two targets")
+        lines.row("umbra", "stage", precision)
+        lines.ratio(theirs("stage"), ours("stage"), "times as fast as numpy", "floor 3, goal 5")
+        for what in ("shrunk", "median", "offline", "base", "rmia"):
+            lines.row("umbra", f"stage-{what}", precision)
+            lines.ratio(ours(f"stage-{what}"), ours("stage"), "times the stage with means", "at most 4")
+        for what, tolerance in (("auc", 1e-5 if precision == "f32" else 1e-9), ("detected", 0)):
+            same = abs(ours(what) - theirs(what)) <= tolerance
+            alike &= same
+            print(f"  {what} {ours(what):.9g} and {theirs(what):.9g}: {'alike' if same else 'NOT ALIKE'}")
+    return 0 if alike else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,308 @@
+//! Time of the statistics stage on one thread, beside one read pass over the same logits.
+//!
+//! `cargo bench -p umbra-stats --bench stage` prints tables: the stage and its variants, the cost over a grid of
+//! records and shadows, one thread and two. With `-- --plain --rounds N` it prints one line a figure and round
+//! (side, what, input, records, shadows, seconds) for `benches/side_by_side/side_by_side.sh`, which runs numpy
+//! in turns with it on the data in `--data FOLDER`.
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use umbra_core::seed::{Purpose, Seed};
+use umbra_stats::{
+    Analysis, AttackKind, Center, Config, Design, Inputs, Labels, Logits, Membership, MembershipMatrix,
+    MemoryLogits, Population, Shape, Variance, analyse,
+};
+
+const BLOCK: usize = 16;
+const POPULATION: usize = 1_000;
+/// Records and shadows of the tables.
+const SIZE: (usize, usize) = (50_000, 128);
+
+/// What is measured: the whole stage, with one attack.
+const VARIANTS: [(&str, AttackKind, Center, Variance); 2] = [
+    ("stage", AttackKind::LiraOnline, Center::Mean, Variance::PerRecord),
+    ("stage-shrunk", AttackKind::LiraOnline, Center::Mean, Variance::Shrunk),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let plain = arguments.iter().any(|argument| argument == "--plain");
+    let after = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)
+    };
+    let rounds = after("--rounds").and_then(|text| text.parse().ok()).unwrap_or(5);
+    let data = after("--data").map(PathBuf::from);
+    let audits = [false, true].map(|double| match &data {
+        Some(folder) => Audit::read(folder, SIZE, double),
+        None => Audit::draw(SIZE, double),
+    });
+    let mut table = Table { plain, rows: Vec::new() };
+    for round in 0..rounds {
+        for audit in &audits {
+            let seconds = audit.time(read_pass);
+            table.add("read", audit, seconds);
+            // The second half of the variants says nothing new in double precision.
+            for (name, kind, center, variance) in
+                VARIANTS.into_iter().take(if audit.double { 1 } else { VARIANTS.len() })
+            {
+                let config = config(kind, center, variance);
+                let seconds = audit.time(|audit| on_threads(1, || audit.analyse(&config)));
+                table.add(name, audit, seconds);
+            }
+            if plain && round == 0 {
+                let found = audit.analyse(&config(AttackKind::LiraOnline, Center::Mean, Variance::PerRecord));
+                table.say("auc", audit, found.attacks[0].figures.auc);
+                table.say("detected", audit, found.summary.detected as f64);
+            }
+        }
+    }
+    if plain {
+        return;
+    }
+    table.print("The stage with one attack, one thread; in read passes over the matrix", |name, double| {
+        (name != "read").then_some(("read", double))
+    });
+    grid(rounds);
+    threads(&audits[0], rounds);
+}
+
+fn config(kind: AttackKind, center: Center, variance: Variance) -> Config {
+    Config {
+        attacks: vec![kind],
+        center,
+        variance,
+        bootstrap: 0,
+        calibrated: false,
+        permutations: 1,
+        ..Config::default()
+    }
+}
+
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
+    pool.install(work)
+}
+
+/// Seconds a pair of a record and a shadow over a grid: the same everywhere if the cost is linear in both.
+fn grid(rounds: usize) {
+    let mut table = Table { plain: false, rows: Vec::new() };
+    let sizes = [12_500, 25_000, 50_000].map(|records| [32, 64, 128, 256].map(|shadows| (records, shadows)));
+    let audits: Vec<Audit> = sizes.iter().flatten().map(|&size| Audit::draw(size, false)).collect();
+    let config = config(AttackKind::LiraOnline, Center::Mean, Variance::PerRecord);
+    for _ in 0..rounds {
+        for audit in &audits {
+            table.add("stage", audit, audit.time(|audit| on_threads(1, || audit.analyse(&config))));
+        }
+    }
+    println!("\nThe stage in nanoseconds a pair of a record and a shadow, one thread");
+    for row in &table.rows {
+        let (records, shadows) = row.size;
+        let each = |seconds: f64| 1e9 * seconds / (records * shadows) as f64;
+        let [least, median, most] = row.spread().map(each);
+        println!("  {records:>6} records x {shadows:>3} shadows {median:8.1} ({least:.1} to {most:.1})");
+    }
+}
+
+fn threads(audit: &Audit, rounds: usize) {
+    let mut table = Table { plain: false, rows: Vec::new() };
+    let config = config(AttackKind::LiraOnline, Center::Mean, Variance::PerRecord);
+    for _ in 0..rounds {
+        for (name, threads) in [("one thread", 1), ("two threads", 2)] {
+            let seconds = audit.time(|audit| on_threads(threads, || audit.analyse(&config)));
+            table.add(name, audit, seconds);
+        }
+    }
+    let [one, two] = [&table.rows[0], &table.rows[1]].map(|row| row.spread()[1]);
+    println!("\nTwo threads are {:.2} times as fast as one ({one:.3} s, {two:.3} s)", one / two);
+}
+
+/// One audit of models with a single logit, all labels 1: the logits are the signals.
+struct Audit {
+    shape: Shape,
+    double: bool,
+    logits: Logits,
+    source: MemoryLogits,
+    population: MemoryLogits,
+    labels: Vec<u32>,
+    units: Vec<u32>,
+    membership: MembershipMatrix,
+    design: Design,
+    seed: Seed,
+}
+
+impl Audit {
+    /// Records that differ in level; one in ten leaks.
+    fn draw((records, shadows): (usize, usize), double: bool) -> Self {
+        let seed = Seed::new(1);
+        let mut stream = seed.stream(Purpose::Membership, &[]);
+        let mut keep = vec![false; records * shadows];
+        for half in keep.chunks_exact_mut(BLOCK) {
+            half[..BLOCK / 2].fill(true);
+            stream.shuffle(half);
+        }
+        let mut stream = seed.stream(Purpose::Simulation, &[]);
+        let mut values = Vec::with_capacity(records * shadows);
+        for (record, keep) in keep.chunks_exact(shadows).enumerate() {
+            let level = 1.0 + 2.0 * stream.normal_f64();
+            let gain = if record % 10 == 0 { 1.0 } else { 0.1 };
+            values.extend(
+                keep.iter().map(|&inside| level + stream.normal_f64() + if inside { gain } else { 0.0 }),
+            );
+        }
+        let membership = MembershipMatrix::from_fn(shadows, records, |s, r| keep[r * shadows + s]);
+        Self::new((records, shadows), double, &values, membership, seed)
+    }
+
+    /// `phi.f32` or `phi.f64` and `membership.u8` of a folder, `[shadow][record]`, as numpy wrote them.
+    fn read(folder: &Path, (records, shadows): (usize, usize), double: bool) -> Self {
+        let bytes = |name: &str| std::fs::read(folder.join(name)).expect("the folder holds the data");
+        let phi: Vec<f64> = if double {
+            numbers(&bytes("phi.f64"), f64::from_le_bytes)
+        } else {
+            numbers(&bytes("phi.f32"), |b| f64::from(f32::from_le_bytes(b)))
+        };
+        let keep = bytes("membership.u8");
+        assert!(phi.len() == records * shadows && keep.len() == phi.len(), "the data is of another size");
+        let values: Vec<f64> =
+            (0..records).flat_map(|r| (0..shadows).map(move |s| s * records + r)).map(|at| phi[at]).collect();
+        let membership = MembershipMatrix::from_fn(shadows, records, |s, r| keep[s * records + r] == 1);
+        Self::new((records, shadows), double, &values, membership, Seed::new(1))
+    }
+
+    fn new(
+        (records, shadows): (usize, usize),
+        double: bool,
+        values: &[f64],
+        membership: MembershipMatrix,
+        seed: Seed,
+    ) -> Self {
+        let shape = Shape { shadows, records, queries: 1, classes: 1 };
+        let stored = |values: &[f64]| {
+            if double {
+                Logits::F64(values.to_vec())
+            } else {
+                Logits::F32(values.iter().map(|&value| value as f32).collect())
+            }
+        };
+        let population = Shape { records: POPULATION, ..shape };
+        let source = |shape, values: &[f64]| {
+            MemoryLogits::try_new(shape, stored(values)).expect("there are as many values as the shape says")
+        };
+        Self {
+            shape,
+            double,
+            logits: stored(values),
+            source: source(shape, values),
+            population: source(population, &values[..POPULATION * shadows]),
+            labels: vec![1; records],
+            units: (0..records as u32).collect(),
+            membership,
+            design: Design::blocks(BLOCK),
+            seed,
+        }
+    }
+
+    fn analyse(&self, config: &Config) -> Analysis {
+        let membership: Membership<'_> = self.membership.view();
+        let inputs = Inputs {
+            source: &self.source,
+            labels: Labels::Class(&self.labels),
+            units: &self.units,
+            membership,
+            design: &self.design,
+            population: Some(Population {
+                source: &self.population,
+                labels: Labels::Class(&self.labels[..POPULATION]),
+            }),
+            attributes: &[],
+            seed: &self.seed,
+        };
+        analyse(&inputs, config, &|_| {}).expect("the audit is sound")
+    }
+
+    fn time<T>(&self, work: impl FnOnce(&Self) -> T) -> f64 {
+        let begin = Instant::now();
+        black_box(work(self));
+        begin.elapsed().as_secs_f64()
+    }
+}
+
+fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    bytes.as_chunks().0.iter().map(|&bytes| number(bytes)).collect()
+}
+
+/// The sum of all logits, several at a time: as fast as they can be read.
+fn read_pass(audit: &Audit) -> f64 {
+    fn sum<T: Copy + Default + std::ops::AddAssign + Into<f64>>(values: &[T]) -> f64 {
+        let mut sums = [T::default(); 64];
+        for values in values.as_chunks::<64>().0 {
+            sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
+        }
+        sums.into_iter().map(Into::into).sum()
+    }
+    match &audit.logits {
+        Logits::F32(values) => sum(values),
+        Logits::F64(values) => sum(values),
+    }
+}
+
+/// The seconds of one figure.
+struct Row {
+    name: &'static str,
+    double: bool,
+    size: (usize, usize),
+    seconds: Vec<f64>,
+}
+
+impl Row {
+    /// Least, median and most.
+    fn spread(&self) -> [f64; 3] {
+        let mut sorted = self.seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        [sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1]]
+    }
+}
+
+struct Table {
+    plain: bool,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    fn add(&mut self, name: &'static str, audit: &Audit, seconds: f64) {
+        if self.plain {
+            self.say(name, audit, seconds);
+        }
+        let (double, size) = (audit.double, (audit.shape.records, audit.shape.shadows));
+        match self.rows.iter_mut().find(|row| (row.name, row.double, row.size) == (name, double, size)) {
+            Some(row) => row.seconds.push(seconds),
+            None => self.rows.push(Row { name, double, size, seconds: vec![seconds] }),
+        }
+    }
+
+    fn say(&self, name: &str, audit: &Audit, value: f64) {
+        let precision = if audit.double { "f64" } else { "f32" };
+        println!("umbra {name} {precision} {} {} {value:.9}", audit.shape.records, audit.shape.shadows);
+    }
+
+    /// One line a figure: seconds, and how often the row that `unit` names fits in.
+    fn print(&self, title: &str, unit: impl Fn(&str, bool) -> Option<(&'static str, bool)>) {
+        println!("{title}");
+        for row in &self.rows {
+            let [least, median, most] = row.spread();
+            let precision = if row.double { "f64" } else { "f32" };
+            print!("  {:<14} {precision} {median:9.4} s ({least:.4} to {most:.4})", row.name);
+            let unit = unit(row.name, row.double).and_then(|(name, double)| {
+                self.rows.iter().find(|row| (row.name, row.double) == (name, double))
+            });
+            match unit {
+                Some(unit) => println!("  {:7.1} x", median / unit.spread()[1]),
+                None => println!(),
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What is found, for every kind of array.
+
+use std::fs;
+
+use crate::arrays::{Draw, Plan, World, npy, ordered};
+
+const FILES: [&str; 5] =
+    ["patients.parquet", "records.parquet", "scores-global.npy", "scores-lira-online.npy", "summary.json"];
+
+/// The two attacks that every kind of array can be compared by.
+const TWO: [&str; 2] = ["--attack", "lira-online,global"];
+
+fn names(world: &World, out: &str) -> Vec<String> {
+    let entries = fs::read_dir(world.path().join(out)).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The signal is the label's logit less the other's, or the logit with the label's sign, averaged over the
+/// queries: the global attack's score.
+fn signals(world: &World) -> Vec<f64> {
+    let Plan { queries, classes, .. } = world.plan;
+    let records = world.logits.chunks_exact(queries * classes).enumerate();
+    records
+        .map(|(place, logits)| {
+            let label = world.labels[place % world.records()];
+            let of = |query: &[f64]| match query {
+                [logit] => {
+                    if label == 1 {
+                        *logit
+                    } else {
+                        -logit
+                    }
+                }
+                _ => query[label] - query[1 - label],
+            };
+            logits.chunks_exact(classes).map(of).sum::<f64>() / queries as f64
+        })
+        .collect()
+}
+
+#[test]
+fn every_file_appears_and_the_headlines_are_printed() {
+    let world = World::new(Plan::default());
+    let done = world.attack("out", &TWO).expect(0);
+    assert_eq!(names(&world, "out"), FILES);
+    assert!(
+        done.out.contains("Detectably remembered:") && done.out.contains("Findings:               out"),
+        "{done:?}"
+    );
+    assert!(done.err.contains("design blocks:16: blocks of 16 shadows"), "{done:?}");
+    let summary = world.summary("out");
+    assert_eq!(summary["design"]["shadows"], 32);
+    assert_eq!(summary["patients"]["units"], 150);
+    assert_eq!(summary["records"]["records"], 200);
+    let auc = |attack: &str| summary["attacks"][attack]["auc"].as_f64().unwrap();
+    assert!(auc("lira-online") > auc("global") && auc("global") > 0.5, "{summary}");
+
+    let json = world.attack("json", &[&TWO[..], &["--format", "json"]].concat()).expect(0);
+    assert!(json.out.lines().all(|line| line.starts_with("{\"")), "{json:?}");
+    assert_eq!(json.json()["event"], "done");
+    assert_eq!(json.json()["patients"]["detected"], summary["patients"]["detected"]);
+}
+
+#[test]
+fn scores_are_those_of_the_logits_whatever_the_array_looks_like() {
+    for (queries, classes) in [(1, 1), (1, 2), (4, 2)] {
+        let world = World::new(Plan { queries, classes, ..Plan::default() });
+        world.attack("single", &TWO).expect(0);
+        for (score, signal) in world.scores("single", "global").iter().zip(signals(&world)) {
+            assert!((score - signal).abs() < 1e-12, "{score} {signal}");
+        }
+        world.save("L8.npy", &npy("<f8", &world.shape(), world.doubles()));
+        world.save("LF.npy", &ordered("<f4", true, &world.shape(), world.fortran()));
+        for (out, logits) in [("double", "L8.npy"), ("fortran", "LF.npy")] {
+            world.attack(out, &[&TWO[..], &["--logits", logits]].concat()).expect(0);
+            // The numbers are single-precision ones in all three.
+            for file in FILES {
+                assert!(world.found("single", file) == world.found(out, file), "{out}/{file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_byte_depends_on_the_number_of_threads() {
+    let world = World::new(Plan::default());
+    for threads in ["1", "3"] {
+        world.attack(threads, &[&TWO[..], &["--threads", threads]].concat()).expect(0);
+    }
+    for file in FILES {
+        assert!(world.found("1", file) == world.found("3", file), "{file}");
+    }
+}
+
+#[test]
+fn designs_are_recognised_and_can_be_named() {
+    for (draw, name) in [
+        (Draw::Blocks(8), "blocks:8"),
+        (Draw::Pairs, "pairs"),
+        (Draw::Exact, "exact"),
+        (Draw::Bernoulli, "bernoulli"),
+    ] {
+        let world = World::new(Plan { draw, ..Plan::default() });
+        let done = world.attack("found", &TWO).expect(0);
+        assert!(done.err.contains(&format!("umbra: design {name}: ")), "{done:?}");
+        world.attack("named", &[&TWO[..], &["--design", name]].concat()).expect(0);
+        for file in ["scores-lira-online.npy", "patients.parquet"] {
+            assert!(world.found("found", file) == world.found("named", file), "{name}: {file}");
+        }
+    }
+    let world = World::new(Plan { draw: Draw::Bernoulli, ..Plan::default() });
+    let done = world.attack("out", &["--design", "blocks:8"]).expect(2);
+    assert!(done.err.contains("K.npy: ") && done.err.contains("does not follow the design"), "{done:?}");
+}
+
+#[test]
+fn units_may_be_text_and_every_record_may_be_alone() {
+    let world = World::new(Plan::default());
+    world.attack("numbers", &TWO).expect(0);
+    let texts = world.units.iter().flat_map(|unit| {
+        let name: Vec<u8> = format!("Pat {unit:>3}").chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
+        name
+    });
+    world.save("T.npy", &npy("<U7", &[world.records()], texts.collect()));
+    world.attack("texts", &[&TWO[..], &["--units", "T.npy"]].concat()).expect(0);
+    assert!(world.found("numbers", "summary.json") == world.found("texts", "summary.json"));
+    assert!(world.found("texts", "patients.parquet") != world.found("numbers", "patients.parquet"));
+
+    let alone: Vec<&str> = crate::arrays::arguments("alone", &TWO)
+        .into_iter()
+        .filter(|word| !["--units", "U.npy"].contains(word))
+        .collect();
+    umbra_tests::umbra(world.path(), &alone).expect(0);
+    assert_eq!(world.summary("alone")["patients"]["units"], 200);
+}
+
+#[test]
+fn lost_shadows_are_found_and_told() {
+    let mut world = World::new(Plan::default());
+    let row = world.logits.len() / world.plan.shadows;
+    world.logits[5 * row..6 * row].fill(f64::NAN);
+    world.save("L.npy", &npy("<f4", &world.shape(), world.singles()));
+    let done = world.attack("out", &TWO).expect(0);
+    assert!(
+        done.err.contains("warning: 1 of 32 shadows gave no finite logit and are left out (number 5)"),
+        "{done:?}"
+    );
+    let summary = world.summary("out");
+    assert_eq!(summary["design"]["lost"], serde_json::json!([5]));
+    assert_eq!(summary["attacks"]["global"]["targets"], 31);
+}
