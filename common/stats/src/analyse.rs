@@ -110,8 +110,7 @@ fn refused(end: usize, source: SourceError) -> StatsError {
 
 /// The configured attacks.
 fn entries(config: &Config, checked: &Checked<'_>) -> Result<Vec<Entry>, StatsError> {
-    let entry =
-        |&kind: &AttackKind| Ok(Entry { kind, attack: attacks::build(kind, config, &checked.blocks)? });
+    let entry = |&kind: &AttackKind| Ok(Entry { kind, attack: attacks::build(kind, config, checked)? });
     config.attacks.iter().map(entry).collect()
 }
 

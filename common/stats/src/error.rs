@@ -44,6 +44,16 @@ pub enum StatsError {
     /// What does not fit in memory could not be kept in scratch room, or not be read back.
     #[error("scratch room failed: {0}")]
     Scratch(SourceError),
+    /// The logits of the population could not be read.
+    #[error("the logits of the population records {start} to {end} could not be read: {source}")]
+    Population {
+        /// First record of the tile.
+        start: usize,
+        /// One past the last record of the tile.
+        end: usize,
+        /// The source's own error.
+        source: SourceError,
+    },
     /// The scores could not be handed on.
     #[error("the scores of records {start} to {end} could not be written: {source}")]
     Sink {

@@ -20,7 +20,8 @@ pub struct Attribute {
     pub levels: Vec<String>,
 }
 
-/// Records that no shadow was trained on: what the robust attack compares with.
+/// Records that no shadow was trained on: what the robust attack compares with. Of more than 2^22 / shadows
+/// records every second, third ... one is taken, as many as that makes.
 #[derive(Clone, Copy)]
 pub struct Population<'a> {
     /// The logits, of the same shadows, queries and classes as the audit's. If they are records of the same
@@ -65,7 +66,6 @@ pub(crate) struct Checked<'a> {
     pub blocks: Blocks,
     /// Room for what does not fit in memory.
     pub scratch: &'a dyn Scratch,
-    #[allow(dead_code, reason = "attacks with a population read it")]
     pub population: Option<Population<'a>>,
 }
 

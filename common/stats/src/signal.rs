@@ -12,7 +12,6 @@ use crate::source::{Shape, Tile, Values};
 use crate::task::{Task, TaskWork};
 
 /// What is known about one record: signals per shadow, NaN where absent.
-#[allow(dead_code, reason = "attacks on several labels read it")]
 pub(crate) struct View<'a> {
     /// Queries put to every shadow.
     pub queries: usize,
@@ -34,7 +33,6 @@ pub(crate) struct View<'a> {
 
 /// The logits of one record, `[query][class][shadow]`.
 #[derive(Clone, Copy)]
-#[allow(dead_code, reason = "tempered attacks read it")]
 pub(crate) struct RecordLogits<'a> {
     pub values: Values<'a>,
     pub label: Label<'a>,
@@ -72,7 +70,6 @@ impl<'a> Extractor<'a> {
     }
 
     /// For other records of the same shadows, of which there is no membership.
-    #[allow(dead_code, reason = "attacks with a population call it")]
     pub fn of_population(shape: Shape, labels: Labels<'a>, lost: &[bool]) -> Self {
         Self::of(shape, labels, lost, None, false)
     }

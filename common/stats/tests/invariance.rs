@@ -7,8 +7,8 @@ mod support;
 use support::Audit;
 use umbra_core::seed::Seed;
 use umbra_stats::{
-    Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Population, Shape, Variance,
-    analyse, provisional,
+    AttackKind, Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Population, Shape,
+    Variance, analyse, provisional,
 };
 
 #[test]
@@ -91,6 +91,10 @@ fn wrong_inputs_are_refused_in_a_sentence() {
         (
             "attribute 'sex' has 3 values",
             refused(Inputs { attributes: &attributes, ..audit.inputs() }, &config),
+        ),
+        (
+            "'rmia' compares with records that no shadow was trained on",
+            refused(audit.inputs(), &Config { attacks: vec![AttackKind::Rmia], ..Config::default() }),
         ),
         ("fdr is 2", refused(audit.inputs(), &Config { fdr: 2.0, ..Config::default() })),
     ] {

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::Attack;
+
 /// Records that are turned over together: as many as scores fill a cache line.
 const ROWS: usize = 8;
 
@@ -50,6 +52,13 @@ impl ScoreBlocks {
         }
         self.kept += self.waiting;
         self.waiting = 0;
+    }
+
+    /// Has the scores of every target finished, once every record of the tile was kept.
+    pub fn finish(&mut self, attack: &dyn Attack) {
+        for (target, scores) in self.values.chunks_exact_mut(self.records).enumerate() {
+            attack.finish(target, scores);
+        }
     }
 
     /// `[shadow][record]`, once every record of the tile was kept.

@@ -1,24 +1,33 @@
 //! The attacks, one file each, behind one trait.
 
+mod base;
 mod block;
 mod gather;
 mod global;
+mod likelihood;
 mod lira;
+mod odds;
 mod predictive;
+mod rmia;
 mod run;
+mod tiny;
 
+pub(crate) use base::Base;
 pub(crate) use gather::{Curves, Outcome};
 pub(crate) use global::Global;
 pub(crate) use lira::Lira;
 #[cfg(test)]
 pub(crate) use lira::gaussian;
+pub(crate) use rmia::Rmia;
 pub(crate) use run::{Entry, Observer, run};
 
 use crate::config::{AttackKind, Config};
-use crate::design::Blocks;
 use crate::error::StatsError;
+use crate::inputs::Checked;
 use crate::references::{References, Scheme};
 use crate::signal::View;
+use likelihood::Likelihood;
+use odds::Odds;
 
 /// An attack: it may learn from some passes over all records, and then scores every record with every
 /// shadow as the target, the others being its references.
@@ -38,12 +47,18 @@ pub(crate) trait Attack: Sync {
     /// Scores one record, one value per shadow as the target, anything not finite being absent. Returns
     /// the number of scores in which the variance floor acted.
     fn score(&self, view: &View<'_>, work: &mut Work, scores: &mut [f64]) -> u64;
+
+    /// Turns what [`Self::score`] left for one target over a run of records into scores. A look-up in
+    /// something large is best done here, where the target stays the same.
+    fn finish(&self, _target: usize, _scores: &mut [f64]) {}
 }
 
 /// Buffers that a thread lends to attacks.
 #[derive(Default)]
 pub(crate) struct Work {
     pub references: References,
+    pub likelihood: Likelihood,
+    pub odds: Odds,
     pub formed: Vec<u32>,
     pub floored: Vec<bool>,
 }
@@ -52,14 +67,16 @@ pub(crate) struct Work {
 pub(crate) fn build(
     kind: AttackKind,
     config: &Config,
-    blocks: &Blocks,
+    checked: &Checked<'_>,
 ) -> Result<Box<dyn Attack>, StatsError> {
     Ok(match kind {
         AttackKind::LiraOnline => {
-            Box::new(Lira::new(Scheme::LeaveOneOut(config.counts), config.variance, blocks))
+            Box::new(Lira::new(Scheme::LeaveOneOut(config.counts), config.variance, &checked.blocks))
         }
         AttackKind::Global => Box::new(Global),
-        AttackKind::LiraOffline | AttackKind::Rmia | AttackKind::Base => {
+        AttackKind::Rmia => Box::new(Rmia::new(config, checked)?),
+        AttackKind::Base => Box::new(Base::new(config)),
+        AttackKind::LiraOffline => {
             return Err(StatsError::Config(format!("attack '{kind}' is not available")));
         }
     })

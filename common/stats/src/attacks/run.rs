@@ -216,6 +216,11 @@ impl Worker<'_> {
                 }
             }
         }
+        for (entry, part) in entries.iter().zip(parts) {
+            if let Part::Scores(blocks) = part {
+                blocks.finish(&*entry.attack);
+            }
+        }
         Ok(())
     }
 }

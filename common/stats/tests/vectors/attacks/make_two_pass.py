@@ -1,6 +1,6 @@
 """Makes two_pass.json and two_pass.bin: audits of our own making, and every attack's scores by two_pass.py.
 
-Run it with numpy 2.4.6 and scipy 1.17.1:
+Run it with mpmath 1.3.0, numpy 2.4.6 and scipy 1.17.1:
 
     python make_two_pass.py
 """
@@ -9,6 +9,7 @@ import itertools
 import json
 import pathlib
 
+import mpmath
 import numpy as np
 import scipy
 
@@ -165,7 +166,7 @@ def main():
         print(name, len(found))
     folder = pathlib.Path(__file__).parent
     folder.joinpath("two_pass.bin").write_bytes(store.bytes)
-    made_with = {"numpy": np.__version__, "scipy": scipy.__version__}
+    made_with = {"mpmath": mpmath.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
     text = json.dumps({"made_with": made_with, "cases": cases, "arrays": store.index}, allow_nan=False)
     folder.joinpath("two_pass.json").write_text(text.replace(', {"attack"', ',\n{"attack"') + "\n")
 

@@ -12,6 +12,7 @@ a likelier member, and absent where it cannot be formed.
 import itertools
 import math
 
+import mpmath
 import numpy as np
 from scipy import optimize, special, stats
 
@@ -293,26 +294,45 @@ def rmia(case, offline, a, gamma):
     return scores
 
 
-def log_mean(values):
-    """Log of the mean of numbers given by their logs; absent ones are left out."""
-    there = [v for v in values if math.isfinite(v)]
-    return special.logsumexp(there) - math.log(len(there)) if there else math.nan
+def exact_probability(case, z, label, temperature):
+    """The probability of the record's label(s), at a temperature, to as many digits as asked for."""
+    if case["kind"] == "multi-label":
+        odds = [(2 * int(y) - 1) * v for y, v in zip(label, z) if y != MISSING]
+    elif case["kind"] == "single":
+        odds = [(2 * int(label) - 1) * z[0]]
+    elif np.all(np.isfinite(z)):
+        powers = [mpmath.exp(mpmath.mpf(v) / temperature) for v in z]
+        return powers[label] / sum(powers)
+    else:
+        return math.nan
+    if not odds or not np.all(np.isfinite(odds)):
+        return math.nan
+    return mpmath.fprod([1 / (1 + mpmath.exp(-mpmath.mpf(o) / temperature)) for o in odds])
 
 
 def base(case, offline, temperature):
-    """Lassila et al. 2025 (arXiv 2505.24089): log p_t - log of the mean p over the references."""
+    """Lassila et al. 2025 (arXiv 2505.24089): log p_t - log of the mean p over the references.
+
+    With 400 digits: in f64, probabilities beyond 1 - 1e-16 are all the same, and so would their scores be.
+    """
     keep, logits = case["keep"], case["logits"]
     shadows, records = keep.shape
     scores = np.full((shadows, records), np.nan)
-    for target, r in itertools.product(range(shadows), range(records)):
-        values = []
-        for q in range(logits.shape[2]):
-            ln_p = [log_probability(case, logits[s, r, q], case["labels"][r], temperature) for s in range(shadows)]
-            ln_in = log_mean([ln_p[s] for s in range(shadows) if s != target and keep[s, r]])
-            ln_out = log_mean([ln_p[s] for s in range(shadows) if s != target and not keep[s, r]])
-            ln_mean = ln_out if offline else special.logsumexp([ln_in, ln_out]) - math.log(2)
-            values.append(ln_p[target] - ln_mean)
-        scores[target, r] = mean_of_present(values)
+    with mpmath.workdps(400):
+        for r in range(records):
+            values = [[] for _ in range(shadows)]
+            for q in range(logits.shape[2]):
+                p = [exact_probability(case, logits[s, r, q], case["labels"][r], temperature) for s in range(shadows)]
+                there = [s for s in range(shadows) if not mpmath.isnan(p[s])]
+                for target in there:
+                    means = []
+                    for side in (False,) if offline else (False, True):
+                        of_side = [p[s] for s in there if s != target and keep[s, r] == side]
+                        means.append(sum(of_side) / len(of_side) if of_side else math.nan)
+                    mixture = sum(means) / len(means)
+                    if not mpmath.isnan(mixture):
+                        values[target].append(float(mpmath.log(p[target] / mixture)))
+            scores[:, r] = [mean_of_present(v) for v in values]
     return scores
 
 
