@@ -88,3 +88,47 @@ fn signals_by_way_of_a_probability_saturate() {
         }
     }
 }
+
+/// The target of the stored RMIA and BASE runs: the one after eight pairs of shadows.
+const TARGET: usize = 16;
+
+/// It adds 1e-6 to the denominators, which moves no share of these; its online mean takes all references alike,
+/// which is ours where IN and OUT ones are as many.
+#[test]
+fn rmia_online_and_offline() {
+    let vectors = references();
+    let audit = Audit::new(&vectors, "rmia", Design::bernoulli());
+    for (name, offline, rmia_a, gamma) in [
+        ("online/1", false, 0.3, 1.0),
+        ("online/2", false, 0.3, 2.0),
+        ("offline/0/1", true, 0.0, 1.0),
+        ("offline/.33/1", true, 0.33, 1.0),
+        ("offline/1/1", true, 1.0, 1.0),
+        ("offline/.5/1.5", true, 0.5, 1.5),
+    ] {
+        let config = Config { offline, rmia_a, gamma, ..Config::default() };
+        let found = audit.attack(AttackKind::Rmia, config);
+        all_close(found.of(TARGET), &vectors.get(&format!("rmia/leakpro/{name}")), 1e-12, name);
+    }
+}
+
+/// Offline it subtracts only a third of the log mean unless told otherwise, which is no ratio; with all of it
+/// it is ours.
+#[test]
+fn base_online_and_offline() {
+    let vectors = references();
+    let audit = Audit::new(&vectors, "rmia", Design::bernoulli());
+    let found = |offline, temperature| {
+        audit.attack(AttackKind::Base, Config { offline, temperature, ..Config::default() })
+    };
+    for (name, offline, temperature) in
+        [("online/2", false, 2.0), ("online/1", false, 1.0), ("offline/2", true, 2.0)]
+    {
+        let right = vectors.get(&format!("base/leakpro/{name}"));
+        all_close(found(offline, temperature).of(TARGET), &right, 1e-9, name);
+    }
+    // log p - .33 log mean = (log p - log mean) + .67 log mean, and a mean probability is below 1.
+    let ratio = found(true, 2.0);
+    let third = vectors.get("base/leakpro/offline-default/2");
+    assert!(ratio.of(TARGET).iter().zip(&third).all(|(ratio, third)| ratio > third));
+}
