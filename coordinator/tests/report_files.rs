@@ -13,10 +13,10 @@ use parquet::record::{Field, Row};
 use report_fixture::{HOSTILE, LEAKY, Plan, World, run_facts};
 use serde_json::Value;
 use umbra_coordinator::report::{
-    FindingsFile, ReportError, ScoreFiles, summary_json, write_all, write_tables,
+    FindingsFile, ReportError, ScoreFiles, StreamedFiles, summary_json, write_all, write_tables,
 };
 use umbra_core::digest::Digest;
-use umbra_stats::{AttackKind, MemoryScores, NoSink, Sink};
+use umbra_stats::{AttackKind, MemoryScores, MemoryTables, NoSink, RecordTable, Sink};
 
 /// Every file of a folder, by name.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -26,11 +26,8 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Everything an audit writes.
 fn write(world: &World, dir: &Path, host: &str) -> Vec<FindingsFile> {
-    let shadows = world.membership.shadows() as usize;
-    let mut scores = ScoreFiles::create(dir, shadows, world.records).unwrap();
-    let analysis = world.analyse(&mut scores);
-    let mut files = scores.finish().unwrap();
-    files.extend(write_all(dir, &world.subject(), &analysis, &run_facts(host)).unwrap());
+    let (analysis, mut files, strongest) = world.streamed(dir);
+    files.extend(write_all(dir, &world.subject(), &analysis, &strongest, &run_facts(host)).unwrap());
     files
 }
 
@@ -184,8 +181,18 @@ fn fields(row: &Row) -> Vec<Field> {
 fn tables_read_back_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(Plan { hostile: true, ..LEAKY });
-    let mut analysis = world.analyse(&mut NoSink);
-    analysis.records.sd_in[5] = f64::NAN;
+    let mut tables = MemoryTables::default();
+    let analysis = world.analyse(&mut tables);
+    tables.records.sd_in[5] = f64::NAN;
+    // In pieces that are no row groups.
+    let mut streamed = StreamedFiles::create(folder.path(), 64, world.subject().rows).unwrap();
+    for first in [0, 100] {
+        let mut piece = RecordTable::default();
+        piece.extend(&tables.records, first..if first == 0 { 100 } else { world.records });
+        streamed.records(first, &piece).unwrap();
+    }
+    assert!(streamed.records(world.records, &tables.records).is_err(), "more records than there are");
+    streamed.finish().unwrap();
     write_tables(folder.path(), &world.subject().tables(), &analysis).unwrap();
     let text = |text: &str| Field::Str(text.to_owned());
     let number = |x: f64| if x.is_nan() { Field::Null } else { Field::Double(x) };
@@ -199,7 +206,7 @@ fn tables_read_back_as_they_were() {
     let head = ["record", "unit", "label"];
     let tail = ["auc", "binormal_auc", "mean_in", "mean_out", "sd_in", "sd_out", "n_in", "n_out"];
     assert_eq!(names, [&head[..], &groups[..], &tail[..]].concat());
-    let t = &analysis.records;
+    let t = &tables.records;
     assert_eq!(records.len(), t.auc.len());
     for (i, row) in records.iter().enumerate() {
         let unit = t.unit[i] as usize;
@@ -323,8 +330,10 @@ fn what_fails_leaves_nothing_behind() {
     let file = folder.path().join("taken");
     fs::write(&file, b"x").unwrap();
     let world = World::new(LEAKY);
-    let analysis = world.analyse(&mut NoSink);
-    let error = write_all(&file, &world.subject(), &analysis, &run_facts("h")).unwrap_err();
+    let error = StreamedFiles::create(&file, 64, world.subject().rows).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("cannot create the folder "), "{error}");
+    let (analysis, _, strongest) = world.streamed(&folder.path().join("good"));
+    let error = write_all(&file, &world.subject(), &analysis, &strongest, &run_facts("h")).unwrap_err();
     assert!(matches!(error, ReportError::File(_)));
     assert!(error.to_string().starts_with("cannot create the folder "), "{error}");
 }

@@ -9,14 +9,15 @@ use std::path::Path;
 
 use report_fixture::{HOSTILE, LEAKY, Plan, World};
 use umbra_coordinator::report::{ReportError, report_html};
-use umbra_stats::{Analysis, NoSink, Ratio};
+use umbra_stats::{Analysis, Ratio};
 
 /// The page of a simulated audit, its analysis changed at will.
 fn page(plan: Plan, change: impl FnOnce(&mut Analysis)) -> String {
     let world = World::new(plan);
-    let mut analysis = world.analyse(&mut NoSink);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut analysis, _, strongest) = world.streamed(folder.path());
     change(&mut analysis);
-    report_html(&world.subject(), &analysis).unwrap()
+    report_html(&world.subject(), &analysis, &strongest).unwrap()
 }
 
 /// Leaves a page behind for whoever wants to look at it.
@@ -204,7 +205,8 @@ fn the_same_findings_give_the_same_page() {
 #[test]
 fn findings_of_another_audit_are_refused() {
     let (world, other) = (World::new(LEAKY), World::new(Plan { units: 601, ..LEAKY }));
-    let analysis = other.analyse(&mut NoSink);
-    let error = report_html(&world.subject(), &analysis).unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let (analysis, _, strongest) = other.streamed(folder.path());
+    let error = report_html(&world.subject(), &analysis, &strongest).unwrap_err();
     assert!(matches!(error, ReportError::Mismatch(_)), "{error}");
 }

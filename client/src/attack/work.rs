@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use umbra_coordinator::FileScratch;
-use umbra_coordinator::report::{Rows, ScoreFiles, Tables, write_tables};
+use umbra_coordinator::report::{Rows, StreamedFiles, Tables, write_tables};
 use umbra_core::seed::Seed;
 use umbra_data::npy::NpyError;
 use umbra_stats::{AttackKind, Design, Inputs, Population, Shape, StatsError, analyse_into, find_lost};
@@ -125,33 +125,35 @@ impl Work {
             attributes: &[],
             seed: &seed,
         };
-        let mut scores = ScoreFiles::create(&self.draft, shape.shadows, shape.records).map_err(failed)?;
+        let source_rows: Vec<u64> = (0..shape.records as u64).collect();
+        let unit_names: Vec<String> = (0..units.count()).map(|unit| units.name(unit).into_owned()).collect();
+        let class_names: Vec<String> = (0..=shape.classes.max(1)).map(|class| class.to_string()).collect();
+        let rows = Rows {
+            source_rows: &source_rows,
+            record_units: &units.of_record,
+            unit_names: &unit_names,
+            class_names: &class_names,
+            attributes: &[],
+        };
+        let mut streamed = StreamedFiles::create(&self.draft, shape.shadows, rows).map_err(failed)?;
         let scratch = FileScratch::new(&self.scratch);
         let progress = |share: f64| {
             meter.show("computing", share);
             if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut scores, &scratch)
+        let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut streamed, &scratch)
             .map_err(|error| self.refused(arrays, error))?;
         meter.show("writing", 1.0);
-        let source_rows: Vec<u64> = (0..shape.records as u64).collect();
-        let unit_names: Vec<String> = (0..units.count()).map(|unit| units.name(unit).into_owned()).collect();
-        let class_names: Vec<String> = (0..=shape.classes.max(1)).map(|class| class.to_string()).collect();
         let tables = Tables {
-            rows: Rows {
-                source_rows: &source_rows,
-                unit_names: &unit_names,
-                class_names: &class_names,
-                attributes: &[],
-            },
+            rows,
             shadows: shape.shadows as u32,
             block: None,
             lost: &lost,
             fdr: self.options.config.fdr,
             dataset: None,
         };
-        let mut files = write_tables(&self.draft, &tables, &analysis).map_err(failed)?;
-        files.extend(scores.finish().map_err(failed)?);
+        let (mut files, _) = streamed.finish().map_err(failed)?;
+        files.extend(write_tables(&self.draft, &tables, &analysis).map_err(failed)?);
         Ok(Found { notes, files: files.into_iter().map(|file| file.name).collect() })
     }
 

@@ -20,7 +20,8 @@ use crate::utility;
 /// Share of the progress that the sweeps over the logits take.
 const SWEEPS_SHARE: f64 = 0.8;
 
-/// Analyses an audit in memory; see [`analyse_into`]. The scores of the single pairs are not kept.
+/// Analyses an audit in memory; see [`analyse_into`]. The scores of the single pairs and the rows of the
+/// record table are not kept.
 ///
 /// # Errors
 /// As [`analyse_into`].
@@ -32,7 +33,8 @@ pub fn analyse(inputs: &Inputs<'_>, config: &Config, progress: &dyn Fn(f64)) -> 
     analyse_into(inputs, config, &going_on, &mut NoSink, &MemoryScratch)
 }
 
-/// Analyses an audit, handing the scores of all (target, record) pairs to `sink` as they are made.
+/// Analyses an audit, handing the scores of all (target, record) pairs and the rows of the tables to `sink`
+/// as they are made.
 ///
 /// `progress` hears the share done, 0 to 1, now and then, on the calling thread, and breaks off the analysis
 /// by returning [`ControlFlow::Break`]: nothing more is begun then. The work is spread over
@@ -74,10 +76,7 @@ pub fn analyse_into(
         entries(config, &checked)?,
         Curves { sampling: sampling.as_ref(), task: true },
         &survey,
-        |_, tile, seen| {
-            surveyed.take(&checked, tile, seen);
-            Ok(())
-        },
+        |sink, tile, seen| surveyed.take(sink, tile, seen),
         sink,
         &|share| progress(SWEEPS_SHARE * share),
     )?;
@@ -96,11 +95,10 @@ pub fn analyse_into(
         .map(|outcome| attack_result(outcome, targets, &checked, sampling.as_ref()))
         .collect::<Result<_, _>>()?;
     progress(0.95)?;
-    sink.records(0, &surveyed.records).map_err(|source| refused(checked.shape.records, source))?;
     sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
     let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients)?;
     progress(1.0)?;
-    let records = surveyed.records;
+    let records = surveyed.records.summary();
     Ok(Analysis { attacks, records, patients, summary, survival, attributes, utility })
 }
 

@@ -17,8 +17,8 @@ pub const RECOGNISABLE: [f64; 3] = [0.75, 0.9, 0.99];
 pub struct Analysis {
     /// One entry per configured attack, in the configured order.
     pub attacks: Vec<AttackResult>,
-    /// One row per record, in record order.
-    pub records: RecordTable,
+    /// What the record table comes to; its rows go to the [`crate::Sink`].
+    pub records: RecordSummary,
     /// One row per unit, in unit order.
     pub patients: PatientTable,
     /// The headlines.
@@ -117,6 +117,19 @@ pub struct RocCurve {
     pub fpr: Vec<f64>,
     /// True positive rate of every vertex, ascending.
     pub tpr: Vec<f64>,
+}
+
+/// What the rows of the record table come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RecordSummary {
+    /// Records.
+    pub records: usize,
+    /// Records with an AUC.
+    pub scored: usize,
+    /// Mean of their AUC.
+    pub mean_auc: f64,
+    /// Mean of the binormal AUC of the records that have one.
+    pub mean_binormal_auc: f64,
 }
 
 /// Per record: the columns of `records.parquet`.

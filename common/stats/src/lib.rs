@@ -62,7 +62,8 @@ mod utility;
 pub use analyse::{analyse, analyse_into};
 pub use analysis::{
     Analysis, AttackResult, Calibrated, DetectionLimit, FPR_KEYS, FPRS, Figures, Interval, PatientSummary,
-    PatientTable, PerTarget, RECOGNISABLE, RecordTable, RocCurve, ShadowUtility, Survival, Utility,
+    PatientTable, PerTarget, RECOGNISABLE, RecordSummary, RecordTable, RocCurve, ShadowUtility, Survival,
+    Utility,
 };
 pub use bounds::{auc_lower_bound, wilson};
 pub use config::{AttackKind, Center, Config, Counts, Variance};
@@ -83,6 +84,6 @@ pub use patient::{PatientTest, PatientTester};
 pub use provisional::{Provisional, provisional};
 pub use roc::{Roc, ScoreCurves, ScoreFindings, roc};
 pub use scratch::{MemoryScratch, Region, Scratch};
-pub use sink::{MemoryScores, NoSink, Sink};
+pub use sink::{MemoryScores, MemoryTables, NoSink, Sink};
 pub use source::{Logits, MemoryLogits, Shape, Tile, TileSource, Values};
 pub use subset::Subset;

@@ -1,6 +1,6 @@
 //! What is known about single records.
 
-use crate::analysis::RecordTable;
+use crate::analysis::{RecordSummary, RecordTable};
 use crate::moments::Moments;
 use crate::rank_test::Comparison;
 use crate::special::normal_cdf;
@@ -37,6 +37,52 @@ impl RecordTable {
         self.sd_out.push(sd_out);
         self.n_in.push(row.inside.n);
         self.n_out.push(row.outside.n);
+    }
+}
+
+/// Sums over the rows of the record table, in record order.
+#[derive(Debug, Default)]
+pub(crate) struct RecordSums {
+    records: usize,
+    auc: Mean,
+    binormal_auc: Mean,
+}
+
+/// A mean of what is there.
+#[derive(Debug, Default)]
+struct Mean {
+    sum: f64,
+    n: usize,
+}
+
+impl Mean {
+    fn add(&mut self, values: &[f64]) {
+        for &value in values.iter().filter(|value| !value.is_nan()) {
+            self.sum += value;
+            self.n += 1;
+        }
+    }
+
+    fn of(&self) -> f64 {
+        self.sum / self.n as f64
+    }
+}
+
+impl RecordSums {
+    /// Adds the rows that follow.
+    pub fn add(&mut self, rows: &RecordTable) {
+        self.records += rows.auc.len();
+        self.auc.add(&rows.auc);
+        self.binormal_auc.add(&rows.binormal_auc);
+    }
+
+    pub fn summary(&self) -> RecordSummary {
+        RecordSummary {
+            records: self.records,
+            scored: self.auc.n,
+            mean_auc: self.auc.of(),
+            mean_binormal_auc: self.binormal_auc.of(),
+        }
     }
 }
 

@@ -46,6 +46,50 @@ pub struct NoSink;
 
 impl Sink for NoSink {}
 
+/// Keeps the rows of the tables in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryTables {
+    /// One row per record, in record order.
+    pub records: RecordTable,
+}
+
+impl Sink for MemoryTables {
+    fn records(&mut self, _: usize, rows: &RecordTable) -> Result<(), SourceError> {
+        self.records.extend(rows, 0..rows.len());
+        Ok(())
+    }
+}
+
+impl RecordTable {
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.unit.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.unit.is_empty()
+    }
+
+    /// Appends some rows of another table.
+    ///
+    /// # Panics
+    /// If the other table has no such rows.
+    pub fn extend(&mut self, other: &RecordTable, rows: Range<usize>) {
+        let Self { unit, label, auc, binormal_auc, mean_in, mean_out, sd_in, sd_out, n_in, n_out } = self;
+        unit.extend_from_slice(&other.unit[rows.clone()]);
+        label.extend_from_slice(&other.label[rows.clone()]);
+        auc.extend_from_slice(&other.auc[rows.clone()]);
+        binormal_auc.extend_from_slice(&other.binormal_auc[rows.clone()]);
+        mean_in.extend_from_slice(&other.mean_in[rows.clone()]);
+        mean_out.extend_from_slice(&other.mean_out[rows.clone()]);
+        sd_in.extend_from_slice(&other.sd_in[rows.clone()]);
+        sd_out.extend_from_slice(&other.sd_out[rows.clone()]);
+        n_in.extend_from_slice(&other.n_in[rows.clone()]);
+        n_out.extend_from_slice(&other.n_out[rows]);
+    }
+}
+
 /// Keeps every score in memory.
 #[derive(Debug, Clone)]
 pub struct MemoryScores {

@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use crate::analysis::RecordTable;
 use crate::attacks::Observer;
+use crate::error::StatsError;
 use crate::inputs::Checked;
 use crate::patient::{Exam, Examiner, Several, Tested};
-use crate::records::RecordRow;
+use crate::records::{RecordRow, RecordSums};
 use crate::signal::View;
+use crate::sink::Sink;
 use crate::sweep::StripSums;
 use crate::utility;
 
@@ -23,8 +25,7 @@ pub(crate) struct Survey<'a> {
 /// What was seen in a tile.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// One row a record.
-    rows: Vec<RecordRow>,
+    rows: RecordTable,
     /// Units with this one record.
     tested: Vec<(u32, Option<Tested>)>,
     /// Records of units with several.
@@ -46,7 +47,8 @@ impl Observer for Survey<'_> {
         let (checked, record) = (self.checked, seen.first + index);
         let unit = checked.units[record];
         seen.examiner.compare(view.mean, view.column, self.exam);
-        seen.rows.push(RecordRow::new(&seen.examiner.comparison));
+        let label = checked.labels.figure(&checked.shape, record);
+        seen.rows.push(unit, label, &RecordRow::new(&seen.examiner.comparison));
         if self.records_of[unit as usize] == 1 {
             let tested = seen.examiner.one(view.mean, view.column, self.exam);
             seen.tested.push((unit, tested));
@@ -70,7 +72,7 @@ fn width(shadows: usize) -> usize {
 
 /// What was seen in all tiles.
 pub(crate) struct Surveyed {
-    pub records: RecordTable,
+    pub records: RecordSums,
     /// Per unit; those with several records are still to be tested.
     pub tested: Vec<Option<Tested>>,
     pub several: Several,
@@ -83,7 +85,7 @@ impl Surveyed {
     pub fn new(checked: &Checked<'_>, records_of: &[u32]) -> Self {
         let shadows = checked.shape.shadows;
         Self {
-            records: RecordTable::default(),
+            records: RecordSums::default(),
             tested: vec![None; records_of.len()],
             several: Several::new(shadows, records_of),
             utility_sums: vec![0.0; utility::width(shadows)],
@@ -91,12 +93,14 @@ impl Surveyed {
         }
     }
 
-    /// Takes what was seen in a tile; tiles come in record order.
-    pub fn take(&mut self, checked: &Checked<'_>, tile: Range<usize>, seen: Seen) {
-        for (record, row) in tile.zip(&seen.rows) {
-            let label = checked.labels.figure(&checked.shape, record);
-            self.records.push(checked.units[record], label, row);
-        }
+    /// Takes what was seen in a tile, and hands the rows on; tiles come in record order.
+    pub fn take(&mut self, sink: &mut dyn Sink, tile: Range<usize>, seen: Seen) -> Result<(), StatsError> {
+        self.records.add(&seen.rows);
+        sink.records(tile.start, &seen.rows).map_err(|source| StatsError::Sink {
+            start: tile.start,
+            end: tile.end,
+            source,
+        })?;
         for (unit, tested) in seen.tested {
             self.tested[unit as usize] = tested;
         }
@@ -106,5 +110,6 @@ impl Surveyed {
         if let Some(sums) = seen.sums {
             sums.add_to(&mut [&mut self.utility_sums, &mut self.signals]);
         }
+        Ok(())
     }
 }

@@ -50,7 +50,7 @@ fn the_order_in_which_tiles_are_done_changes_no_byte() {
     let run = |threads: usize, tile_records: Option<usize>, seed: u64| {
         let source = Uneven::new(&audit.source, seed);
         let inputs = Inputs { source: &source, ..audit.inputs() };
-        let config = Config { permutations: 99, tile_records, ..Config::default() };
+        let config = Config { permutations: 99, bootstrap: 20, tile_records, ..Config::default() };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut scores = MemoryScores::new(16, audit.units.len());
@@ -80,7 +80,7 @@ fn an_analysis_stops_when_it_is_told_to() {
     let audit = Audit::draw(3, (16, 8), &[1; 64 * 40], |_, _, _, x| x);
     let source = Uneven::new(&audit.source, 0);
     let inputs = Inputs { source: &source, ..audit.inputs() };
-    let config = Config { tile_records: Some(64), ..Config::default() };
+    let config = Config { tile_records: Some(64), bootstrap: 0, ..Config::default() };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     pool.install(|| {
         let heard = Cell::new(0);

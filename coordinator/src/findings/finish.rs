@@ -28,7 +28,7 @@ use crate::engine::{Command, RunNotes};
 use crate::facts::{AuditFacts, Prepared};
 use crate::keys;
 use crate::patience::patiently;
-use crate::report::{self, FindingsFile, Rows, RunFacts, ScoreFiles, Subject, write_all};
+use crate::report::{self, FindingsFile, Rows, RunFacts, StreamedFiles, Subject, write_all};
 use crate::shell::Shell;
 use crate::store::Epoch;
 
@@ -155,20 +155,29 @@ impl Work {
             attributes: &attributes,
             seed: spec.seed(),
         };
-        let mut scores = ScoreFiles::create(&self.folder, drawn.shadows() as usize, records).map_err(disk)?;
+        let unit_names: Vec<String> = dataset.unit_names().map(str::to_owned).collect();
+        let rows = Rows {
+            source_rows: dataset.source_rows(),
+            record_units: dataset.record_units(),
+            unit_names: &unit_names,
+            class_names: dataset.class_names(),
+            attributes: &attributes,
+        };
+        let mut streamed =
+            StreamedFiles::create(&self.folder, drawn.shadows() as usize, rows).map_err(disk)?;
         let scratch = FileScratch::new(&self.folder);
         let wanted = |_: f64| {
             if self.stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let analysis = analyse_into(&inputs, &config(&self.facts), &wanted, &mut scores, &scratch);
+        let analysis = analyse_into(&inputs, &config(&self.facts), &wanted, &mut streamed, &scratch);
         let analysis = analysis.map_err(|error| {
             let _ = std::fs::remove_dir_all(&self.folder);
-            if matches!(error, StatsError::Scratch(_)) { disk(error) } else { bug(error) }
+            let of_a_disk = matches!(error, StatsError::Scratch(_) | StatsError::Sink { .. });
+            if of_a_disk { disk(error) } else { bug(error) }
         })?;
         let spent = self.clock.now().0.saturating_sub(started.0);
         self.run.statistics_seconds = spent as f64 / 1000.0;
         self.run.ended_unix_ms = self.clock.unix_ms();
-        let unit_names: Vec<String> = dataset.unit_names().map(str::to_owned).collect();
         let source_description = dataset.description();
         let subject = Subject {
             audit: &self.facts.id,
@@ -180,20 +189,15 @@ impl Work {
                 label: &source_description.label,
                 unit: source_description.unit.as_deref(),
             },
-            rows: Rows {
-                source_rows: dataset.source_rows(),
-                unit_names: &unit_names,
-                class_names: dataset.class_names(),
-                attributes: &attributes,
-            },
+            rows,
             membership: drawn,
             numerics: &self.numerics,
             steps: self.facts.plan.steps,
             lost: &self.lost,
             findings: findings_key(&self.prepared.logits, spec.statistics()),
         };
-        let mut files = write_all(&self.folder, &subject, &analysis, &self.run).map_err(disk)?;
-        files.extend(scores.finish().map_err(disk)?);
+        let (mut files, strongest) = streamed.finish().map_err(disk)?;
+        files.extend(write_all(&self.folder, &subject, &analysis, &strongest, &self.run).map_err(disk)?);
         Ok(files)
     }
 }

@@ -1,9 +1,9 @@
 //! The findings' files: what an analysis and the facts about its audit become for people and programs.
 //!
-//! [`write_all`] writes an audit's folder: `summary.json`, `records.parquet`, `patients.parquet`,
-//! `membership.npy`, `report.html` and `run.json`; [`ScoreFiles`] takes the scores while they are computed
-//! and writes `scores-<attack>.npy`; [`write_tables`] writes the part that needs no audit. The same findings
-//! give the same bytes on every machine; only `run.json` knows times, hosts and workers.
+//! [`StreamedFiles`] takes scores and records while they are computed and writes `scores-<attack>.npy` and
+//! `records.parquet`; [`write_all`] writes the rest of an audit's folder: `summary.json`, `patients.parquet`,
+//! `membership.npy`, `report.html` and `run.json`; [`write_tables`] writes the part that needs no audit. The
+//! same findings give the same bytes on every machine; only `run.json` knows times, hosts and workers.
 
 mod chart;
 mod error;
@@ -16,6 +16,7 @@ mod page;
 mod parquet;
 mod run;
 mod scores;
+mod streamed;
 mod subject;
 mod summary;
 mod tables;
@@ -28,6 +29,7 @@ pub use output::FindingsFile;
 pub use page::report_html;
 pub use run::{RunFacts, WorkerFacts};
 pub use scores::ScoreFiles;
+pub use streamed::{StreamedFiles, Strongest};
 pub use subject::{Dataset, Rows, Subject, Tables};
 pub use summary::summary_json;
 pub use write::{write_all, write_tables};

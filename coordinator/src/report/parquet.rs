@@ -1,5 +1,6 @@
 //! A column-by-column Parquet writer whose bytes depend on the values alone: fixed creator, no time stamps.
 
+use std::fs::File;
 use std::io::BufWriter;
 use std::ops::Range;
 use std::path::Path;
@@ -16,7 +17,7 @@ use super::error::ReportError;
 use super::output::{Draft, FindingsFile};
 
 /// Rows per row group: bounds the memory of writer and reader.
-const GROUP: usize = 1 << 17;
+pub(super) const GROUP: usize = 1 << 17;
 
 /// A column: its name and where its values are.
 pub(super) struct Column<'a> {
@@ -110,6 +111,36 @@ fn optional<T>(values: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
     (there, levels)
 }
 
+/// A table being written, row group by row group.
+pub(super) struct TableFile {
+    name: &'static str,
+    draft: Draft,
+    writer: SerializedFileWriter<BufWriter<File>>,
+}
+
+impl TableFile {
+    /// A table of the columns in the folder `dir`; their values are not looked at.
+    pub fn create(dir: &Path, name: &'static str, columns: &[Column<'_>]) -> Result<Self, ReportError> {
+        let draft = Draft::create(dir, name)?;
+        let file = draft.file().try_clone().map_err(|source| draft.write_error(source))?;
+        let writer = writer(file, columns).map_err(|source| ReportError::Table { name, source })?;
+        Ok(Self { name, draft, writer })
+    }
+
+    /// Writes a row group: the first `rows` rows of the columns.
+    pub fn group(&mut self, rows: usize, columns: &[Column<'_>]) -> Result<(), ReportError> {
+        let name = self.name;
+        write_group(&mut self.writer, 0..rows, columns).map_err(|source| ReportError::Table { name, source })
+    }
+
+    /// Ends the table and puts it in its place.
+    pub fn commit(self) -> Result<FindingsFile, ReportError> {
+        let Self { name, draft, writer } = self;
+        finish(writer).map_err(|source| ReportError::Table { name, source })?;
+        Ok(draft.commit()?)
+    }
+}
+
 /// Writes a table of `rows` rows.
 pub(super) fn write(
     dir: &Path,
@@ -117,29 +148,40 @@ pub(super) fn write(
     rows: usize,
     columns: &[Column<'_>],
 ) -> Result<FindingsFile, ReportError> {
-    let draft = Draft::create(dir, name)?;
-    encode(&draft, rows, columns).map_err(|source| ReportError::Table { name, source })?;
-    Ok(draft.commit()?)
+    let mut table = TableFile::create(dir, name, columns)?;
+    for start in (0..rows).step_by(GROUP) {
+        write_group(&mut table.writer, start..rows.min(start + GROUP), columns)
+            .map_err(|source| ReportError::Table { name, source })?;
+    }
+    table.commit()
 }
 
-fn encode(draft: &Draft, rows: usize, columns: &[Column<'_>]) -> Result<(), ParquetError> {
+fn writer(file: File, columns: &[Column<'_>]) -> Result<SerializedFileWriter<BufWriter<File>>, ParquetError> {
     let fields = columns.iter().map(Column::schema).collect::<Result<_, _>>()?;
     let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
     let properties = WriterProperties::builder()
         .set_created_by("umbra".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .build();
-    let out = BufWriter::with_capacity(1 << 18, draft.file());
-    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
-    for start in (0..rows).step_by(GROUP) {
-        let mut group = writer.next_row_group()?;
-        for column in columns {
-            let mut out = group.next_column()?.expect("the schema has one leaf a column");
-            column.write(start..rows.min(start + GROUP), &mut out)?;
-            out.close()?;
-        }
-        group.close()?;
+    SerializedFileWriter::new(BufWriter::with_capacity(1 << 18, file), schema, Arc::new(properties))
+}
+
+fn write_group(
+    writer: &mut SerializedFileWriter<BufWriter<File>>,
+    rows: Range<usize>,
+    columns: &[Column<'_>],
+) -> Result<(), ParquetError> {
+    let mut group = writer.next_row_group()?;
+    for column in columns {
+        let mut out = group.next_column()?.expect("the schema has one leaf a column");
+        column.write(rows.clone(), &mut out)?;
+        out.close()?;
     }
+    group.close()?;
+    Ok(())
+}
+
+fn finish(writer: SerializedFileWriter<BufWriter<File>>) -> Result<(), ParquetError> {
     let out = writer.into_inner()?;
     out.into_inner().map_err(|error| ParquetError::External(error.into_error().into()))?;
     Ok(())

@@ -30,6 +30,8 @@ pub struct Dataset<'a> {
 pub struct Rows<'a> {
     /// Per record: its 0-based row in the source file.
     pub source_rows: &'a [u64],
+    /// Per record: its unit.
+    pub record_units: &'a [u32],
     /// Per unit: its name, as the source file writes it.
     pub unit_names: &'a [String],
     /// Per class: its name, as the source file writes it.
@@ -107,22 +109,10 @@ impl Tables<'_> {
     /// Checks that every index of an analysis has its name.
     pub(super) fn check(&self, analysis: &Analysis) -> Result<(), ReportError> {
         let rows = &self.rows;
-        let (units, classes) = (rows.unit_names.len(), rows.class_names.len());
-        let t = &analysis.records;
-        let count = rows.source_rows.len();
-        let lengths = [
-            t.unit.len(),
-            t.label.len(),
-            t.auc.len(),
-            t.binormal_auc.len(),
-            t.mean_in.len(),
-            t.mean_out.len(),
-            t.sd_in.len(),
-            t.sd_out.len(),
-            t.n_in.len(),
-            t.n_out.len(),
-        ];
-        same_lengths("records", count, &lengths)?;
+        let units = rows.unit_names.len();
+        let (found, count) = (analysis.records.records, rows.source_rows.len());
+        expect(found == count, || format!("findings about {found} records, names of {count}"))?;
+        same_lengths("records", count, &[rows.record_units.len()])?;
         let p = &analysis.patients;
         let lengths = [
             p.unit.len(),
@@ -134,13 +124,8 @@ impl Tables<'_> {
             p.auc_lower.len(),
         ];
         same_lengths("units", units, &lengths)?;
-        let in_range = |what: &str, values: &[u32], end: usize| {
-            let wrong = values.iter().find(|&&value| value as usize >= end);
-            expect(wrong.is_none(), || format!("a record of {what} {}, names of {end}", wrong.unwrap_or(&0)))
-        };
-        in_range("unit", &t.unit, units)?;
-        in_range("unit", &p.unit, units)?;
-        in_range("label", &t.label, classes)?;
+        let wrong = p.unit.iter().find(|&&unit| unit as usize >= units);
+        expect(wrong.is_none(), || format!("unit {}, names of {units}", wrong.unwrap_or(&0)))?;
         for attribute in rows.attributes {
             let (name, values) = (&attribute.name, attribute.values.len());
             expect(values == units, || format!("{values} values of '{name}' for {units} units"))?;
@@ -160,6 +145,6 @@ fn same_lengths(what: &str, expected: usize, lengths: &[usize]) -> Result<(), Re
     })
 }
 
-fn expect(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), ReportError> {
+pub(super) fn expect(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), ReportError> {
     if holds { Ok(()) } else { Err(ReportError::Mismatch(sentence())) }
 }

@@ -7,7 +7,7 @@ use super::error::ReportError;
 use super::groups::AttributePart;
 use super::json::{self, Ordered};
 use super::subject::{Dataset, Tables};
-use super::utility::{self, Side, Spread};
+use super::utility::{self, Side};
 
 /// [`umbra_stats::RECOGNISABLE`] as keys.
 const LEVEL_KEYS: [&str; 3] = ["0.75", "0.9", "0.99"];
@@ -19,16 +19,15 @@ const LEVEL_KEYS: [&str; 3] = ["0.75", "0.9", "0.99"];
 pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let attacks = analysis.attacks.iter().map(|a| (a.attack.name(), attack(a))).collect();
     let summary = &analysis.summary;
-    let (limit, auc) = (&summary.limit, &analysis.records.auc);
+    let (limit, records) = (&summary.limit, &analysis.records);
     let (inside, outside) = utility::sides(&analysis.utility);
-    let mean = |values: &[f64]| Spread::of(values.iter().copied()).mean;
     let document = Summary {
         attacks: Ordered(attacks),
         records: RecordsPart {
-            records: auc.len(),
-            scored: auc.iter().filter(|auc| !auc.is_nan()).count(),
-            mean_auc: mean(auc),
-            mean_binormal_auc: mean(&analysis.records.binormal_auc),
+            records: records.records,
+            scored: records.scored,
+            mean_auc: records.mean_auc,
+            mean_binormal_auc: records.mean_binormal_auc,
         },
         patients: PatientsPart {
             units: summary.units,

@@ -3,8 +3,11 @@
 #![allow(dead_code, clippy::unwrap_used)] // Each test binary uses a part of it.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use umbra_coordinator::report::{Dataset, Rows, RunFacts, Subject, WorkerFacts};
+use umbra_coordinator::report::{
+    Dataset, FindingsFile, Rows, RunFacts, StreamedFiles, Strongest, Subject, WorkerFacts,
+};
 use umbra_core::digest::Digest;
 use umbra_core::ids::AuditId;
 use umbra_core::keys::FindingsKey;
@@ -129,6 +132,15 @@ impl World {
         analyse_into(&inputs, &config, &|_| ControlFlow::Continue(()), sink, &MemoryScratch).unwrap()
     }
 
+    /// Analyses into the files that are written meanwhile.
+    pub fn streamed(&self, dir: &Path) -> (Analysis, Vec<FindingsFile>, Strongest) {
+        let shadows = self.membership.shadows() as usize;
+        let mut streamed = StreamedFiles::create(dir, shadows, self.subject().rows).unwrap();
+        let analysis = self.analyse(&mut streamed);
+        let (files, strongest) = streamed.finish().unwrap();
+        (analysis, files, strongest)
+    }
+
     pub fn subject(&self) -> Subject<'_> {
         let shape = DataShape {
             records: self.records as u64,
@@ -148,6 +160,7 @@ impl World {
             },
             rows: Rows {
                 source_rows: &self.source_rows,
+                record_units: &self.units,
                 unit_names: &self.unit_names,
                 class_names: &self.class_names,
                 attributes: &self.attributes,

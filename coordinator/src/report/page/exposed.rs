@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
-use umbra_stats::{Analysis, PatientTable, RecordTable};
+use umbra_stats::{Analysis, PatientTable};
 
 use super::super::numbers::{NONE, auc, count, probability};
+use super::super::streamed::Strongest;
 use super::super::subject::{Rows, Subject};
 use super::super::words::shown;
 
@@ -32,10 +33,9 @@ pub(super) struct ExposedRow {
 }
 
 impl Exposed {
-    pub fn of(subject: &Subject<'_>, analysis: &Analysis) -> Self {
+    pub fn of(subject: &Subject<'_>, analysis: &Analysis, strongest: &Strongest) -> Self {
         let table = &analysis.patients;
-        let apart = strongest(&analysis.records, subject.rows.unit_names.len());
-        let order = |a: &usize, b: &usize| by_exposure(table, &apart, *a, *b);
+        let order = |a: &usize, b: &usize| by_exposure(table, strongest, *a, *b);
         let mut rows: Vec<usize> = (0..table.auc.len()).filter(|&row| !table.auc[row].is_nan()).collect();
         if rows.len() > MOST {
             rows.select_nth_unstable_by(MOST, order);
@@ -54,19 +54,9 @@ impl Exposed {
     }
 }
 
-/// Per unit: the highest binormal AUC of its records, which still tells apart those whose AUC is 1.
-fn strongest(records: &RecordTable, units: usize) -> Vec<f64> {
-    let mut strongest = vec![0.0; units];
-    for (&unit, &auc) in records.unit.iter().zip(&records.binormal_auc) {
-        let most = &mut strongest[unit as usize];
-        *most = f64::max(*most, auc);
-    }
-    strongest
-}
-
 /// Detected ones first, then by lower bound, AUC and the strongest record; the row decides among equals.
-fn by_exposure(table: &PatientTable, apart: &[f64], a: usize, b: usize) -> Ordering {
-    let apart = |row: usize| apart[table.unit[row] as usize];
+fn by_exposure(table: &PatientTable, strongest: &Strongest, a: usize, b: usize) -> Ordering {
+    let apart = |row: usize| strongest.of(table.unit[row]);
     (table.detected[b].cmp(&table.detected[a]))
         .then(bound(table, b).total_cmp(&bound(table, a)))
         .then(table.auc[b].total_cmp(&table.auc[a]))

@@ -19,6 +19,7 @@ use self::headlines::{Headlines, Limit};
 use self::proof::{Lost, Proof};
 use super::error::ReportError;
 use super::numbers::count;
+use super::streamed::Strongest;
 use super::subject::Subject;
 use super::words;
 
@@ -61,7 +62,11 @@ struct Audited {
 ///
 /// # Errors
 /// If the analysis is not one of this audit.
-pub fn report_html(subject: &Subject<'_>, analysis: &Analysis) -> Result<String, ReportError> {
+pub fn report_html(
+    subject: &Subject<'_>,
+    analysis: &Analysis,
+    strongest: &Strongest,
+) -> Result<String, ReportError> {
     subject.check(analysis)?;
     let page = Page {
         audited: Audited::of(subject),
@@ -70,7 +75,7 @@ pub fn report_html(subject: &Subject<'_>, analysis: &Analysis) -> Result<String,
         utility: UtilityPart::of(analysis),
         attacks: Attacks::of(analysis),
         attributes: groups::attributes(analysis),
-        exposed: Exposed::of(subject, analysis),
+        exposed: Exposed::of(subject, analysis, strongest),
         lost: Lost::of(subject),
         proof: Proof::of(subject),
     };
