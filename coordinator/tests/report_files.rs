@@ -12,11 +12,9 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Field, Row};
 use report_fixture::{HOSTILE, LEAKY, Plan, World, run_facts};
 use serde_json::Value;
-use umbra_coordinator::report::{
-    FindingsFile, ReportError, ScoreFiles, StreamedFiles, summary_json, write_all, write_tables,
-};
+use umbra_coordinator::report::{FindingsFile, ReportError, ScoreFiles, TableFiles, summary_json, write_all};
 use umbra_core::digest::Digest;
-use umbra_stats::{AttackKind, MemoryScores, MemoryTables, NoSink, RecordTable, Sink};
+use umbra_stats::{AttackKind, MemoryScores, MemoryTables, NoSink, PatientTable, RecordTable, Sink};
 
 /// Every file of a folder, by name.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -26,8 +24,8 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Everything an audit writes.
 fn write(world: &World, dir: &Path, host: &str) -> Vec<FindingsFile> {
-    let (analysis, mut files, strongest) = world.streamed(dir);
-    files.extend(write_all(dir, &world.subject(), &analysis, &strongest, &run_facts(host)).unwrap());
+    let (analysis, mut files, gathered) = world.write(dir);
+    files.extend(write_all(dir, &world.subject(), &analysis, &gathered, &run_facts(host)).unwrap());
     files
 }
 
@@ -184,16 +182,7 @@ fn tables_read_back_as_they_were() {
     let mut tables = MemoryTables::default();
     let analysis = world.analyse(&mut tables);
     tables.records.sd_in[5] = f64::NAN;
-    // In pieces that are no row groups.
-    let mut streamed = StreamedFiles::create(folder.path(), 64, world.subject().rows).unwrap();
-    for first in [0, 100] {
-        let mut piece = RecordTable::default();
-        piece.extend(&tables.records, first..if first == 0 { 100 } else { world.records });
-        streamed.records(first, &piece).unwrap();
-    }
-    assert!(streamed.records(world.records, &tables.records).is_err(), "more records than there are");
-    streamed.finish().unwrap();
-    write_tables(folder.path(), &world.subject().tables(), &analysis).unwrap();
+    tabulate(&world, folder.path(), &tables.records, &analysis.patients);
     let text = |text: &str| Field::Str(text.to_owned());
     let number = |x: f64| if x.is_nan() { Field::Null } else { Field::Double(x) };
     let level = |attribute: usize, unit: usize| {
@@ -213,7 +202,7 @@ fn tables_read_back_as_they_were() {
         let expected = [
             Field::Long(2 * i as i64),
             text(&world.unit_names[unit]),
-            text(&world.subject().rows.class_names[t.label[i] as usize]),
+            text(&world.class_names[t.label[i] as usize]),
             level(0, unit),
             level(1, unit),
             number(t.auc[i]),
@@ -231,7 +220,7 @@ fn tables_read_back_as_they_were() {
     assert!(world.unit_names[0].starts_with(HOSTILE[0]), "names are kept as the source writes them");
 
     let (names, patients) = rows(&folder.path().join("patients.parquet"));
-    let tail = ["auc", "p", "q", "detected", "auc_lower"];
+    let tail = ["auc", "binormal_auc", "p", "q", "detected", "auc_lower", "e", "epsilon_lower"];
     assert_eq!(names, [&["unit", "records"][..], &groups[..], &tail[..]].concat());
     let t = &analysis.patients;
     assert_eq!(patients.len(), world.unit_names.len());
@@ -242,13 +231,48 @@ fn tables_read_back_as_they_were() {
             level(0, i),
             level(1, i),
             number(t.auc[i]),
+            number(t.binormal_auc[i]),
             number(t.p[i]),
             number(t.q[i]),
             Field::Bool(t.detected[i]),
             number(t.auc_lower[i]),
+            number(t.e[i]),
+            number(t.epsilon_lower[i]),
         ];
         assert_eq!(fields(row), expected, "unit {i}");
     }
+}
+
+/// Both tables in a folder, each from rows at once.
+fn tabulate(world: &World, dir: &Path, records: &RecordTable, patients: &PatientTable) {
+    let mut sink = TableFiles::create(dir, world.subject().rows).unwrap();
+    sink.records(0, records).unwrap();
+    sink.patients(0, patients).unwrap();
+    sink.finish().unwrap();
+}
+
+#[test]
+fn the_bytes_of_tables_do_not_depend_on_the_pieces_they_come_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(LEAKY);
+    let mut tables = MemoryTables::default();
+    let patients = world.analyse(&mut tables).patients;
+    let (whole, pieces) = (folder.path().join("whole"), folder.path().join("pieces"));
+    tabulate(&world, &whole, &tables.records, &patients);
+    let mut sink = TableFiles::create(&pieces, world.subject().rows).unwrap();
+    for start in (0..world.records).step_by(7) {
+        let mut rows = RecordTable::default();
+        rows.extend(&tables.records, start..world.records.min(start + 7));
+        sink.records(start, &rows).unwrap();
+    }
+    sink.patients(0, &patients).unwrap();
+    sink.finish().unwrap();
+    assert!(contents(&whole) == contents(&pieces));
+
+    let mut sink = TableFiles::create(&pieces, world.subject().rows).unwrap();
+    let error = sink.records(3, &tables.records).unwrap_err();
+    assert!(error.to_string().contains("660 rows from record 3 on, after 0 of 660"), "{error}");
+    assert!(matches!(sink.finish().err().unwrap(), ReportError::Mismatch(_)), "rows are missing");
 }
 
 #[test]
@@ -257,8 +281,7 @@ fn an_attribute_cannot_take_the_name_of_a_figure() {
     let mut world = World::new(LEAKY);
     world.attributes[0].name = "auc".to_owned();
     world.attributes[1].name = "auc_group".to_owned();
-    let analysis = world.analyse(&mut NoSink);
-    write_tables(folder.path(), &world.subject().tables(), &analysis).unwrap();
+    world.write(folder.path());
     let (names, _) = rows(&folder.path().join("patients.parquet"));
     assert_eq!(names[..5], ["unit", "records", "auc_group", "auc_group_group", "auc"]);
 }
@@ -330,10 +353,7 @@ fn what_fails_leaves_nothing_behind() {
     let file = folder.path().join("taken");
     fs::write(&file, b"x").unwrap();
     let world = World::new(LEAKY);
-    let error = StreamedFiles::create(&file, 64, world.subject().rows).map(drop).unwrap_err();
-    assert!(error.to_string().starts_with("cannot create the folder "), "{error}");
-    let (analysis, _, strongest) = world.streamed(&folder.path().join("good"));
-    let error = write_all(&file, &world.subject(), &analysis, &strongest, &run_facts("h")).unwrap_err();
+    let error = TableFiles::create(&file, world.subject().rows).err().unwrap();
     assert!(matches!(error, ReportError::File(_)));
     assert!(error.to_string().starts_with("cannot create the folder "), "{error}");
 }

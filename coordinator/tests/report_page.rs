@@ -15,9 +15,9 @@ use umbra_stats::{Analysis, Ratio};
 fn page(plan: Plan, change: impl FnOnce(&mut Analysis)) -> String {
     let world = World::new(plan);
     let folder = tempfile::tempdir().unwrap();
-    let (mut analysis, _, strongest) = world.streamed(folder.path());
+    let (mut analysis, _, gathered) = world.write(folder.path());
     change(&mut analysis);
-    report_html(&world.subject(), &analysis, &strongest).unwrap()
+    report_html(&world.subject(), &analysis, &gathered).unwrap()
 }
 
 /// Leaves a page behind for whoever wants to look at it.
@@ -206,7 +206,7 @@ fn the_same_findings_give_the_same_page() {
 fn findings_of_another_audit_are_refused() {
     let (world, other) = (World::new(LEAKY), World::new(Plan { units: 601, ..LEAKY }));
     let folder = tempfile::tempdir().unwrap();
-    let (analysis, _, strongest) = other.streamed(folder.path());
-    let error = report_html(&world.subject(), &analysis, &strongest).unwrap_err();
+    let (analysis, _, gathered) = other.write(folder.path());
+    let error = report_html(&world.subject(), &analysis, &gathered).unwrap_err();
     assert!(matches!(error, ReportError::Mismatch(_)), "{error}");
 }

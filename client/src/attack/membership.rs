@@ -1,5 +1,6 @@
 //! Which shadow was trained on which unit: one bit each.
 
+use umbra_coordinator::report::Names as _;
 use umbra_data::npy::{NpyError, NpyFile};
 use umbra_stats::{Membership, Shape};
 

@@ -86,9 +86,10 @@ impl Units {
         })?;
         Ok(Self { of_record, names: Names::Texts { joined, ends } })
     }
+}
 
-    /// How many units there are.
-    pub fn count(&self) -> usize {
+impl umbra_coordinator::report::Names for Units {
+    fn count(&self) -> usize {
         match &self.names {
             Names::Rows(records) => *records,
             Names::Numbers { values, .. } => values.len(),
@@ -96,8 +97,7 @@ impl Units {
         }
     }
 
-    /// What a unit is called.
-    pub fn name(&self, unit: usize) -> Cow<'_, str> {
+    fn name(&self, unit: usize) -> Cow<'_, str> {
         match &self.names {
             Names::Rows(_) => unit.to_string().into(),
             Names::Numbers { values, is_unsigned: true } => (values[unit] as u64).to_string().into(),

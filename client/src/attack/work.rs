@@ -6,10 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use umbra_coordinator::FileScratch;
-use umbra_coordinator::report::{Rows, StreamedFiles, Tables, write_tables};
+use umbra_coordinator::report::{
+    FindingsFiles, LabelNames, Numbered, Rows, SourceRows, Tables, write_summary,
+};
 use umbra_core::seed::Seed;
 use umbra_data::npy::NpyError;
-use umbra_stats::{AttackKind, Design, Inputs, Population, Shape, StatsError, analyse_into, find_lost};
+use umbra_stats::{
+    AttackKind, Design, Inputs, Labels, Population, Shape, StatsError, analyse_into, find_lost,
+};
 
 use super::arrays::Arrays;
 use super::labels::OwnedLabels;
@@ -125,23 +129,23 @@ impl Work {
             attributes: &[],
             seed: &seed,
         };
-        let source_rows: Vec<u64> = (0..shape.records as u64).collect();
-        let unit_names: Vec<String> = (0..units.count()).map(|unit| units.name(unit).into_owned()).collect();
-        let class_names: Vec<String> = (0..=shape.classes.max(1)).map(|class| class.to_string()).collect();
+        let classes = Numbered(shape.classes.max(2));
         let rows = Rows {
-            source_rows: &source_rows,
-            record_units: &units.of_record,
-            unit_names: &unit_names,
-            class_names: &class_names,
+            source_rows: SourceRows::InOrder(shape.records),
+            unit_names: &units,
+            labels: match labels.view() {
+                Labels::Class(_) => LabelNames::Classes(&classes),
+                Labels::Multi(labels) => LabelNames::Several(labels, shape.classes),
+            },
             attributes: &[],
         };
-        let mut streamed = StreamedFiles::create(&self.draft, shape.shadows, rows).map_err(failed)?;
+        let mut sink = FindingsFiles::create(&self.draft, shape.shadows, rows).map_err(failed)?;
         let scratch = FileScratch::new(&self.scratch);
         let progress = |share: f64| {
             meter.show("computing", share);
             if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut streamed, &scratch)
+        let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut sink, &scratch)
             .map_err(|error| self.refused(arrays, error))?;
         meter.show("writing", 1.0);
         let tables = Tables {
@@ -152,8 +156,8 @@ impl Work {
             fdr: self.options.config.fdr,
             dataset: None,
         };
-        let (mut files, _) = streamed.finish().map_err(failed)?;
-        files.extend(write_tables(&self.draft, &tables, &analysis).map_err(failed)?);
+        let (mut files, _) = sink.finish().map_err(failed)?;
+        files.push(write_summary(&self.draft, &tables, &analysis).map_err(failed)?);
         Ok(Found { notes, files: files.into_iter().map(|file| file.name).collect() })
     }
 

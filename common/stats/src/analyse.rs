@@ -84,7 +84,7 @@ pub fn analyse_into(
         surveyed.tested[unit as usize] = tested;
     }
     let (patients, summary, survival) =
-        patient::findings(&checked, config, &records_of, &surveyed.tested, &exam);
+        patient::findings(&checked, config, &records_of, &surveyed.tested, &surveyed.strongest, &exam);
     progress(0.85)?;
 
     let utility = utility::finish(checked.shape.shadows, &surveyed.utility_sums, outcomes.task)?;

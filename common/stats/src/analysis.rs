@@ -167,6 +167,8 @@ pub struct PatientTable {
     pub records: Vec<u32>,
     /// Stratified AUC of the patient's score, IN against OUT shadows.
     pub auc: Vec<f64>,
+    /// The highest binormal AUC of the patient's records, a maximum of noisy figures: no test.
+    pub binormal_auc: Vec<f64>,
     /// Exact one-sided p value of "its signals do not depend on membership".
     pub p: Vec<f64>,
     /// Benjamini-Hochberg adjusted p value over all tested patients.

@@ -76,6 +76,8 @@ pub(crate) struct Surveyed {
     /// Per unit; those with several records are still to be tested.
     pub tested: Vec<Option<Tested>>,
     pub several: Several,
+    /// Per unit: the highest binormal AUC of its records; NaN where none has one.
+    pub strongest: Vec<f64>,
     pub utility_sums: Vec<f64>,
     /// Records with a signal, per shadow.
     pub signals: Vec<f64>,
@@ -88,6 +90,7 @@ impl Surveyed {
             records: RecordSums::default(),
             tested: vec![None; records_of.len()],
             several: Several::new(shadows, records_of),
+            strongest: vec![f64::NAN; records_of.len()],
             utility_sums: vec![0.0; utility::width(shadows)],
             signals: vec![0.0; shadows],
         }
@@ -101,6 +104,10 @@ impl Surveyed {
             end: tile.end,
             source,
         })?;
+        for (&unit, &auc) in seen.rows.unit.iter().zip(&seen.rows.binormal_auc) {
+            let strongest = &mut self.strongest[unit as usize];
+            *strongest = strongest.max(auc);
+        }
         for (unit, tested) in seen.tested {
             self.tested[unit as usize] = tested;
         }

@@ -28,7 +28,10 @@ use crate::engine::{Command, RunNotes};
 use crate::facts::{AuditFacts, Prepared};
 use crate::keys;
 use crate::patience::patiently;
-use crate::report::{self, FindingsFile, Rows, RunFacts, StreamedFiles, Subject, write_all};
+use crate::report::{
+    self, DatasetUnits, FindingsFile, FindingsFiles, LabelNames, ReportError, Rows, RunFacts, SourceRows,
+    Subject, write_all,
+};
 use crate::shell::Shell;
 use crate::store::Epoch;
 
@@ -155,25 +158,23 @@ impl Work {
             attributes: &attributes,
             seed: spec.seed(),
         };
-        let unit_names: Vec<String> = dataset.unit_names().map(str::to_owned).collect();
+        let (unit_names, class_names) = (DatasetUnits(dataset), dataset.class_names());
         let rows = Rows {
-            source_rows: dataset.source_rows(),
-            record_units: dataset.record_units(),
+            source_rows: SourceRows::Given(dataset.source_rows()),
             unit_names: &unit_names,
-            class_names: dataset.class_names(),
+            labels: LabelNames::Classes(&class_names),
             attributes: &attributes,
         };
-        let mut streamed =
-            StreamedFiles::create(&self.folder, drawn.shadows() as usize, rows).map_err(disk)?;
+        let shadows = drawn.shadows() as usize;
+        let mut sink = FindingsFiles::create(&self.folder, shadows, rows).map_err(disk)?;
         let scratch = FileScratch::new(&self.folder);
         let wanted = |_: f64| {
             if self.stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let analysis = analyse_into(&inputs, &config(&self.facts), &wanted, &mut streamed, &scratch);
+        let analysis = analyse_into(&inputs, &config(&self.facts), &wanted, &mut sink, &scratch);
         let analysis = analysis.map_err(|error| {
             let _ = std::fs::remove_dir_all(&self.folder);
-            let of_a_disk = matches!(error, StatsError::Scratch(_) | StatsError::Sink { .. });
-            if of_a_disk { disk(error) } else { bug(error) }
+            if is_disk(&error) { disk(error) } else { bug(error) }
         })?;
         let spent = self.clock.now().0.saturating_sub(started.0);
         self.run.statistics_seconds = spent as f64 / 1000.0;
@@ -187,18 +188,31 @@ impl Work {
                 digest: self.facts.dataset.digest,
                 shape,
                 label: &source_description.label,
+                classes: class_names,
                 unit: source_description.unit.as_deref(),
             },
             rows,
+            record_units: dataset.record_units(),
             membership: drawn,
             numerics: &self.numerics,
             steps: self.facts.plan.steps,
             lost: &self.lost,
             findings: findings_key(&self.prepared.logits, spec.statistics()),
         };
-        let (mut files, strongest) = streamed.finish().map_err(disk)?;
-        files.extend(write_all(&self.folder, &subject, &analysis, &strongest, &self.run).map_err(disk)?);
+        let (mut files, gathered) = sink.finish().map_err(disk)?;
+        files.extend(write_all(&self.folder, &subject, &analysis, &gathered, &self.run).map_err(disk)?);
         Ok(files)
+    }
+}
+
+/// Whether an analysis failed for want of room or rights, so that another attempt may succeed.
+fn is_disk(error: &StatsError) -> bool {
+    match error {
+        StatsError::Scratch(_) => true,
+        StatsError::Sink { source, .. } => {
+            !matches!(source.get().downcast_ref(), Some(ReportError::Mismatch(_)))
+        }
+        _ => false,
     }
 }
 

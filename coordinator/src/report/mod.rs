@@ -1,14 +1,18 @@
 //! The findings' files: what an analysis and the facts about its audit become for people and programs.
 //!
-//! [`StreamedFiles`] takes scores and records while they are computed and writes `scores-<attack>.npy` and
-//! `records.parquet`; [`write_all`] writes the rest of an audit's folder: `summary.json`, `patients.parquet`,
-//! `membership.npy`, `report.html` and `run.json`; [`write_tables`] writes the part that needs no audit. The
-//! same findings give the same bytes on every machine; only `run.json` knows times, hosts and workers.
+//! [`FindingsFiles`] is the sink of an analysis: it writes `records.parquet`, `patients.parquet` and
+//! `scores-<attack>.npy` while their rows are computed. [`write_all`] then adds the rest of an audit's
+//! folder, `membership.npy`, `report.html`, `run.json` and `summary.json`; [`write_summary`] adds the part
+//! that needs no audit. The same findings give the same bytes on every machine; only `run.json` knows
+//! times, hosts and workers.
 
 mod chart;
 mod error;
+mod exposed;
+mod files;
 mod groups;
 mod json;
+mod names;
 mod npy;
 mod numbers;
 mod output;
@@ -16,7 +20,6 @@ mod page;
 mod parquet;
 mod run;
 mod scores;
-mod streamed;
 mod subject;
 mod summary;
 mod tables;
@@ -25,11 +28,13 @@ mod words;
 mod write;
 
 pub use error::ReportError;
+pub use files::FindingsFiles;
+pub use names::{DatasetUnits, LabelNames, Names, Numbered, SourceRows};
 pub use output::FindingsFile;
 pub use page::report_html;
 pub use run::{RunFacts, WorkerFacts};
 pub use scores::ScoreFiles;
-pub use streamed::{StreamedFiles, Strongest};
 pub use subject::{Dataset, Rows, Subject, Tables};
 pub use summary::summary_json;
-pub use write::{write_all, write_tables};
+pub use tables::{Gathered, TableFiles};
+pub use write::{write_all, write_summary};

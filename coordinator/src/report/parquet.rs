@@ -1,5 +1,7 @@
-//! A column-by-column Parquet writer whose bytes depend on the values alone: fixed creator, no time stamps.
+//! A Parquet table that grows row by row. Its bytes depend on the rows alone: fixed creator, no time stamps,
+//! row groups of a fixed size however the rows come.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::Range;
@@ -12,14 +14,15 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use ::parquet::schema::types::{Type, TypePtr};
+use umbra_runtime::files::FileError;
 
 use super::error::ReportError;
 use super::output::{Draft, FindingsFile};
 
 /// Rows per row group: bounds the memory of writer and reader.
-pub(super) const GROUP: usize = 1 << 17;
+const GROUP: usize = 1 << 16;
 
-/// A column: its name and where its values are.
+/// A column: its name and where the values of some rows are.
 pub(super) struct Column<'a> {
     pub name: String,
     pub values: Values<'a>,
@@ -28,7 +31,7 @@ pub(super) struct Column<'a> {
 /// The values of a column, row by row.
 pub(super) enum Values<'a> {
     /// Text, always there.
-    Text(Box<dyn Fn(usize) -> &'a str + 'a>),
+    Text(Box<dyn Fn(usize) -> Cow<'a, str> + 'a>),
     /// Text or null.
     OptionalText(Box<dyn Fn(usize) -> Option<&'a str> + 'a>),
     /// A number; NaN is null.
@@ -36,7 +39,7 @@ pub(super) enum Values<'a> {
     /// A small count.
     Count(&'a [u32]),
     /// A row of a file.
-    Row(&'a [u64]),
+    Row(Box<dyn Fn(usize) -> u64 + 'a>),
     /// Yes or no.
     Flag(&'a [bool]),
 }
@@ -62,101 +65,160 @@ impl<'a> Column<'a> {
         }
         builder.build().map(Arc::new)
     }
+}
 
-    fn write(&self, rows: Range<usize>, out: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
-        match &self.values {
-            Values::Text(text) => {
-                let values: Vec<_> = rows.map(|row| ByteArray::from(text(row))).collect();
-                out.typed::<ByteArrayType>().write_batch(&values, None, None)?;
+/// Values of a column that wait for their row group to be full; where some may be null, those that are
+/// there, and a definition level for each.
+enum Waiting {
+    Text(Vec<ByteArray>),
+    OptionalText(Vec<ByteArray>, Vec<i16>),
+    Number(Vec<f64>, Vec<i16>),
+    Count(Vec<i32>),
+    Row(Vec<i64>),
+    Flag(Vec<bool>),
+}
+
+impl Waiting {
+    fn like(values: &Values<'_>) -> Self {
+        match values {
+            Values::Text(_) => Self::Text(Vec::new()),
+            Values::OptionalText(_) => Self::OptionalText(Vec::new(), Vec::new()),
+            Values::Number(_) => Self::Number(Vec::new(), Vec::new()),
+            Values::Count(_) => Self::Count(Vec::new()),
+            Values::Row(_) => Self::Row(Vec::new()),
+            Values::Flag(_) => Self::Flag(Vec::new()),
+        }
+    }
+
+    fn take(&mut self, values: &Values<'_>, rows: Range<usize>) {
+        match (self, values) {
+            (Self::Text(waiting), Values::Text(text)) => {
+                waiting.extend(rows.map(|row| ByteArray::from(&*text(row))));
             }
-            Values::OptionalText(text) => {
-                let (values, levels) = optional(rows.map(|row| text(row).map(ByteArray::from)));
-                out.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None)?;
+            (Self::OptionalText(waiting, levels), Values::OptionalText(text)) => {
+                optional(rows.map(|row| text(row).map(ByteArray::from)), waiting, levels);
             }
-            Values::Number(numbers) => {
-                let (values, levels) =
-                    optional(numbers[rows].iter().map(|&number| (!number.is_nan()).then_some(number)));
-                out.typed::<DoubleType>().write_batch(&values, Some(&levels), None)?;
+            (Self::Number(waiting, levels), Values::Number(numbers)) => {
+                let there = numbers[rows].iter().map(|&number| (!number.is_nan()).then_some(number));
+                optional(there, waiting, levels);
             }
-            Values::Count(counts) => {
-                let values: Vec<_> =
-                    counts[rows].iter().map(|&count| i32::try_from(count).unwrap_or(i32::MAX)).collect();
-                out.typed::<Int32Type>().write_batch(&values, None, None)?;
+            (Self::Count(waiting), Values::Count(counts)) => {
+                waiting.extend(counts[rows].iter().map(|&count| i32::try_from(count).unwrap_or(i32::MAX)));
             }
-            Values::Row(numbers) => {
-                let values: Vec<_> =
-                    numbers[rows].iter().map(|&row| i64::try_from(row).unwrap_or(i64::MAX)).collect();
-                out.typed::<Int64Type>().write_batch(&values, None, None)?;
+            (Self::Row(waiting), Values::Row(number)) => {
+                waiting.extend(rows.map(|row| i64::try_from(number(row)).unwrap_or(i64::MAX)));
             }
-            Values::Flag(flags) => {
-                out.typed::<BoolType>().write_batch(&flags[rows], None, None)?;
+            (Self::Flag(waiting), Values::Flag(flags)) => waiting.extend_from_slice(&flags[rows]),
+            _ => unreachable!("a table's columns are the same for all of its rows"),
+        }
+    }
+
+    fn write(&mut self, out: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
+        match self {
+            Self::Text(values) => {
+                out.typed::<ByteArrayType>().write_batch(values, None, None)?;
+                values.clear();
+            }
+            Self::OptionalText(values, levels) => {
+                out.typed::<ByteArrayType>().write_batch(values, Some(levels), None)?;
+                values.clear();
+                levels.clear();
+            }
+            Self::Number(values, levels) => {
+                out.typed::<DoubleType>().write_batch(values, Some(levels), None)?;
+                values.clear();
+                levels.clear();
+            }
+            Self::Count(values) => {
+                out.typed::<Int32Type>().write_batch(values, None, None)?;
+                values.clear();
+            }
+            Self::Row(values) => {
+                out.typed::<Int64Type>().write_batch(values, None, None)?;
+                values.clear();
+            }
+            Self::Flag(values) => {
+                out.typed::<BoolType>().write_batch(values, None, None)?;
+                values.clear();
             }
         }
         Ok(())
     }
 }
 
-/// Splits values into those that are there and a definition level for each.
-fn optional<T>(values: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
-    let mut there = Vec::new();
-    let levels = values
-        .map(|value| match value {
-            Some(value) => {
-                there.push(value);
-                1
-            }
-            None => 0,
-        })
-        .collect();
-    (there, levels)
+fn optional<T>(values: impl Iterator<Item = Option<T>>, there: &mut Vec<T>, levels: &mut Vec<i16>) {
+    for value in values {
+        levels.push(i16::from(value.is_some()));
+        there.extend(value);
+    }
 }
 
-/// A table being written, row group by row group.
+/// A table being written; it appears on [`TableFile::finish`] and leaves nothing behind without.
 pub(super) struct TableFile {
     name: &'static str,
     draft: Draft,
     writer: SerializedFileWriter<BufWriter<File>>,
+    waiting: Vec<Waiting>,
+    /// Rows that wait.
+    count: usize,
 }
 
 impl TableFile {
-    /// A table of the columns in the folder `dir`; their values are not looked at.
+    /// Begins a table in the folder `dir` with columns like these.
     pub fn create(dir: &Path, name: &'static str, columns: &[Column<'_>]) -> Result<Self, ReportError> {
         let draft = Draft::create(dir, name)?;
-        let file = draft.file().try_clone().map_err(|source| draft.write_error(source))?;
-        let writer = writer(file, columns).map_err(|source| ReportError::Table { name, source })?;
-        Ok(Self { name, draft, writer })
+        let file = draft.file().try_clone().map_err(FileError::io("open", &dir.join(name)))?;
+        let writer = begin(file, columns).map_err(|source| ReportError::Table { name, source })?;
+        let waiting = columns.iter().map(|column| Waiting::like(&column.values)).collect();
+        Ok(Self { name, draft, writer, waiting, count: 0 })
     }
 
-    /// Writes a row group: the first `rows` rows of the columns.
-    pub fn group(&mut self, rows: usize, columns: &[Column<'_>]) -> Result<(), ReportError> {
+    /// Adds rows; `columns` are those it was created with.
+    pub fn push(&mut self, rows: usize, columns: &[Column<'_>]) -> Result<(), ReportError> {
+        let mut start = 0;
+        while start < rows {
+            let end = rows.min(start + GROUP - self.count);
+            for (waiting, column) in self.waiting.iter_mut().zip(columns) {
+                waiting.take(&column.values, start..end);
+            }
+            self.count += end - start;
+            start = end;
+            if self.count == GROUP {
+                self.write_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the table durable and puts it in its place.
+    pub fn finish(mut self) -> Result<FindingsFile, ReportError> {
+        if self.count > 0 {
+            self.write_group()?;
+        }
         let name = self.name;
-        write_group(&mut self.writer, 0..rows, columns).map_err(|source| ReportError::Table { name, source })
+        let ended = self.writer.into_inner().and_then(|out| {
+            out.into_inner().map_err(|error| ParquetError::External(error.into_error().into()))
+        });
+        ended.map_err(|source| ReportError::Table { name, source })?;
+        Ok(self.draft.commit()?)
     }
 
-    /// Ends the table and puts it in its place.
-    pub fn commit(self) -> Result<FindingsFile, ReportError> {
-        let Self { name, draft, writer } = self;
-        finish(writer).map_err(|source| ReportError::Table { name, source })?;
-        Ok(draft.commit()?)
+    fn write_group(&mut self) -> Result<(), ReportError> {
+        self.count = 0;
+        let mut write = || -> Result<(), ParquetError> {
+            let mut group = self.writer.next_row_group()?;
+            for waiting in &mut self.waiting {
+                let mut out = group.next_column()?.expect("the schema has one leaf a column");
+                waiting.write(&mut out)?;
+                out.close()?;
+            }
+            group.close().map(drop)
+        };
+        write().map_err(|source| ReportError::Table { name: self.name, source })
     }
 }
 
-/// Writes a table of `rows` rows.
-pub(super) fn write(
-    dir: &Path,
-    name: &'static str,
-    rows: usize,
-    columns: &[Column<'_>],
-) -> Result<FindingsFile, ReportError> {
-    let mut table = TableFile::create(dir, name, columns)?;
-    for start in (0..rows).step_by(GROUP) {
-        write_group(&mut table.writer, start..rows.min(start + GROUP), columns)
-            .map_err(|source| ReportError::Table { name, source })?;
-    }
-    table.commit()
-}
-
-fn writer(file: File, columns: &[Column<'_>]) -> Result<SerializedFileWriter<BufWriter<File>>, ParquetError> {
+fn begin(file: File, columns: &[Column<'_>]) -> Result<SerializedFileWriter<BufWriter<File>>, ParquetError> {
     let fields = columns.iter().map(Column::schema).collect::<Result<_, _>>()?;
     let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
     let properties = WriterProperties::builder()
@@ -164,25 +226,4 @@ fn writer(file: File, columns: &[Column<'_>]) -> Result<SerializedFileWriter<Buf
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .build();
     SerializedFileWriter::new(BufWriter::with_capacity(1 << 18, file), schema, Arc::new(properties))
-}
-
-fn write_group(
-    writer: &mut SerializedFileWriter<BufWriter<File>>,
-    rows: Range<usize>,
-    columns: &[Column<'_>],
-) -> Result<(), ParquetError> {
-    let mut group = writer.next_row_group()?;
-    for column in columns {
-        let mut out = group.next_column()?.expect("the schema has one leaf a column");
-        column.write(rows.clone(), &mut out)?;
-        out.close()?;
-    }
-    group.close()?;
-    Ok(())
-}
-
-fn finish(writer: SerializedFileWriter<BufWriter<File>>) -> Result<(), ParquetError> {
-    let out = writer.into_inner()?;
-    out.into_inner().map_err(|error| ParquetError::External(error.into_error().into()))?;
-    Ok(())
 }

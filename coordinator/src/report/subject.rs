@@ -9,6 +9,7 @@ use umbra_core::spec::AuditSpec;
 use umbra_stats::{Analysis, Attribute};
 
 use super::error::ReportError;
+use super::names::{LabelNames, Names, SourceRows};
 
 /// The data set that was audited.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct Dataset<'a> {
     pub shape: DataShape,
     /// The column that is predicted.
     pub label: &'a str,
+    /// The classes, as the source file writes them.
+    pub classes: &'a [String],
     /// The column that names the patients; `None` if every record is a unit of its own.
     pub unit: Option<&'a str>,
 }
@@ -29,13 +32,11 @@ pub struct Dataset<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     /// Per record: its 0-based row in the source file.
-    pub source_rows: &'a [u64],
-    /// Per record: its unit.
-    pub record_units: &'a [u32],
+    pub source_rows: SourceRows<'a>,
     /// Per unit: its name, as the source file writes it.
-    pub unit_names: &'a [String],
-    /// Per class: its name, as the source file writes it.
-    pub class_names: &'a [String],
+    pub unit_names: &'a dyn Names,
+    /// The labels, as the source file writes them.
+    pub labels: LabelNames<'a>,
     /// What groups are formed by; one value per unit.
     pub attributes: &'a [Attribute],
 }
@@ -70,6 +71,8 @@ pub struct Subject<'a> {
     pub dataset: Dataset<'a>,
     /// The names behind the indices.
     pub rows: Rows<'a>,
+    /// The unit of every record.
+    pub record_units: &'a [u32],
     /// Which shadow trained on which unit.
     pub membership: &'a Membership,
     /// The numerics class of the training.
@@ -98,53 +101,65 @@ impl<'a> Subject<'a> {
     /// Checks that an analysis belongs to this audit.
     pub(super) fn check(&self, analysis: &Analysis) -> Result<(), ReportError> {
         self.tables().check(analysis)?;
-        let (columns, units) = (self.membership.units(), self.rows.unit_names.len());
+        let (columns, units) = (self.membership.units(), self.rows.unit_names.count());
         expect(columns == units, || format!("membership of {columns} units, names of {units}"))?;
+        let (given, rows) = (self.record_units.len(), self.rows.source_rows.count());
+        expect(given == rows, || format!("units of {given} records, rows of {rows}"))?;
+        self.rows.check_units(self.record_units)?;
         let (given, asked) = (self.membership.shadows(), self.spec.shadows().count());
         expect(given == asked, || format!("membership of {given} shadows, {asked} were asked for"))
     }
 }
 
 impl Tables<'_> {
-    /// Checks that every index of an analysis has its name.
+    /// Checks that an analysis is of these shadows.
     pub(super) fn check(&self, analysis: &Analysis) -> Result<(), ReportError> {
-        let rows = &self.rows;
-        let units = rows.unit_names.len();
-        let (found, count) = (analysis.records.records, rows.source_rows.len());
-        expect(found == count, || format!("findings about {found} records, names of {count}"))?;
-        same_lengths("records", count, &[rows.record_units.len()])?;
-        let p = &analysis.patients;
-        let lengths = [
-            p.unit.len(),
-            p.records.len(),
-            p.auc.len(),
-            p.p.len(),
-            p.q.len(),
-            p.detected.len(),
-            p.auc_lower.len(),
-        ];
-        same_lengths("units", units, &lengths)?;
-        let wrong = p.unit.iter().find(|&&unit| unit as usize >= units);
-        expect(wrong.is_none(), || format!("unit {}, names of {units}", wrong.unwrap_or(&0)))?;
-        for attribute in rows.attributes {
+        self.rows.check()?;
+        let (found, records) = (analysis.records.records, self.rows.source_rows.count());
+        expect(found == records, || format!("findings about {found} records, names of {records}"))?;
+        let (found, shadows) = (analysis.utility.len(), self.shadows as usize);
+        expect(found == shadows, || format!("utility of {found} shadows, there are {shadows}"))
+    }
+}
+
+impl Rows<'_> {
+    /// Checks that the names do not contradict each other.
+    pub(super) fn check(&self) -> Result<(), ReportError> {
+        let (units, records) = (self.unit_names.count(), self.source_rows.count());
+        for attribute in self.attributes {
             let (name, values) = (&attribute.name, attribute.values.len());
             expect(values == units, || format!("{values} values of '{name}' for {units} units"))?;
             let levels = attribute.levels.len();
             let known = attribute.values.iter().flatten().all(|&level| (level as usize) < levels);
             expect(known, || format!("a value of '{name}' has no name"))?;
         }
-        let (found, shadows) = (analysis.utility.len(), self.shadows as usize);
-        expect(found == shadows, || format!("utility of {found} shadows, there are {shadows}"))
+        match self.labels {
+            LabelNames::Several(labels, each) => expect(labels.len() == records * each, || {
+                format!("{} labels, {each} each, of {records} records", labels.len())
+            }),
+            LabelNames::Classes(_) => Ok(()),
+        }
+    }
+
+    /// Checks that every unit has its name.
+    pub(super) fn check_units(&self, units: &[u32]) -> Result<(), ReportError> {
+        in_range("unit", units, self.unit_names.count())
+    }
+
+    /// Checks that every class has its name.
+    pub(super) fn check_classes(&self, classes: &[u32]) -> Result<(), ReportError> {
+        match self.labels {
+            LabelNames::Classes(names) => in_range("label", classes, names.count()),
+            LabelNames::Several(..) => Ok(()),
+        }
     }
 }
 
-fn same_lengths(what: &str, expected: usize, lengths: &[usize]) -> Result<(), ReportError> {
-    let wrong = lengths.iter().find(|&&length| length != expected);
-    expect(wrong.is_none(), || {
-        format!("a column of {} {what}, names of {expected}", wrong.unwrap_or(&expected))
-    })
+fn in_range(what: &str, values: &[u32], end: usize) -> Result<(), ReportError> {
+    let wrong = values.iter().find(|&&value| value as usize >= end);
+    expect(wrong.is_none(), || format!("a record of {what} {}, names of {end}", wrong.unwrap_or(&0)))
 }
 
-pub(super) fn expect(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), ReportError> {
+fn expect(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), ReportError> {
     if holds { Ok(()) } else { Err(ReportError::Mismatch(sentence())) }
 }

@@ -1,82 +1,116 @@
-//! `records.parquet` and `patients.parquet`.
+//! `records.parquet` and `patients.parquet`, written while their rows are made.
 
 use std::path::Path;
 
-use umbra_stats::{Analysis, Attribute, RecordTable};
+use umbra_runtime::files::create_private_folder;
+use umbra_stats::{Attribute, PatientTable, RecordTable, Sink, SourceError};
 
 use super::error::ReportError;
+use super::exposed::MostExposed;
 use super::output::FindingsFile;
-use super::parquet::{self, Column, GROUP, TableFile, Values};
-use super::subject::{Rows, expect};
+use super::parquet::{Column, TableFile, Values};
+use super::subject::Rows;
 
-/// `records.parquet`, one row per record: record, unit, label, the groups, auc, binormal_auc, mean_in,
-/// mean_out, sd_in, sd_out, n_in, n_out. It is written while the rows come, a row group at a time.
-pub(super) struct RecordsFile<'a> {
+/// Takes the rows of both tables as they come and writes them; keeps what the other files need of them.
+/// Memory: one row group of each table.
+///
+/// The files appear on [`TableFiles::finish`]; without it nothing stays behind.
+pub struct TableFiles<'a> {
     rows: Rows<'a>,
-    file: TableFile,
-    /// Rows written.
-    written: usize,
-    /// Rows that wait for their group to be complete.
-    waiting: RecordTable,
+    records: TableFile,
+    patients: TableFile,
+    /// Records and units that have come.
+    came: (usize, usize),
+    gathered: Gathered,
 }
 
-impl<'a> RecordsFile<'a> {
+/// What remains of rows that went by.
+#[derive(Debug, Clone, Default)]
+pub struct Gathered {
+    /// The most exposed patients.
+    pub(super) exposed: MostExposed,
+}
+
+impl<'a> TableFiles<'a> {
+    /// Begins both tables in the folder `dir`, which is created if need be.
+    ///
+    /// # Errors
+    /// If the files cannot be created, or the names contradict each other.
     pub fn create(dir: &Path, rows: Rows<'a>) -> Result<Self, ReportError> {
-        let none = RecordTable::default();
-        let file = TableFile::create(dir, "records.parquet", &record_columns(&rows, 0, &none))?;
-        Ok(Self { rows, file, written: 0, waiting: none })
+        rows.check()?;
+        create_private_folder(dir)?;
+        let (no_record, no_patient) = (RecordTable::default(), PatientTable::default());
+        Ok(Self {
+            rows,
+            records: TableFile::create(dir, "records.parquet", &record_columns(&rows, 0, &no_record))?,
+            patients: TableFile::create(dir, "patients.parquet", &patient_columns(&rows, &no_patient))?,
+            came: (0, 0),
+            gathered: Gathered::default(),
+        })
     }
 
-    /// Takes the rows from record `first` on.
-    pub fn take(&mut self, first: usize, table: &RecordTable) -> Result<(), ReportError> {
-        let (expected, end) = (self.written + self.waiting.len(), first + table.len());
-        let named = self.rows.source_rows.len();
-        expect(first == expected && end <= named, || {
-            format!("records {first} to {end} where {expected} was next, names of {named}")
-        })?;
-        let in_range = |what: &str, values: &[u32], end: usize| {
-            let wrong = values.iter().find(|&&value| value as usize >= end);
-            expect(wrong.is_none(), || format!("a record of {what} {}, names of {end}", wrong.unwrap_or(&0)))
-        };
-        in_range("unit", &table.unit, self.rows.unit_names.len())?;
-        in_range("label", &table.label, self.rows.class_names.len())?;
-        let mut next = 0;
-        while next < table.len() {
-            let end = table.len().min(next + GROUP - self.waiting.len());
-            self.waiting.extend(table, next..end);
-            next = end;
-            if self.waiting.len() == GROUP {
-                self.write()?;
-            }
+    /// Makes the tables durable and puts them in their places.
+    ///
+    /// # Errors
+    /// If a file cannot be written, or rows are missing.
+    pub fn finish(self) -> Result<(Vec<FindingsFile>, Gathered), ReportError> {
+        let expected = (self.rows.source_rows.count(), self.rows.unit_names.count());
+        if self.came != expected {
+            let (came, expected) = (self.came, expected);
+            return Err(ReportError::Mismatch(format!(
+                "rows of {} records and {} units, names of {} and {}",
+                came.0, came.1, expected.0, expected.1
+            )));
         }
+        Ok((vec![self.records.finish()?, self.patients.finish()?], self.gathered))
+    }
+
+    fn take_records(&mut self, first: usize, table: &RecordTable) -> Result<(), ReportError> {
+        let count = table.unit.len();
+        let end = next(first, count, self.came.0, self.rows.source_rows.count(), "record")?;
+        self.rows.check_units(&table.unit)?;
+        self.rows.check_classes(&table.label)?;
+        self.records.push(count, &record_columns(&self.rows, first, table))?;
+        self.came.0 = end;
         Ok(())
     }
 
-    fn write(&mut self) -> Result<(), ReportError> {
-        let rows = self.waiting.len();
-        self.file.group(rows, &record_columns(&self.rows, self.written, &self.waiting))?;
-        self.written += rows;
-        self.waiting = RecordTable::default();
+    fn take_patients(&mut self, first: usize, table: &PatientTable) -> Result<(), ReportError> {
+        let count = table.unit.len();
+        let end = next(first, count, self.came.1, self.rows.unit_names.count(), "unit")?;
+        self.rows.check_units(&table.unit)?;
+        self.patients.push(count, &patient_columns(&self.rows, table))?;
+        self.gathered.exposed.take(table);
+        self.came.1 = end;
         Ok(())
-    }
-
-    pub fn commit(mut self) -> Result<FindingsFile, ReportError> {
-        if !self.waiting.is_empty() {
-            self.write()?;
-        }
-        let (found, named) = (self.written, self.rows.source_rows.len());
-        expect(found == named, || format!("{found} records, names of {named}"))?;
-        self.file.commit()
     }
 }
 
-/// The columns of the rows from record `first` on.
-fn record_columns<'a>(rows: &Rows<'a>, first: usize, table: &'a RecordTable) -> Vec<Column<'a>> {
-    let (units, classes) = (rows.unit_names, rows.class_names);
+impl Sink for TableFiles<'_> {
+    fn records(&mut self, first: usize, rows: &RecordTable) -> Result<(), SourceError> {
+        self.take_records(first, rows).map_err(SourceError::new)
+    }
+
+    fn patients(&mut self, first: usize, rows: &PatientTable) -> Result<(), SourceError> {
+        self.take_patients(first, rows).map_err(SourceError::new)
+    }
+}
+
+/// Checks that rows follow those before them and that there are names for them; their end.
+fn next(first: usize, count: usize, came: usize, names: usize, what: &str) -> Result<usize, ReportError> {
+    let end = first.checked_add(count).filter(|&end| first == came && end <= names);
+    end.ok_or_else(|| {
+        ReportError::Mismatch(format!("{count} rows from {what} {first} on, after {came} of {names}"))
+    })
+}
+
+/// One row per record: record, unit, label, the groups, the figures.
+fn record_columns<'t>(rows: &Rows<'t>, first: usize, table: &'t RecordTable) -> Vec<Column<'t>> {
+    let Rows { source_rows, unit_names, labels, attributes } = *rows;
     let head = vec![
-        Column::new("record", Values::Row(&rows.source_rows[first..first + table.len()])),
-        Column::new("unit", Values::Text(Box::new(|row| &units[table.unit[row] as usize]))),
-        Column::new("label", Values::Text(Box::new(|row| &classes[table.label[row] as usize]))),
+        Column::new("record", Values::Row(Box::new(move |row| source_rows.of(first + row)))),
+        Column::new("unit", Values::Text(Box::new(move |row| unit_names.name(table.unit[row] as usize)))),
+        Column::new("label", Values::Text(Box::new(move |row| labels.of(first + row, table.label[row])))),
     ];
     let tail = vec![
         Column::new("auc", Values::Number(&table.auc)),
@@ -88,40 +122,37 @@ fn record_columns<'a>(rows: &Rows<'a>, first: usize, table: &'a RecordTable) -> 
         Column::new("n_in", Values::Count(&table.n_in)),
         Column::new("n_out", Values::Count(&table.n_out)),
     ];
-    with_groups(head, tail, rows.attributes, &table.unit)
+    with_groups(head, tail, attributes, &table.unit)
 }
 
-/// One row per unit: unit, records, the groups, auc, p, q, detected, auc_lower.
-pub(super) fn write_patients<'a>(
-    dir: &Path,
-    rows: &Rows<'a>,
-    analysis: &'a Analysis,
-) -> Result<FindingsFile, ReportError> {
-    let table = &analysis.patients;
-    let units = rows.unit_names;
+/// One row per unit: unit, records, the groups, the figures.
+fn patient_columns<'t>(rows: &Rows<'t>, table: &'t PatientTable) -> Vec<Column<'t>> {
+    let Rows { unit_names, attributes, .. } = *rows;
     let head = vec![
-        Column::new("unit", Values::Text(Box::new(|row| &units[table.unit[row] as usize]))),
+        Column::new("unit", Values::Text(Box::new(move |row| unit_names.name(table.unit[row] as usize)))),
         Column::new("records", Values::Count(&table.records)),
     ];
     let tail = vec![
         Column::new("auc", Values::Number(&table.auc)),
+        Column::new("binormal_auc", Values::Number(&table.binormal_auc)),
         Column::new("p", Values::Number(&table.p)),
         Column::new("q", Values::Number(&table.q)),
         Column::new("detected", Values::Flag(&table.detected)),
         Column::new("auc_lower", Values::Number(&table.auc_lower)),
+        Column::new("e", Values::Number(&table.e)),
+        Column::new("epsilon_lower", Values::Number(&table.epsilon_lower)),
     ];
-    let columns = with_groups(head, tail, rows.attributes, &table.unit);
-    parquet::write(dir, "patients.parquet", table.unit.len(), &columns)
+    with_groups(head, tail, attributes, &table.unit)
 }
 
 /// Puts the groups between head and tail, named after their attributes; an attribute whose name is taken
 /// gets `_group` appended until it is free.
-fn with_groups<'a>(
-    mut columns: Vec<Column<'a>>,
-    tail: Vec<Column<'a>>,
-    attributes: &'a [Attribute],
-    units: &'a [u32],
-) -> Vec<Column<'a>> {
+fn with_groups<'t>(
+    mut columns: Vec<Column<'t>>,
+    tail: Vec<Column<'t>>,
+    attributes: &'t [Attribute],
+    units: &'t [u32],
+) -> Vec<Column<'t>> {
     for attribute in attributes {
         let mut name = attribute.name.clone();
         while columns.iter().chain(&tail).any(|column| column.name == name) {

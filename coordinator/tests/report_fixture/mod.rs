@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use umbra_coordinator::report::{
-    Dataset, FindingsFile, Rows, RunFacts, StreamedFiles, Strongest, Subject, WorkerFacts,
+    Dataset, FindingsFile, FindingsFiles, Gathered, LabelNames, Rows, RunFacts, SourceRows, Subject,
+    WorkerFacts,
 };
 use umbra_core::digest::Digest;
 use umbra_core::ids::AuditId;
@@ -52,7 +53,7 @@ pub struct World {
     spec: AuditSpec,
     source_rows: Vec<u64>,
     pub unit_names: Vec<String>,
-    class_names: Vec<String>,
+    pub class_names: Vec<String>,
     label: String,
     pub attributes: Vec<Attribute>,
     pub membership: Membership,
@@ -132,13 +133,13 @@ impl World {
         analyse_into(&inputs, &config, &|_| ControlFlow::Continue(()), sink, &MemoryScratch).unwrap()
     }
 
-    /// Analyses into the files that are written meanwhile.
-    pub fn streamed(&self, dir: &Path) -> (Analysis, Vec<FindingsFile>, Strongest) {
+    /// The analysis, and its files in a folder but for those that come last.
+    pub fn write(&self, dir: &Path) -> (Analysis, Vec<FindingsFile>, Gathered) {
         let shadows = self.membership.shadows() as usize;
-        let mut streamed = StreamedFiles::create(dir, shadows, self.subject().rows).unwrap();
-        let analysis = self.analyse(&mut streamed);
-        let (files, strongest) = streamed.finish().unwrap();
-        (analysis, files, strongest)
+        let mut sink = FindingsFiles::create(dir, shadows, self.subject().rows).unwrap();
+        let analysis = self.analyse(&mut sink);
+        let (files, gathered) = sink.finish().unwrap();
+        (analysis, files, gathered)
     }
 
     pub fn subject(&self) -> Subject<'_> {
@@ -156,15 +157,16 @@ impl World {
                 digest: Digest::of(b"data"),
                 shape,
                 label: &self.label,
+                classes: &self.class_names,
                 unit: Some("patient_id"),
             },
             rows: Rows {
-                source_rows: &self.source_rows,
-                record_units: &self.units,
+                source_rows: SourceRows::Given(&self.source_rows),
                 unit_names: &self.unit_names,
-                class_names: &self.class_names,
+                labels: LabelNames::Classes(&self.class_names),
                 attributes: &self.attributes,
             },
+            record_units: &self.units,
             membership: &self.membership,
             numerics: "lockstep-cpu-f32-avx2-1",
             steps: 712,

@@ -19,6 +19,7 @@ pub(crate) fn findings(
     config: &Config,
     records_of: &[u32],
     tested: &[Option<Tested>],
+    strongest: &[f64],
     exam: &Exam,
 ) -> (PatientTable, PatientSummary, Survival) {
     let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
@@ -44,6 +45,7 @@ pub(crate) fn findings(
     for (unit, (patient, &records)) in tested.iter().zip(records_of).enumerate() {
         table.unit.push(unit as u32);
         table.records.push(records);
+        table.binormal_auc.push(strongest[unit]);
         let Some(patient) = patient else {
             table.push_untested();
             continue;

@@ -64,7 +64,7 @@ impl Headlines {
     pub fn of(subject: &Subject<'_>, analysis: &Analysis) -> Self {
         let summary = &analysis.summary;
         let fdr = subject.spec.statistics().fdr();
-        let all = subject.rows.unit_names.len();
+        let all = subject.rows.unit_names.count();
         let highest = highest_bound(&summary.limit, summary.bound_alpha, fdr, summary.detected);
         let levels = ["0.75", "0.9", "0.99"].into_iter().zip(RECOGNISABLE).zip(summary.recognisable);
         let share = |part: usize| percent(part as f64 / summary.units as f64);

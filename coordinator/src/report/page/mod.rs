@@ -19,8 +19,8 @@ use self::headlines::{Headlines, Limit};
 use self::proof::{Lost, Proof};
 use super::error::ReportError;
 use super::numbers::count;
-use super::streamed::Strongest;
 use super::subject::Subject;
+use super::tables::Gathered;
 use super::words;
 
 /// The page.
@@ -65,7 +65,7 @@ struct Audited {
 pub fn report_html(
     subject: &Subject<'_>,
     analysis: &Analysis,
-    strongest: &Strongest,
+    gathered: &Gathered,
 ) -> Result<String, ReportError> {
     subject.check(analysis)?;
     let page = Page {
@@ -75,7 +75,7 @@ pub fn report_html(
         utility: UtilityPart::of(analysis),
         attacks: Attacks::of(analysis),
         attributes: groups::attributes(analysis),
-        exposed: Exposed::of(subject, analysis, strongest),
+        exposed: Exposed::of(subject, analysis, gathered),
         lost: Lost::of(subject),
         proof: Proof::of(subject),
     };
@@ -86,7 +86,7 @@ impl Audited {
     fn of(subject: &Subject<'_>) -> Self {
         const MOST_CLASSES: usize = 12;
         let (spec, dataset) = (subject.spec, &subject.dataset);
-        let names = subject.rows.class_names;
+        let names = dataset.classes;
         let mut classes: Vec<_> =
             names.iter().take(MOST_CLASSES).map(|name| words::shown(name, 40)).collect();
         if names.len() > MOST_CLASSES {
