@@ -41,9 +41,16 @@ fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let run = |replicates: usize| -> (f64, f64, ScoreFindings) {
         let begin = Instant::now();
-        let mut curves =
-            ScoreCurves::try_new(membership.view(), &units, &design, &seed, replicates, &MemoryScratch)
-                .unwrap();
+        let mut curves = ScoreCurves::try_new(
+            membership.view(),
+            &units,
+            &design,
+            &seed,
+            replicates,
+            usize::MAX,
+            &MemoryScratch,
+        )
+        .unwrap();
         tiles.iter().for_each(|(tile, scores)| curves.take(tile.clone(), scores).unwrap());
         let collected = begin.elapsed().as_secs_f64();
         let found = pool.install(|| curves.find().unwrap());

@@ -47,3 +47,54 @@ pub(crate) fn finish(
     let shadow = |shadow| ShadowUtility { inside: of_side(shadow, 0), outside: of_side(shadow, 1) };
     Ok((0..shadows).map(shadow).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use umbra_core::seed::{Purpose, Seed};
+
+    use crate::{Config, Design, Inputs, Labels, MemoryLogits, Shape, analyse, roc};
+
+    #[test]
+    fn a_task_of_two_classes_has_a_curve_per_shadow_and_side() {
+        let (shadows, records) = (8, 300);
+        let seed = Seed::new(6);
+        let mut stream = seed.stream(Purpose::Simulation, &[]);
+        let membership = crate::testing::blocked(shadows, records, 4, &mut stream);
+        let labels: Vec<u32> = (0..records as u32).map(|record| u32::from(record % 3 == 0)).collect();
+        let mut logits = vec![0.0; records * 2 * shadows];
+        for (record, logits) in logits.chunks_exact_mut(2 * shadows).enumerate() {
+            // Rounded, so that margins tie.
+            let mut draw = |shift: f64| (4.0 * (stream.normal_f64() + shift)).round() as f32 / 4.0;
+            (0..shadows).for_each(|shadow| logits[shadow] = draw(0.0));
+            (0..shadows).for_each(|shadow| logits[shadows + shadow] = draw(f64::from(labels[record])));
+        }
+        let shape = Shape { shadows, records, queries: 1, classes: 2 };
+        let source = MemoryLogits::try_new(shape, logits.clone()).unwrap();
+        let inputs = Inputs {
+            source: &source,
+            labels: Labels::Class(&labels),
+            units: &(0..records as u32).collect::<Vec<_>>(),
+            membership: membership.view(),
+            design: &Design::blocks(4),
+            attributes: &[],
+            seed: &seed,
+            population: None,
+        };
+        let found = analyse(&inputs, &Config { attacks: Vec::new(), ..Config::default() }, &|_| {}).unwrap();
+        for (shadow, utility) in found.utility.iter().enumerate() {
+            for (inside, found) in [(true, utility.inside), (false, utility.outside)] {
+                let margins = |label: u32| -> Vec<f64> {
+                    (0..records)
+                        .filter(|&record| membership.view().is_in(shadow, record) == inside)
+                        .filter(|&record| labels[record] == label)
+                        .map(|record| {
+                            let logits = &logits[record * 2 * shadows..];
+                            f64::from(logits[shadows + shadow]) - f64::from(logits[shadow])
+                        })
+                        .collect()
+                };
+                assert_eq!(found.auc, roc(&margins(1), &margins(0)).figures.auc);
+            }
+        }
+    }
+}

@@ -17,9 +17,6 @@ use crate::error::StatsError;
 use crate::membership::Membership;
 use crate::scratch::Scratch;
 
-/// Bytes held in memory before scores go to scratch room.
-const MEMORY: usize = 96 << 20;
-
 /// Collects the scores of all (target, record) pairs, tile by tile in any order, and reads their curves.
 pub struct ScoreCurves<'a> {
     membership: Membership<'a>,
@@ -42,7 +39,7 @@ pub struct ScoreFindings {
 
 impl<'a> ScoreCurves<'a> {
     /// For the records of `units`, whose membership follows `design`; with intervals from so many bootstrap
-    /// `replicates`, or none from 0.
+    /// `replicates`, or none from 0. Holds about `memory` bytes of scores, the others being in `scratch`.
     ///
     /// # Errors
     /// If the shadows do not fit the design, or are more than 16,384; or a unit has no membership.
@@ -52,6 +49,7 @@ impl<'a> ScoreCurves<'a> {
         design: &Design,
         seed: &Seed,
         replicates: usize,
+        memory: usize,
         scratch: &'a dyn Scratch,
     ) -> Result<Self, StatsError> {
         Layout::check(membership.shadows())?;
@@ -70,7 +68,7 @@ impl<'a> ScoreCurves<'a> {
             units,
             layout,
             sampling: (replicates > 0).then(|| Sampling::new(units, &blocks, seed, replicates)),
-            scores: Collector::new(layout, Sizes::holding(MEMORY), scratch),
+            scores: Collector::new(layout, Sizes::holding(memory), scratch),
         })
     }
 
