@@ -6,6 +6,7 @@ use crate::analysis::{Analysis, AttackResult};
 use crate::attacks::{self, Curves, Entry, Outcome};
 use crate::config::{AttackKind, Config};
 use crate::error::{SourceError, StatsError};
+use crate::extrapolation;
 use crate::groups;
 use crate::inputs::{Checked, Inputs};
 use crate::layout::Layout;
@@ -98,8 +99,9 @@ pub fn analyse_into(
     sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
     let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients)?;
     progress(1.0)?;
+    let extrapolation = extrapolation::nulls(&exam.layout.typical_strata(&checked.blocks.lost));
     let records = surveyed.records.summary();
-    Ok(Analysis { attacks, records, patients, summary, survival, attributes, utility })
+    Ok(Analysis { attacks, records, extrapolation, patients, summary, survival, attributes, utility })
 }
 
 fn refused(end: usize, source: SourceError) -> StatsError {

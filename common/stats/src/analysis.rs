@@ -9,6 +9,9 @@ pub const FPRS: [f64; 4] = [0.1, 0.01, 0.001, 0.0001];
 /// [`FPRS`] as keys of `summary.json`.
 pub const FPR_KEYS: [&str; 4] = ["0.1", "0.01", "0.001", "0.0001"];
 
+/// The false positive rates at which single records' true positive rates are extrapolated.
+pub const EXTRAPOLATED_FPRS: [f64; 2] = [0.01, 0.001];
+
 /// The levels of patient AUC at which "recognisable" is counted.
 pub const RECOGNISABLE: [f64; 3] = [0.75, 0.9, 0.99];
 
@@ -19,6 +22,8 @@ pub struct Analysis {
     pub attacks: Vec<AttackResult>,
     /// What the record table comes to; its rows go to the [`crate::Sink`].
     pub records: RecordSummary,
+    /// What the records' extrapolated rates would be without any leak.
+    pub extrapolation: Extrapolation,
     /// One row per unit, in unit order.
     pub patients: PatientTable,
     /// The headlines.
@@ -155,6 +160,23 @@ pub struct RecordTable {
     pub n_in: Vec<u32>,
     /// OUT shadows with a signal.
     pub n_out: Vec<u32>,
+    /// At each of [`EXTRAPOLATED_FPRS`] the true positive rate Phi((mean_in - mean_out + sd_out Phi^-1(fpr)) /
+    /// sd_in): an extrapolation by two normal distributions, not a measurement. [`Extrapolation`] tells what
+    /// it is where nothing leaks.
+    pub extrapolated_tpr: [Vec<f64>; EXTRAPOLATED_FPRS.len()],
+}
+
+/// The extrapolated true positive rates of records that do not leak, signals being normal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extrapolation {
+    /// IN shadows of a typical record.
+    pub n_in: u32,
+    /// OUT shadows of a typical record.
+    pub n_out: u32,
+    /// Mean at each of [`EXTRAPOLATED_FPRS`].
+    pub null_mean: [f64; EXTRAPOLATED_FPRS.len()],
+    /// 99th percentile at each of [`EXTRAPOLATED_FPRS`].
+    pub null_p99: [f64; EXTRAPOLATED_FPRS.len()],
 }
 
 /// Per patient: the columns of `patients.parquet`. A unit without a comparison (no record, or signals on
@@ -249,6 +271,10 @@ pub struct Survival {
     pub observed: Vec<f64>,
     /// Share expected if no patient's signals depended on membership, from the exact null.
     pub null: Vec<f64>,
+    /// Under no leak the whole observed curve lies between this and `high` with probability .95 at least.
+    pub low: Vec<f64>,
+    /// See `low`.
+    pub high: Vec<f64>,
 }
 
 /// How good one shadow is at its task.

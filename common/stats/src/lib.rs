@@ -22,6 +22,7 @@ mod design;
 mod detect;
 mod epsilon;
 mod error;
+mod extrapolation;
 mod fdr;
 mod groups;
 mod inputs;
@@ -61,9 +62,9 @@ mod utility;
 
 pub use analyse::{analyse, analyse_into};
 pub use analysis::{
-    Analysis, AttackResult, Calibrated, DetectionLimit, FPR_KEYS, FPRS, Figures, Interval, PatientSummary,
-    PatientTable, PerTarget, RECOGNISABLE, RecordSummary, RecordTable, RocCurve, ShadowUtility, Survival,
-    Utility,
+    Analysis, AttackResult, Calibrated, DetectionLimit, EXTRAPOLATED_FPRS, Extrapolation, FPR_KEYS, FPRS,
+    Figures, Interval, PatientSummary, PatientTable, PerTarget, RECOGNISABLE, RecordSummary, RecordTable,
+    RocCurve, ShadowUtility, Survival, Utility,
 };
 pub use bounds::{auc_lower_bound, wilson};
 pub use config::{AttackKind, Center, Config, Counts, Variance};

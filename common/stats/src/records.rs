@@ -1,6 +1,7 @@
 //! What is known about single records.
 
 use crate::analysis::{RecordSummary, RecordTable};
+use crate::extrapolation;
 use crate::moments::Moments;
 use crate::rank_test::Comparison;
 use crate::special::normal_cdf;
@@ -37,6 +38,9 @@ impl RecordTable {
         self.sd_out.push(sd_out);
         self.n_in.push(row.inside.n);
         self.n_out.push(row.outside.n);
+        for (column, quantile) in self.extrapolated_tpr.iter_mut().zip(extrapolation::QUANTILES) {
+            column.push(extrapolation::tpr(mean_in, sd_in, mean_out, sd_out, quantile));
+        }
     }
 }
 

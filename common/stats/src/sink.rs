@@ -76,7 +76,19 @@ impl RecordTable {
     /// # Panics
     /// If the other table has no such rows.
     pub fn extend(&mut self, other: &RecordTable, rows: Range<usize>) {
-        let Self { unit, label, auc, binormal_auc, mean_in, mean_out, sd_in, sd_out, n_in, n_out } = self;
+        let Self {
+            unit,
+            label,
+            auc,
+            binormal_auc,
+            mean_in,
+            mean_out,
+            sd_in,
+            sd_out,
+            n_in,
+            n_out,
+            extrapolated_tpr,
+        } = self;
         unit.extend_from_slice(&other.unit[rows.clone()]);
         label.extend_from_slice(&other.label[rows.clone()]);
         auc.extend_from_slice(&other.auc[rows.clone()]);
@@ -86,7 +98,10 @@ impl RecordTable {
         sd_in.extend_from_slice(&other.sd_in[rows.clone()]);
         sd_out.extend_from_slice(&other.sd_out[rows.clone()]);
         n_in.extend_from_slice(&other.n_in[rows.clone()]);
-        n_out.extend_from_slice(&other.n_out[rows]);
+        n_out.extend_from_slice(&other.n_out[rows.clone()]);
+        for (column, more) in extrapolated_tpr.iter_mut().zip(&other.extrapolated_tpr) {
+            column.extend_from_slice(&more[rows.clone()]);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ const SHIFT_90: f64 = 1.812_387_604_873_646_7;
 fn permuted_membership_finds_nothing() {
     let (runs, patients) = (200, 300);
     let config = Config { permutations: 1, bootstrap: 0, ..Config::default() };
-    let (mut any, mut mirror, mut auc, mut small) = (0, 0, 0.0, 0);
+    let (mut any, mut mirror, mut outside, mut auc, mut small) = (0, 0, 0, 0.0, 0);
     for run in 0..runs {
         // A strong leak, and then the columns are drawn anew: heavy-tailed signals with a common part,
         // a third of the patients with four records.
@@ -29,6 +29,11 @@ fn permuted_membership_finds_nothing() {
         let found = audit.analyse(&config);
         any += u32::from(found.summary.detected > 0);
         mirror += u32::from(found.summary.mirror > 0);
+        let curve = &found.survival;
+        outside += u32::from(
+            (0..curve.auc.len())
+                .any(|i| curve.observed[i] < curve.low[i] || curve.observed[i] > curve.high[i]),
+        );
         small += found.patients.p.iter().filter(|&&p| p <= 0.01).count();
         let lira = &found.attacks[0];
         assert_eq!(lira.attack, AttackKind::LiraOnline);
@@ -36,6 +41,7 @@ fn permuted_membership_finds_nothing() {
     }
     // Binomial(200, .05): 21 or more have probability .001.
     assert!(any < 21 && mirror < 21, "{any} runs of {runs} found somebody, {mirror} on the mirror side");
+    assert!(outside < 21, "the survival curve left its band in {outside} runs of {runs}");
     // The size at .01 is .00935 without ties; the standard error of 60,000 patients is .0004.
     let size = small as f64 / (runs as usize * patients) as f64;
     assert!((0.0078..0.0109).contains(&size), "size {size}");

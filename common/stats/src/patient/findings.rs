@@ -11,7 +11,7 @@ use crate::fdr::Tally;
 use crate::inputs::Checked;
 use crate::limit;
 use crate::patient::tester::{Exam, Tested};
-use crate::survival;
+use crate::survival::Curve;
 
 /// The table, the headlines and the survival curve.
 pub(crate) fn findings(
@@ -79,7 +79,9 @@ pub(crate) fn findings(
         delta: config.delta,
         limit: limit::limit(&exam.layout, &checked.blocks.lost, units, config, &exam.tables.nulls),
     };
-    let survival = survival::curve(tested.iter().flatten().map(|patient| (patient.auc, &*patient.null)));
+    let mut curve = Curve::default();
+    tested.iter().flatten().for_each(|patient| curve.add(patient.auc, &patient.null));
+    let survival = curve.finish();
     (table, summary, survival)
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
+use std::collections::HashMap;
+
 use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_stats::{Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Shape};
 
@@ -94,4 +96,50 @@ pub fn correlated(records: usize, shadows: usize, rho: f64, stream: &mut Stream)
     let common: Vec<f64> = (0..shadows).map(|_| rho.sqrt() * stream.normal_f64()).collect();
     let own = (1.0 - rho).sqrt();
     (0..records * shadows).map(|i| common[i % shadows] + own * stream.normal_f64()).collect()
+}
+
+/// The null of U summed over strata, by the recurrence of Mann and Whitney 1947; shares nothing with the
+/// crate.
+#[derive(Default)]
+pub struct RankNull {
+    attainable: HashMap<Vec<(u32, u32)>, f64>,
+}
+
+impl RankNull {
+    /// The largest P(U >= u) that is at most `level`.
+    pub fn attainable(&mut self, strata: &[(u32, u32)], level: f64) -> f64 {
+        if let Some(&found) = self.attainable.get(strata) {
+            return found;
+        }
+        let mut total = vec![1.0];
+        for &(m, n) in strata {
+            let one = mann_whitney(m as usize, n as usize);
+            let mut sum = vec![0.0; total.len() + one.len() - 1];
+            for (i, x) in total.iter().enumerate() {
+                one.iter().enumerate().for_each(|(j, y)| sum[i + j] += x * y);
+            }
+            total = sum;
+        }
+        let (mut tail, mut found) = (0.0, 0.0);
+        for p in total.iter().rev() {
+            tail += p;
+            if tail <= level {
+                found = tail;
+            }
+        }
+        self.attainable.insert(strata.to_vec(), found);
+        found
+    }
+}
+
+/// P(U = u) of m against n.
+fn mann_whitney(m: usize, n: usize) -> Vec<f64> {
+    if m == 0 || n == 0 {
+        return vec![1.0];
+    }
+    let mut out = vec![0.0; m * n + 1];
+    let (last_in, last_out) = (m as f64 / (m + n) as f64, n as f64 / (m + n) as f64);
+    mann_whitney(m - 1, n).iter().zip(&mut out[n..]).for_each(|(f, sum)| *sum += last_in * f);
+    mann_whitney(m, n - 1).iter().zip(&mut out).for_each(|(f, sum)| *sum += last_out * f);
+    out
 }

@@ -98,10 +98,23 @@ def binomial():
         print(f"    ({k}, {n}, {alpha!r}, {float(low)!r}, {float(high)!r}),")
 
 
+def extrapolated():
+    print("extrapolated TPR under no leak (n_in, n_out, which rate, mean, 99th percentile):")
+    rng = np.random.default_rng(3)
+    for n_in, n_out, at in [(32, 32, 1), (32, 32, 0), (8, 8, 1), (64, 60, 0), (3, 2, 0)]:
+        n, f = 4_000_000, [0.01, 0.001][at]
+        shift = rng.normal(size=n) * np.sqrt(1 / n_in + 1 / n_out)
+        sd_in = np.sqrt(rng.chisquare(n_in - 1, n) / (n_in - 1))
+        sd_out = np.sqrt(rng.chisquare(n_out - 1, n) / (n_out - 1))
+        tpr = stats.norm.cdf((shift + sd_out * stats.norm.ppf(f)) / sd_in)
+        print(f"    ({n_in}, {n_out}, {at}, {np.mean(tpr):.5f}, {np.quantile(tpr, 0.99):.5f}),")
+
+
 def main():
     rank_tests()
     signed_rank_tail()
     binomial()
+    extrapolated()
     for m, n, u in [(256, 256, 1000), (256, 256, 24_000), (100, 412, 10_000), (512, 512, 50_000), (512, 512, 120_000)]:
         tail = Fraction(int(sum(whole_counts(m, n)[: u + 1])), comb(m + n, m))
         print(f"counts: {m} against {n}, P(U <= {u}) = {float(tail)!r}")
