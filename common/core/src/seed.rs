@@ -146,6 +146,21 @@ impl Stream {
         }
     }
 
+    /// Uniform in `0..bound`, without bias, from half the random bits of [`Stream::below`].
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    pub fn below_u32(&mut self, bound: u32) -> u32 {
+        assert!(bound > 0, "below_u32(0) has no answer");
+        loop {
+            let wide = u64::from(self.next_u32()) * u64::from(bound);
+            let low = wide as u32;
+            if low >= bound || low >= bound.wrapping_neg() % bound {
+                return (wide >> 32) as u32;
+            }
+        }
+    }
+
     /// A standard normal number (Box and Muller 1958, the cosine branch), through `libm` only.
     pub fn normal_f64(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform_f64()));
@@ -188,20 +203,21 @@ mod tests {
     fn moments_are_those_of_the_distributions() {
         let mut stream = Seed::new(1).stream(Purpose::Simulation, &[]);
         let n = 100_000;
-        let (mut sum, mut square, mut uniform, mut bounded) = (0.0, 0.0, 0.0, [0u32; 3]);
+        let (mut sum, mut square, mut uniform, mut bounded) = (0.0, 0.0, 0.0, [[0u32; 3]; 2]);
         for _ in 0..n {
             let x = stream.normal_f64();
             sum += x;
             square += x * x;
             uniform += stream.uniform_f64();
-            bounded[stream.below(3) as usize] += 1;
+            bounded[0][stream.below(3) as usize] += 1;
+            bounded[1][stream.below_u32(3) as usize] += 1;
         }
         let n = f64::from(n);
         // Five standard errors each.
         assert!((sum / n).abs() < 0.016);
         assert!((square / n - 1.0).abs() < 0.023);
         assert!((uniform / n - 0.5).abs() < 0.0046);
-        assert!(bounded.iter().all(|&c| (f64::from(c) / n - 1.0 / 3.0).abs() < 0.0075));
+        assert!(bounded.iter().flatten().all(|&c| (f64::from(c) / n - 1.0 / 3.0).abs() < 0.0075));
     }
 
     #[test]

@@ -3,86 +3,116 @@
 use umbra_core::seed::Stream;
 
 /// Draws one by one up to here; by inversion beyond.
-const ONE_BY_ONE: u64 = 32;
+const ONE_BY_ONE: u32 = 32;
 
-/// Where weights relative to the mode's are nothing any more: all that follows sums to less than the last
-/// bit of a uniform number.
-const NOTHING: f64 = 1e-19;
-
-/// Draws hypergeometric numbers; keeps its scratch space.
-#[derive(Default)]
-pub(super) struct Hypergeometric {
-    /// The weights from the mode upwards, and from below it downwards.
-    up: Vec<f64>,
-    down: Vec<f64>,
-}
-
-impl Hypergeometric {
-    /// How many of `drawn` items are marked, drawn at random and without replacement from `total`, of which
-    /// `marked` are.
-    pub fn draw(&mut self, stream: &mut Stream, total: u64, marked: u64, drawn: u64) -> u64 {
-        // The distribution is symmetric in marked and drawn, and mirrored where either is complemented.
-        let (few_drawn, few_marked) = (drawn.min(total - drawn), marked.min(total - marked));
-        let (small, large) = (few_drawn.min(few_marked), few_drawn.max(few_marked));
-        let both = if small <= ONE_BY_ONE {
-            one_by_one(stream, total, large, small)
-        } else {
-            self.by_inversion(stream, total, large, small)
-        };
-        let of_drawn = if few_marked == marked { both } else { few_drawn - both };
-        if few_drawn == drawn { of_drawn } else { marked - of_drawn }
-    }
-
-    /// Inversion from the mode, by the ratios of neighbouring probabilities: no logarithm is taken and no
-    /// digit cancels. Both arguments are at most half of `total`.
-    fn by_inversion(&mut self, stream: &mut Stream, total: u64, marked: u64, drawn: u64) -> u64 {
-        let mode = ((u128::from(marked) + 1) * (u128::from(drawn) + 1) / (u128::from(total) + 2)) as u64;
-        let (m, k) = (marked as f64, drawn as f64);
-        // The marked that are not drawn, the drawn that are not marked, and what is neither.
-        let neither = (total - marked - drawn) as f64;
-        self.up.clear();
-        self.down.clear();
-        let (mut x, mut weight, mut sum) = (mode as f64, 1.0, 0.0);
-        while weight > NOTHING {
-            self.up.push(weight);
-            sum += weight;
-            weight *= (m - x) * (k - x) / ((x + 1.0) * (neither + x + 1.0));
-            x += 1.0;
-        }
-        (x, weight) = (mode as f64, 1.0);
-        loop {
-            weight *= x * (neither + x) / ((m - x + 1.0) * (k - x + 1.0));
-            if weight <= NOTHING {
-                break;
-            }
-            self.down.push(weight);
-            sum += weight;
-            x -= 1.0;
-        }
-        let mut left = stream.uniform_f64() * sum;
-        for (steps, weight) in (0..).zip(&self.up) {
-            left -= weight;
-            if left < 0.0 {
-                return mode + steps;
-            }
-        }
-        for (steps, weight) in (1..).zip(&self.down) {
-            left -= weight;
-            if left < 0.0 {
-                return mode - steps;
-            }
-        }
-        mode // Rounding of the sums left less than nothing.
-    }
+/// How many of `drawn` items are marked, drawn at random and without replacement from `total`, of which
+/// `marked` are.
+pub(super) fn hypergeometric(stream: &mut Stream, total: u32, marked: u32, drawn: u32) -> u32 {
+    // The distribution is symmetric in marked and drawn, and mirrored where either is complemented.
+    let (few_drawn, few_marked) = (drawn.min(total - drawn), marked.min(total - marked));
+    let (small, large) = (few_drawn.min(few_marked), few_drawn.max(few_marked));
+    let both = match small {
+        ..=ONE_BY_ONE => one_by_one(stream, total, large, small),
+        _ => by_inversion(stream, total, large, small),
+    };
+    let of_drawn = if few_marked == marked { both } else { few_drawn - both };
+    if few_drawn == drawn { of_drawn } else { marked - of_drawn }
 }
 
 /// In integers alone.
-fn one_by_one(stream: &mut Stream, total: u64, marked: u64, drawn: u64) -> u64 {
+fn one_by_one(stream: &mut Stream, total: u32, marked: u32, drawn: u32) -> u32 {
     let mut left = marked;
     for i in 0..drawn {
-        left -= u64::from(stream.below(total - i) < left);
+        left -= u32::from(stream.below_u32(total - i) < left);
     }
     marked - left
+}
+
+/// Inversion, outwards from the mode by the ratios of neighbouring probabilities. `marked` and `drawn` are
+/// more than [`ONE_BY_ONE`] and at most half of `total`.
+fn by_inversion(stream: &mut Stream, total: u32, marked: u32, drawn: u32) -> u32 {
+    let (n, m, k) = (u64::from(total), u64::from(marked), u64::from(drawn));
+    let wide = u128::from(m + 1) * u128::from(k + 1) / u128::from(n + 2);
+    let start = (wide as u64).max(1);
+    let mut left = stream.uniform_f64();
+    let (mut up, mut down) = (start as f64, start as f64);
+    let mut rising = probability(n, m, k, start);
+    let mut falling = rising;
+    left -= rising;
+    if left < 0.0 {
+        return start as u32;
+    }
+    let (m, k, neither) = (m as f64, k as f64, (n - m - k) as f64);
+    while rising > 0.0 || falling > 0.0 {
+        rising *= (m - up) * (k - up) / ((up + 1.0) * (neither + up + 1.0));
+        up += 1.0;
+        left -= rising;
+        if left < 0.0 {
+            return up as u32;
+        }
+        falling *= down * (neither + down) / ((m - down + 1.0) * (k - down + 1.0));
+        down -= 1.0;
+        left -= falling;
+        if left < 0.0 {
+            return down as u32;
+        }
+    }
+    start as u32 // The probabilities summed to a last digit less than one.
+}
+
+/// The probability of `both`, at which no cell of the two-by-two table is empty: Stirling's formula for the
+/// factorials, its leading terms collected into the deviance from the expected table, so that no large
+/// numbers cancel (after Loader 2000, "Fast and accurate computation of binomial probabilities").
+fn probability(total: u64, marked: u64, drawn: u64, both: u64) -> f64 {
+    let margins = [marked, total - marked, drawn, total - drawn];
+    let table = [both, marked - both, drawn - both, total - marked - drawn + both];
+    let expected = [(0, 2), (0, 3), (1, 2), (1, 3)]
+        .map(|(row, column): (usize, usize)| margins[row] as f64 * margins[column] as f64 / total as f64);
+    // Every cell is as far from its expectation, up or down.
+    let off =
+        (i128::from(both) * i128::from(total) - i128::from(marked) * i128::from(drawn)) as f64 / total as f64;
+    let mut exponent = -stirling_error(total);
+    let mut scale = 1.0 / (2.0 * std::f64::consts::PI * total as f64);
+    for ((&count, expected), sign) in table.iter().zip(expected).zip([1.0, -1.0, -1.0, 1.0]) {
+        let off = sign * off;
+        // count ln(count / expected) - (count - expected).
+        exponent -= count as f64 * libm::log1p(off / expected) - off + stirling_error(count);
+    }
+    for (margin, count) in margins.into_iter().zip(table) {
+        exponent += stirling_error(margin);
+        scale *= margin as f64 / count as f64;
+    }
+    scale.sqrt() * libm::exp(exponent)
+}
+
+/// ln z! less Stirling's formula, (z + 1/2) ln z - z + ln(2 pi) / 2, for z >= 1.
+fn stirling_error(z: u64) -> f64 {
+    /// For z = 1 to 15, to 18 digits by mpmath 1.3.0.
+    const SMALL: [f64; 15] = [
+        0.0810614667953272582,
+        0.0413406959554092941,
+        0.0276779256849983391,
+        0.0207906721037650931,
+        0.0166446911898211922,
+        0.013876128823070748,
+        0.0118967099458917701,
+        0.0104112652619720965,
+        0.00925546218271273292,
+        0.00833056343336287126,
+        0.00757367548795184079,
+        0.00694284010720952987,
+        0.00640899418800420707,
+        0.00595137011275884774,
+        0.00555473355196280137,
+    ];
+    match z {
+        ..=15 => SMALL[z as usize - 1],
+        _ => {
+            let y = 1.0 / z as f64;
+            let square = y * y;
+            y * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,21 +124,20 @@ mod tests {
     /// Bins (first number of every bin but the first) and their probabilities by scipy 1.17.1,
     /// stats.hypergeom(total, marked, drawn).cdf.
     struct Case {
-        parameters: (u64, u64, u64),
-        bins: &'static [u64],
+        parameters: (u32, u32, u32),
+        bins: &'static [u32],
         probabilities: &'static [f64],
     }
 
     #[test]
     fn draws_follow_the_distribution_of_scipy() {
         let mut stream = Seed::new(3).stream(Purpose::Simulation, &[]);
-        let mut hypergeometric = Hypergeometric::default();
         for case in CASES {
             let (total, marked, drawn) = case.parameters;
             let n = 40_000;
             let mut counts = vec![0u32; case.probabilities.len()];
             for _ in 0..n {
-                let x = hypergeometric.draw(&mut stream, total, marked, drawn);
+                let x = hypergeometric(&mut stream, total, marked, drawn);
                 counts[case.bins.partition_point(|&bin| bin <= x)] += 1;
             }
             let chi2: f64 = counts
@@ -123,11 +152,27 @@ mod tests {
         }
     }
 
+    /// By mpmath 1.3.0, with 60 digits.
+    #[test]
+    fn probabilities_are_exact_to_the_last_digits() {
+        for ((total, marked, drawn, both), right) in [
+            ((1_000, 300, 33, 10), 0.15212824986541326),
+            ((100, 40, 35, 1), 2.5527627707744003e-9),
+            ((100, 50, 50, 25), 0.15838466116133043),
+            ((5_000, 900, 700, 126), 0.042292490091163684),
+            ((10_000_000, 1_000_000, 40, 4), 0.20588745521645193),
+            ((10_000_000, 600_000, 2_000_000, 120_000), 0.0013280370907585818),
+            ((4_000_000_000, 2_000_000_000, 1_500_000_000, 750_000_100), 2.6058244714352059e-5),
+        ] {
+            let found = probability(total, marked, drawn, both);
+            assert!((found / right - 1.0).abs() < 1e-13, "{found} is not {right}");
+        }
+    }
+
     #[test]
     fn what_is_certain_is_drawn_without_fail() {
         let mut stream = Seed::new(4).stream(Purpose::Simulation, &[]);
-        let mut draw =
-            |total, marked, drawn| Hypergeometric::default().draw(&mut stream, total, marked, drawn);
+        let mut draw = |total, marked, drawn| hypergeometric(&mut stream, total, marked, drawn);
         assert_eq!((draw(9, 9, 4), draw(9, 0, 4), draw(9, 4, 9), draw(9, 4, 0)), (4, 0, 4, 0));
         assert_eq!((draw(500, 500, 77), draw(500, 123, 500), draw(0, 0, 0)), (77, 123, 0));
         // 90 of 100 drawn, 95 marked: at least 85.

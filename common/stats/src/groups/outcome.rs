@@ -2,6 +2,9 @@
 
 use super::table::Tally;
 
+/// Classes of patients that an outcome makes.
+pub(super) const CLASSES: usize = 3;
+
 /// An outcome that groups are compared by. Patients fall into three classes: of whom it holds, of whom it
 /// holds not, and those tied at the cut, of whom it holds by a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// Patients of every class: it holds not, it holds, tied.
-    pub fn counts(self, tally: &Tally) -> [u32; 3] {
+    pub fn counts(self, tally: &Tally) -> [u32; CLASSES] {
         let (holds, tied) = match self {
             Self::Detected => (tally.detected, 0),
             Self::Recognisable => (tally.recognisable, 0),

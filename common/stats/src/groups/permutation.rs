@@ -95,12 +95,14 @@ impl<'a> Null<'a> {
 
     /// What was found, as sums of codes per group.
     fn observed(&self) -> Vec<i64> {
-        let mut counts = vec![0; self.table.groups];
+        let mut counters = vec![0; self.table.counters];
         for (cell, tally) in self.table.tallies.iter().enumerate() {
             let by_class = self.outcome.counts(tally);
             let sum = (0..by_class.len()).map(|class| code(class) * i64::from(by_class[class])).sum();
-            self.table.add(cell, sum, &mut counts);
+            self.table.add(cell, sum, &mut counters);
         }
+        let mut counts = Vec::new();
+        self.table.count(&counters, &mut counts);
         counts
     }
 
