@@ -27,7 +27,6 @@ mod fdr;
 mod groups;
 mod inputs;
 mod labels;
-#[allow(dead_code, unused_imports, reason = "the loops that use it follow")]
 mod lanes;
 mod layout;
 mod limit;

@@ -2,7 +2,7 @@
 
 /// Where the squares that remain are below this share of the full ones, the difference has lost too many
 /// digits (2^-53 / 1e-5 is about 1e-11) and is computed again from the values.
-const DOWNDATE_LIMIT: f64 = 1e-5;
+pub(crate) const DOWNDATE_LIMIT: f64 = 1e-5;
 
 /// Number, mean, and sum of squared deviations from the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -5,13 +5,13 @@ use serde_json::Value;
 use umbra_core::seed::{Purpose, Seed};
 
 use crate::attacks::{Attack, Lira, Work};
-use crate::config::{Counts, Variance};
+use crate::config::{Center, Counts, Variance};
 use crate::design::Design;
 use crate::labels::Labels;
 use crate::log_odds::log_odds_of;
 use crate::membership::MembershipMatrix;
 use crate::moments::Moments;
-use crate::references::{References, Scheme};
+use crate::references::{Columns, References, Scheme, Span};
 use crate::signal::View;
 use crate::{AttackKind, Config, MemoryLogits, Shape, analyse};
 use crate::{inputs::Inputs, roc};
@@ -40,7 +40,7 @@ fn lira(phi: &[Vec<f64>], keep: &[Vec<f64>], variance: Variance) -> Vec<Vec<f64>
     let (shadows, records) = (phi.len(), phi[0].len());
     let blocks = Design::bernoulli().resolve(shadows).unwrap();
     let membership = MembershipMatrix::from_fn(shadows, records, |s, r| keep[s][r] == 1.0);
-    let mut attack = Lira::new(Scheme::LeaveOneOut(Counts::All), variance, &blocks);
+    let mut attack = Lira::new(Scheme::LeaveOneOut(Counts::All), Center::Mean, variance, &blocks);
     let signals: Vec<Vec<f64>> = (0..records).map(|r| phi.iter().map(|row| row[r]).collect()).collect();
     let view = |r: usize| View::of_signals(&signals[r], membership.view().column(r));
     let mut work = Work::default();
@@ -90,13 +90,13 @@ fn few_references_make_a_pair_unscorable() {
         let signals: Vec<f64> = phi.iter().map(|row| row[r]).collect();
         let column = [(0..4).map(|s| (keep[s][r] as u64) << s).sum::<u64>()];
         let mut references = References::default();
-        references.fill(Scheme::LeaveOneOut(Counts::All), &signals, &column, &blocks);
-        let (inside, outside) = (references.inside[0], references.outside[0]);
-        assert_eq!(u64::from(inside.n), case["right"]["n_in"][r].as_u64().unwrap());
-        assert_eq!(u64::from(outside.n), case["right"]["n_out"][r].as_u64().unwrap());
-        if inside.n > 0 {
-            let square = |m: Moments| (signals[0] - m.mean) * (signals[0] - m.mean);
-            close(0.5 * (square(outside) - square(inside)), llr[r], 1e-12);
+        references.fill(Scheme::LeaveOneOut(Counts::All), Center::Mean, &signals, &column, &blocks);
+        let Span { own: [n_in, _], other: [n_out, _], .. } = references.spans[0];
+        assert_eq!(u64::from(n_in), case["right"]["n_in"][r].as_u64().unwrap());
+        assert_eq!(u64::from(n_out), case["right"]["n_out"][r].as_u64().unwrap());
+        if n_in > 0 {
+            let square = |columns: &Columns| columns.deviation[0] * columns.deviation[0];
+            close(0.5 * (square(&references.other) - square(&references.own)), llr[r], 1e-12);
         }
     }
 }
@@ -199,7 +199,10 @@ fn equal_values_meet_a_floor_instead_of_a_tiny_number() {
     let case = case("sd_plus_1e30");
     let side = |key: &str| Moments::of(numbers(&case["inputs"][key]).into_iter());
     let x = case["inputs"]["target"].as_f64().unwrap();
-    let density = |m: Moments| crate::attacks::gaussian(x, m.mean, (m.ss / f64::from(m.n)).max(0.1 * 0.1));
+    let density = |m: Moments| {
+        let variance = (m.ss / f64::from(m.n)).max(0.1 * 0.1);
+        crate::attacks::gaussian(x - m.mean, variance, libm::log(variance))
+    };
     let ratio = density(side("in_values")) - density(side("out_values"));
     close(ratio, case["right"]["policy_sd_floor_0_1"].as_f64().unwrap(), 1e-12);
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::attacks::{self, Curves, Entry, Lira, Observer};
-use crate::config::{AttackKind, Variance};
+use crate::config::{AttackKind, Center, Variance};
 use crate::error::StatsError;
 use crate::inputs::Inputs;
 use crate::references::Scheme;
@@ -38,7 +38,7 @@ pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsErro
     if checked.blocks.count() < 2 {
         return Ok(None);
     }
-    let attack = Lira::new(Scheme::EarlierBlocks, Variance::Shrunk, &checked.blocks);
+    let attack = Lira::new(Scheme::EarlierBlocks, Center::Mean, Variance::Shrunk, &checked.blocks);
     let entry = Entry { kind: AttackKind::LiraOnline, attack: Box::new(attack) };
     let (curves, take, progress) = (Curves::default(), |_: &mut dyn Sink, _, ()| Ok(()), |_| Ok(()));
     let outcomes = attacks::run(&checked, None, vec![entry], curves, &Nobody, take, &mut NoSink, &progress)?;

@@ -4,7 +4,7 @@
 //! A probability p that comes close to 1 tells nothing any more, but 1 - p does; so both are carried, each
 //! to full relative precision, and so are the means over the references of both.
 
-use crate::lanes::{Kernel, LANES, Sum, dispatch, exp, ln_1p, padded};
+use crate::lanes::{Kernel, Vector, dispatch, exp, ln_1p, padded};
 
 use super::tiny;
 
@@ -179,7 +179,7 @@ impl Kernel for Product<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Vector>(self) {
         for ((&odds, p), q) in self.odds.iter().zip(self.p).zip(self.q) {
             let e = exp(-odds.abs());
             let larger = 1.0 / (1.0 + e);
@@ -243,22 +243,22 @@ impl Kernel for Sides<'_> {
     type Output = SideSums;
 
     #[inline(always)]
-    fn run(self) -> SideSums {
-        let [mut p_in, mut p_out, mut q_in, mut q_out, mut n_in, mut n_out] = [Sum::zero(); 6];
-        let chunks = self.p.chunks_exact(LANES).zip(self.q.chunks_exact(LANES));
-        for ((p, q), inside) in chunks.zip(self.inside.chunks_exact(LANES)) {
-            for lane in 0..LANES {
-                let there = !p[lane].is_nan();
-                let (p, q) = if there { (p[lane], q[lane]) } else { (0.0, 0.0) };
-                let n_in_here = if there { inside[lane] } else { 0.0 };
-                let n_out_here = if there { 1.0 - inside[lane] } else { 0.0 };
-                p_in.add(lane, p * n_in_here);
-                p_out.add(lane, p * n_out_here);
-                q_in.add(lane, q * n_in_here);
-                q_out.add(lane, q * n_out_here);
-                n_in.add(lane, n_in_here);
-                n_out.add(lane, n_out_here);
-            }
+    fn run<V: Vector>(self) -> SideSums {
+        let [mut p_in, mut p_out, mut q_in, mut q_out, mut n_in, mut n_out] = [V::splat(0.0); 6];
+        let (none, one) = (V::splat(0.0), V::splat(1.0));
+        let chunks = self.p.as_chunks().0.iter().zip(self.q.as_chunks().0);
+        for ((p, q), inside) in chunks.zip(self.inside.as_chunks().0) {
+            let (p, q, inside) = (V::load(p), V::load(q), V::load(inside));
+            // p - p is 0, or not a number where p is not.
+            let there = p.sub(p).below(one);
+            let (p, q) = (there.pick(p, none), there.pick(q, none));
+            let (is_in, is_out) = (there.mul(inside), there.mul(one.sub(inside)));
+            p_in = p_in.add(p.mul(is_in));
+            p_out = p_out.add(p.mul(is_out));
+            q_in = q_in.add(q.mul(is_in));
+            q_out = q_out.add(q.mul(is_out));
+            n_in = n_in.add(is_in);
+            n_out = n_out.add(is_out);
         }
         SideSums {
             p: [p_out.total(), p_in.total()],
@@ -283,7 +283,7 @@ impl Kernel for Ratios<'_> {
     type Output = bool;
 
     #[inline(always)]
-    fn run(self) -> bool {
+    fn run<V: Vector>(self) -> bool {
         let sides = *self.sides;
         let mut dominated = 0u64;
         let shadows = self.p.iter().zip(self.q).zip(self.inside);

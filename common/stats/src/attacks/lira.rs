@@ -1,187 +1,345 @@
 //! The likelihood-ratio attack, online (Carlini et al. 2022, arXiv 2112.03570, algorithm 1):
-//! ln N(phi_t; mu_in, sd_in) - ln N(phi_t; mu_out, sd_out), mean over queries.
+//! ln N(phi_t; mu_in, sd_in) - ln N(phi_t; mu_out, sd_out), mean over queries, summed over labels.
 
-use super::predictive::{self, LogChi, Predictive, SUMS};
+use super::channels::{Found, each_channel};
+use super::predictive::{Given, Of};
+use super::variances::{FixedBy, Scratch, Side, Variances, ln_shared, raised};
 use super::{Attack, Work};
-use crate::config::Variance;
+use crate::config::{Center, Variance};
 use crate::design::Blocks;
-use crate::moments::Moments;
-use crate::references::Scheme;
+use crate::lanes::{Kernel, Vector, dispatch, ln};
+use crate::references::{References, Scheme, Span};
 use crate::signal::View;
 
-/// The least standard deviation of a side, as a share of that side's pooled one.
-const FLOOR: f64 = 1e-3;
-
-/// One side of every target's references, IN or OUT: what is learnt from all records.
-#[derive(Debug, Clone, Default)]
-struct Side {
-    /// Pooled variance (divisor n) per target.
-    pooled: Vec<f64>,
-    /// Least variance per target: (1e-3 pooled sd)^2.
-    floor: Vec<f64>,
-    /// ln pooled variance per target, a pilot for the sums of logs.
-    pilot: Vec<f64>,
-    /// Shrunk variances only, per target.
-    predictive: Vec<Option<Predictive>>,
-}
-
-/// Online LiRA with any reference scheme and variance.
+/// Online LiRA with any reference scheme, centre and variance.
 pub(crate) struct Lira {
     scheme: Scheme,
+    center: Center,
     variance: Variance,
     blocks: Blocks,
-    chi: LogChi,
-    sides: [Side; 2],
+    variances: Variances,
 }
 
 impl Lira {
-    pub fn new(scheme: Scheme, variance: Variance, blocks: &Blocks) -> Self {
+    pub fn new(scheme: Scheme, center: Center, variance: Variance, blocks: &Blocks) -> Self {
         Self {
             scheme,
+            center,
             variance,
             blocks: blocks.clone(),
-            chi: LogChi::new(if variance == Variance::Shrunk { blocks.shadows } else { 0 }),
-            sides: Default::default(),
+            variances: Variances::new(variance, FixedBy::Inside, blocks.shadows),
         }
     }
-
-    /// References a side needs: two for a variance of its own.
-    fn least(&self) -> u32 {
-        match self.variance {
-            Variance::Pooled => 1,
-            Variance::PerRecord | Variance::Shrunk | Variance::Reference => 2,
-        }
-    }
-
-    fn each_query(&self, view: &View<'_>, work: &mut Work, mut f: impl FnMut(&[f64], [&[Moments]; 2])) {
-        for signals in view.signals.chunks_exact(self.blocks.shadows) {
-            work.references.fill(self.scheme, signals, view.column, &self.blocks);
-            f(signals, [&work.references.inside, &work.references.outside]);
-        }
-    }
-
-    /// ln of the density of `x` on one side, up to a constant shared by the sides; and whether the floor
-    /// acted.
-    fn ln_density(&self, side: &Side, target: usize, x: f64, moments: &Moments) -> (f64, bool) {
-        let floor = side.floor[target];
-        match self.variance {
-            Variance::Pooled | Variance::Reference => (gaussian(x, moments.mean, side.pooled[target]), false),
-            Variance::PerRecord => {
-                let variance = moments.ss / f64::from(moments.n);
-                (gaussian(x, moments.mean, variance.max(floor)), variance < floor)
-            }
-            Variance::Shrunk => {
-                let s2 = moments.ss / f64::from(moments.n - 1);
-                let density = side.predictive[target].as_ref().map_or(f64::NAN, |predictive| {
-                    predictive.ln_density(x, moments.n, moments.mean, s2.max(floor))
-                });
-                (density, s2 < floor)
-            }
-        }
-    }
-}
-
-/// ln N(x; mean, variance) + ln(2 pi) / 2.
-pub(crate) fn gaussian(x: f64, mean: f64, variance: f64) -> f64 {
-    let d = x - mean;
-    -0.5 * (d * d / variance + libm::log(variance))
 }
 
 impl Attack for Lira {
     fn passes(&self) -> usize {
-        match self.variance {
-            Variance::PerRecord | Variance::Pooled | Variance::Reference => 1,
-            Variance::Shrunk => 2,
-        }
+        self.variances.passes()
     }
 
-    /// Pass 0: squares and counts; pass 1: [`SUMS`]; each per side and target.
     fn width(&self, pass: usize) -> usize {
-        2 * self.blocks.shadows * if pass == 0 { 2 } else { SUMS }
+        self.variances.width(pass)
     }
 
     fn observe(&self, pass: usize, view: &View<'_>, work: &mut Work, sums: &mut [f64]) {
-        let shadows = self.blocks.shadows;
-        let per_side = sums.len() / 2;
-        self.each_query(view, work, |_, references| {
-            for (k, moments) in references.into_iter().enumerate() {
-                let (side, sums) = (&self.sides[k], &mut sums[k * per_side..(k + 1) * per_side]);
-                if pass == 0 {
-                    let (squares, counts) = sums.split_at_mut(shadows);
-                    for ((m, squares), count) in moments.iter().zip(squares).zip(counts) {
-                        *squares += m.ss;
-                        *count += f64::from(m.n);
-                    }
-                    continue;
-                }
-                // Targets of one block and side share the references of the other side.
-                let mut last = (f64::NAN, 0, f64::NAN);
-                for (target, m) in moments.iter().enumerate().filter(|(_, m)| m.n >= 2) {
-                    let s2 = (m.ss / f64::from(m.n - 1)).max(side.floor[target]);
-                    if (s2, m.n) != (last.0, last.1) {
-                        last = (s2, m.n, libm::log(s2));
-                    }
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|i| i * shadows + target);
-                    let sums = sums
-                        .get_disjoint_mut([a, b, c, d])
-                        .expect("the four sums of a target lie apart, one for each quarter");
-                    predictive::observe(&self.chi, m.n, last.2, side.pilot[target], sums);
-                }
-            }
-        });
+        for signals in each_channel(view, self.blocks.shadows) {
+            work.references.fill(self.scheme, Center::Mean, signals, view.column, &self.blocks);
+            self.variances.observe(pass, &work.references, &mut work.scratch, sums);
+        }
     }
 
     fn learn(&mut self, pass: usize, sums: &[f64]) {
-        let shadows = self.blocks.shadows;
-        let per_side = sums.len() / 2;
-        for (side, sums) in self.sides.iter_mut().zip(sums.chunks_exact(per_side)) {
-            if pass == 0 {
-                let (squares, counts) = sums.split_at(shadows);
-                side.pooled = squares.iter().zip(counts).map(|(ss, n)| ss / n).collect();
-                side.floor = side.pooled.iter().map(|variance| FLOOR * FLOOR * variance).collect();
-                side.pilot = side.pooled.iter().map(|&variance| libm::log(variance)).collect();
-            } else {
-                side.predictive = (0..shadows)
-                    .map(|target| {
-                        let sums = [0, 1, 2, 3].map(|i| sums[i * shadows + target]);
-                        Predictive::fit(sums, side.pilot[target], shadows as u32)
-                    })
-                    .collect();
-            }
-        }
+        self.variances.learn(pass, sums);
     }
 
     fn score(&self, view: &View<'_>, work: &mut Work, scores: &mut [f64]) -> u64 {
-        let shadows = self.blocks.shadows;
-        let mut formed = std::mem::take(&mut work.formed);
-        let mut floored = std::mem::take(&mut work.floored);
-        formed.clear();
-        formed.resize(shadows, 0);
-        floored.clear();
-        floored.resize(shadows, false);
-        scores.fill(0.0);
-        let least = self.least();
-        self.each_query(view, work, |signals, [inside, outside]| {
-            for target in 0..shadows {
-                let (m_in, m_out) = (&inside[target], &outside[target]);
-                if m_in.n < least || m_out.n < least {
-                    continue;
+        let Work { references, scratch, channels, .. } = work;
+        channels.score(view, scores, |signals, found| {
+            references.fill(self.scheme, self.center, signals, view.column, &self.blocks);
+            dispatch(Ratios { lira: self, references, scratch, found });
+        })
+    }
+}
+
+/// The log-likelihood ratios of one channel.
+struct Ratios<'a> {
+    lira: &'a Lira,
+    references: &'a References,
+    scratch: &'a mut Scratch,
+    found: &'a mut Found,
+}
+
+impl Kernel for Ratios<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { lira, references: r, scratch, found } = self;
+        let Variances { sides, fixed, ln_fixed, .. } = &lira.variances;
+        scratch.reset(r);
+        if lira.variance == Variance::PerRecord {
+            ln_shared::<V>(r, scratch, |n| n);
+        }
+        for span in &r.spans {
+            let targets = span.targets.clone();
+            let given = Targets::new(r, span, lira.variances.least());
+            let score = &mut found.score[targets.clone()];
+            let floored = &mut found.floored[targets.clone()];
+            let columns =
+                |of: fn(&Side) -> &[f64]| [&of(&sides[0])[targets.clone()], &of(&sides[1])[targets.clone()]];
+            match lira.variance {
+                Variance::PerRecord => {
+                    let ln_other = &scratch.other[targets.clone()];
+                    per_record(
+                        given,
+                        columns(|s| &s.floor),
+                        columns(|s| &s.ln_floor),
+                        ln_other,
+                        score,
+                        floored,
+                    );
                 }
-                let (ln_in, floor_in) = self.ln_density(&self.sides[0], target, signals[target], m_in);
-                let (ln_out, floor_out) = self.ln_density(&self.sides[1], target, signals[target], m_out);
-                let ratio = ln_in - ln_out;
-                if ratio.is_finite() {
-                    scores[target] += ratio;
-                    formed[target] += 1;
-                    floored[target] |= floor_in || floor_out;
+                Variance::Pooled => {
+                    floored.fill(0.0);
+                    common(given, columns(|s| &s.pooled), columns(|s| &s.ln_pooled), score);
+                }
+                Variance::Reference => {
+                    floored.fill(0.0);
+                    let (fixed, ln_fixed) = (&fixed[targets.clone()], &ln_fixed[targets.clone()]);
+                    common(given, [fixed; 2], [ln_fixed; 2], score);
+                }
+                Variance::Shrunk => {
+                    let prior = |k: usize, n: u32| sides[k].prior.with(n, targets.clone());
+                    let own = [prior(0, span.own[0]), prior(1, span.own[1])];
+                    let other = [prior(1, span.other[0]), prior(0, span.other[1])];
+                    shrunk(given, columns(|s| &s.floor), own, other, score, floored);
                 }
             }
-        });
-        for (score, &n) in scores.iter_mut().zip(&formed) {
-            *score = if n > 0 { *score / f64::from(n) } else { f64::NAN };
         }
-        let acted = floored.iter().filter(|&&acted| acted).count() as u64;
-        (work.formed, work.floored) = (formed, floored);
-        acted
+    }
+}
+
+/// Targets of a span with what their references came to.
+#[derive(Clone, Copy)]
+struct Targets<'a> {
+    inside: &'a [f64],
+    outside: &'a [f64],
+    own_deviation: &'a [f64],
+    own_squares: &'a [f64],
+    other_deviation: &'a [f64],
+    other_squares: &'a [f64],
+    /// Numbers of references, `[IN, OUT]` by the side of the target; NaN where they are too few.
+    own_n: [f64; 2],
+    other_n: [f64; 2],
+}
+
+impl<'a> Targets<'a> {
+    #[inline(always)]
+    fn new(r: &'a References, span: &Span, least: u32) -> Self {
+        let targets = span.targets.clone();
+        let enough = |n: u32| if n < least { f64::NAN } else { f64::from(n) };
+        Self {
+            inside: &r.inside[targets.clone()],
+            outside: &r.outside[targets.clone()],
+            own_deviation: &r.own.deviation[targets.clone()],
+            own_squares: &r.own.squares[targets.clone()],
+            other_deviation: &r.other.deviation[targets.clone()],
+            other_squares: &r.other.squares[targets],
+            own_n: span.own.map(enough),
+            other_n: span.other.map(enough),
+        }
+    }
+
+    /// The same at a length that the compiler knows to be that of the result.
+    #[inline(always)]
+    fn cut(self, length: usize) -> Self {
+        Self {
+            inside: &self.inside[..length],
+            outside: &self.outside[..length],
+            own_deviation: &self.own_deviation[..length],
+            own_squares: &self.own_squares[..length],
+            other_deviation: &self.other_deviation[..length],
+            other_squares: &self.other_squares[..length],
+            ..self
+        }
+    }
+
+    /// ln p_in - ln p_out from the log densities on the target's own side and on the other one; NaN where
+    /// there is no signal, or too few references.
+    #[inline(always)]
+    fn ratio(&self, target: usize, ln_own: f64, ln_other: f64) -> f64 {
+        let (is_in, is_out) = (self.inside[target] != 0.0, self.outside[target] != 0.0);
+        let n = pick(is_in, self.own_n) + pick(is_in, self.other_n);
+        let ratio = if is_in { ln_own - ln_other } else { ln_other - ln_own };
+        if (is_in || is_out) && n > 0.0 { ratio } else { f64::NAN }
+    }
+}
+
+/// ln N(x; mean, variance) + ln(2 pi) / 2, from the deviation of x from the mean.
+#[inline(always)]
+pub(crate) fn gaussian(deviation: f64, variance: f64, ln_variance: f64) -> f64 {
+    -0.5 * (deviation * deviation / variance + ln_variance)
+}
+
+#[inline(always)]
+fn pick(is_in: bool, [inside, outside]: [f64; 2]) -> f64 {
+    if is_in { inside } else { outside }
+}
+
+/// Each record's own variances, divisor n. The log of the other side's, which many targets share, is
+/// given.
+#[inline(always)]
+fn per_record(
+    given: Targets<'_>,
+    floors: [&[f64]; 2],
+    ln_floors: [&[f64]; 2],
+    ln_other: &[f64],
+    score: &mut [f64],
+    floored: &mut [f64],
+) {
+    let length = score.len();
+    let (given, floored, ln_other) = (given.cut(length), &mut floored[..length], &ln_other[..length]);
+    let (floors, ln_floors) = (floors.map(|f| &f[..length]), ln_floors.map(|f| &f[..length]));
+    let (per_own, per_other) = (given.own_n.map(|n| 1.0 / n), given.other_n.map(|n| 1.0 / n));
+    for i in 0..length {
+        let is_in = given.inside[i] != 0.0;
+        let floor = [floors[0][i], floors[1][i]];
+        let (own_floor, other_floor) = (pick(is_in, floor), pick(!is_in, floor));
+        let own = given.own_squares[i] * pick(is_in, per_own);
+        let other = given.other_squares[i] * pick(is_in, per_other);
+        let ln_floor = pick(!is_in, [ln_floors[0][i], ln_floors[1][i]]);
+        let ln_other = if other < other_floor { ln_floor } else { ln_other[i] };
+        let own_raised = raised(own, own_floor);
+        let ln_p_own = gaussian(given.own_deviation[i], own_raised, ln(own_raised));
+        let ln_p_other = gaussian(given.other_deviation[i], raised(other, other_floor), ln_other);
+        score[i] = given.ratio(i, ln_p_own, ln_p_other);
+        floored[i] = if own < own_floor || other < other_floor { 1.0 } else { 0.0 };
+    }
+}
+
+/// Variances that all records have in common, of IN and OUT.
+#[inline(always)]
+fn common(given: Targets<'_>, variances: [&[f64]; 2], ln_variances: [&[f64]; 2], score: &mut [f64]) {
+    let length = score.len();
+    let given = given.cut(length);
+    let (variances, ln_variances) = (variances.map(|v| &v[..length]), ln_variances.map(|v| &v[..length]));
+    for i in 0..length {
+        let is_in = given.inside[i] != 0.0;
+        let (variance, ln_variance) =
+            ([variances[0][i], variances[1][i]], [ln_variances[0][i], ln_variances[1][i]]);
+        let square = |d: f64| d * d;
+        let own = square(given.own_deviation[i]) / pick(is_in, variance);
+        let other = square(given.other_deviation[i]) / pick(!is_in, variance);
+        // Logs that are the same leave no trace of rounding.
+        let logs = pick(!is_in, ln_variance) - pick(is_in, ln_variance);
+        score[i] = given.ratio(i, 0.5 * ((other - own) + logs), 0.0);
+    }
+}
+
+/// Shrunk variances: predictive t densities, or normal ones where the prior has no spread. `own` and
+/// `other` are the priors of those sides for targets that are IN and for those that are OUT.
+#[inline(always)]
+fn shrunk(
+    given: Targets<'_>,
+    floors: [&[f64]; 2],
+    own: [Given<'_>; 2],
+    other: [Given<'_>; 2],
+    score: &mut [f64],
+    floored: &mut [f64],
+) {
+    let length = score.len();
+    let (given, floored, floors) = (given.cut(length), &mut floored[..length], floors.map(|f| &f[..length]));
+    let (own, other) = (own.map(|side| side.cut(length)), other.map(|side| side.cut(length)));
+    let per_own = given.own_n.map(|n| 1.0 / (n - 1.0));
+    let per_other = given.other_n.map(|n| 1.0 / (n - 1.0));
+    for i in 0..length {
+        let is_in = given.inside[i] != 0.0;
+        let floor = [floors[0][i], floors[1][i]];
+        let (own_floor, other_floor) = (pick(is_in, floor), pick(!is_in, floor));
+        let own_s2 = given.own_squares[i] * pick(is_in, per_own);
+        let other_s2 = given.other_squares[i] * pick(is_in, per_other);
+        let (own, other) = (Of::pick(is_in, own, i), Of::pick(is_in, other, i));
+        let own_a = own.a(raised(own_s2, own_floor));
+        let other_a = other.a(raised(other_s2, other_floor));
+        // One logarithm for both scales: - ln(A_own) / 2 + ln(A_other) / 2.
+        let scales = 0.5 * ln(other_a / own_a);
+        let ln_p_own = own.ln_density_but_scale(given.own_deviation[i], own_a);
+        let ln_p_other = other.ln_density_but_scale(given.other_deviation[i], other_a);
+        score[i] = given.ratio(i, ln_p_own + scales, ln_p_other);
+        floored[i] = if own_s2 < own_floor || other_s2 < other_floor { 1.0 } else { 0.0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attacks::LiraOffline;
+    use crate::config::Counts;
+    use crate::design::Design;
+    use crate::lanes::on_every_level;
+    use umbra_core::seed::{Purpose, Seed};
+
+    /// Scores of every record by an attack, as bits; sums and all.
+    fn scores(mut attack: impl Attack, records: &[(Vec<f64>, [u64; 1])]) -> Vec<u64> {
+        let mut work = Work::default();
+        for pass in 0..attack.passes() {
+            let mut sums = vec![0.0; attack.width(pass)];
+            for (signals, column) in records {
+                attack.observe(pass, &View::of_signals(signals, column), &mut work, &mut sums);
+            }
+            attack.learn(pass, &sums);
+        }
+        let mut row = vec![0.0; records[0].0.len()];
+        let each = records.iter().flat_map(|(signals, column)| {
+            attack.score(&View::of_signals(signals, column), &mut work, &mut row);
+            row.iter().map(|score| if score.is_finite() { score.to_bits() } else { 0 }).collect::<Vec<_>>()
+        });
+        each.collect()
+    }
+
+    /// Every centre, variance and rule on blocks of sizes with and without a remainder, with absent entries,
+    /// offsets, outliers and equal signals.
+    #[test]
+    fn every_level_of_instructions_gives_the_same_bits() {
+        for (shadows, block) in [(40, 10), (32, 16), (12, 2), (21, 21)] {
+            let design = if block == shadows { Design::bernoulli() } else { Design::blocks(block) };
+            let blocks = design.resolve(shadows).unwrap();
+            let mut stream = Seed::new(9).stream(Purpose::Simulation, &[shadows as u64]);
+            let records: Vec<_> = (0..40)
+                .map(|record| {
+                    let offset = [0.0, 0.0, 1e4, -3.0][record % 4];
+                    let mut signals: Vec<f64> = (0..shadows).map(|_| stream.normal_f64() + offset).collect();
+                    match record % 5 {
+                        1 => signals[record % shadows] = f64::NAN,
+                        2 => signals[record % shadows] += 1e9,
+                        3 => signals.iter_mut().for_each(|x| *x = libm::round(*x)),
+                        _ => {}
+                    }
+                    (signals, [stream.next_u64() & ((1 << shadows) - 1)])
+                })
+                .collect();
+            for center in Center::ALL {
+                for variance in Variance::ALL {
+                    for counts in Counts::ALL {
+                        let online =
+                            |counts| Lira::new(Scheme::LeaveOneOut(counts), center, variance, &blocks);
+                        let found = on_every_level(|| {
+                            let mut all = scores(online(counts), &records);
+                            all.extend(scores(LiraOffline::new(counts, center, variance, &blocks), &records));
+                            all
+                        });
+                        let there = found[0].iter().filter(|bits| **bits != 0).count();
+                        assert!(
+                            there * 2 > found[0].len(),
+                            "{shadows} {center:?} {variance:?} {counts:?}: {there}"
+                        );
+                        assert!(
+                            found.iter().all(|level| *level == found[0]),
+                            "{center:?} {variance:?} {counts:?}"
+                        );
+                    }
+                }
+            }
+        }
     }
 }

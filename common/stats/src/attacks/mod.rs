@@ -2,15 +2,19 @@
 
 mod base;
 mod block;
+mod channels;
 mod gather;
 mod global;
 mod likelihood;
 mod lira;
+mod multivariate;
 mod odds;
+mod offline;
 mod predictive;
 mod rmia;
 mod run;
 mod tiny;
+mod variances;
 
 pub(crate) use base::Base;
 pub(crate) use gather::{Curves, Outcome};
@@ -18,6 +22,10 @@ pub(crate) use global::Global;
 pub(crate) use lira::Lira;
 #[cfg(test)]
 pub(crate) use lira::gaussian;
+pub(crate) use multivariate::Multivariate;
+pub(crate) use offline::LiraOffline;
+#[allow(unused_imports, reason = "calibrated pooled curves call it")]
+pub(crate) use offline::calibrate;
 pub(crate) use rmia::Rmia;
 pub(crate) use run::{Entry, Observer, run};
 
@@ -60,7 +68,10 @@ pub(crate) struct Work {
     pub likelihood: Likelihood,
     pub odds: Odds,
     pub formed: Vec<u32>,
-    pub floored: Vec<bool>,
+    scratch: variances::Scratch,
+    channels: channels::Channels,
+    vectors: multivariate::Vectors,
+    found: Vec<f64>,
 }
 
 /// The attack of a kind.
@@ -69,15 +80,20 @@ pub(crate) fn build(
     config: &Config,
     checked: &Checked<'_>,
 ) -> Result<Box<dyn Attack>, StatsError> {
+    let blocks = &checked.blocks;
     Ok(match kind {
+        AttackKind::LiraOnline if config.multivariate => {
+            Box::new(Multivariate::new(config.counts, config.center, checked.shape.queries, blocks))
+        }
         AttackKind::LiraOnline => {
-            Box::new(Lira::new(Scheme::LeaveOneOut(config.counts), config.variance, &checked.blocks))
+            let scheme = Scheme::LeaveOneOut(config.counts);
+            Box::new(Lira::new(scheme, config.center, config.variance, blocks))
+        }
+        AttackKind::LiraOffline => {
+            Box::new(LiraOffline::new(config.counts, config.center, config.variance, blocks))
         }
         AttackKind::Global => Box::new(Global),
         AttackKind::Rmia => Box::new(Rmia::new(config, checked)?),
         AttackKind::Base => Box::new(Base::new(config)),
-        AttackKind::LiraOffline => {
-            return Err(StatsError::Config(format!("attack '{kind}' is not available")));
-        }
     })
 }

@@ -5,6 +5,10 @@
 //! nu = n - 1 degrees of freedom is sigma2 chi2(nu) / nu, and 1 / sigma2 is chi2(d0) / (d0 s0^2) over
 //! the records. Given d0 and s0^2 a further value of that side is t distributed, with d0 + nu degrees.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use crate::lanes::ln_1p;
 use crate::special::{digamma, half_ln_two_pi, ln_gamma, trigamma, trigamma_inverse};
 
 /// Log-moments of the sample variance, by the number of references.
@@ -24,110 +28,197 @@ impl LogChi {
         };
         Self { shift: by_n(|half_nu| digamma(half_nu) - libm::log(half_nu)), spread: by_n(trigamma) }
     }
+
+    /// Shift and spread for `n` references, NaN for fewer than 2.
+    #[inline]
+    pub fn of(&self, n: u32) -> (f64, f64) {
+        (self.shift[n as usize], self.spread[n as usize])
+    }
 }
 
 /// Sums over records for one target and side: number, e - c, (e - c)^2 and trigamma(nu / 2), where
 /// e = ln s2 - digamma(nu / 2) + ln(nu / 2) estimates ln sigma2 without bias, and c is a pilot.
 pub(crate) const SUMS: usize = 4;
 
-/// Adds one sample variance, on `n` references.
-pub(crate) fn observe(chi: &LogChi, n: u32, ln_s2: f64, pilot: f64, sums: [&mut f64; SUMS]) {
-    let e = ln_s2 - chi.shift[n as usize] - pilot;
-    if e.is_finite() {
-        let [count, first, second, spread] = sums;
-        *count += 1.0;
-        *first += e;
-        *second += e * e;
-        *spread += chi.spread[n as usize];
+/// The prior of one side, for every target: d0 and s0^2, as columns in the form that the density takes.
+///
+/// With A = (d0 s0^2 + nu s2)(1 + 1/n) the predictive density of a value at deviation d from the mean of n
+/// others is t with d0 + nu degrees of freedom and squared scale A / (d0 + nu):
+///
+/// ln p = ln Gamma((d0 + n) / 2) - ln Gamma((d0 + nu) / 2) - ln(pi) / 2 - ln(A) / 2
+///        - (d0 + n) / 2 ln(1 + d^2 / A)
+///
+/// and where d0 is infinite it is the normal one with variance A = s0^2 (1 + 1/n).
+#[derive(Debug, Default)]
+pub(crate) struct Prior {
+    /// d0 s0^2; s0^2 where d0 is infinite.
+    base: Vec<f64>,
+    /// What nu s2 counts: 1; 0 where d0 is infinite.
+    weight: Vec<f64>,
+    /// d0 / 2, 0 where it is infinite.
+    half_d0: Vec<f64>,
+    /// d0, infinite if the variances differ no more than by sampling.
+    d0: Vec<f64>,
+    /// The gamma functions and pi, by the number of references n; made when first asked for.
+    norms: Vec<OnceLock<Vec<f64>>>,
+}
+
+impl Prior {
+    /// Fits d0 and s0^2 (Smyth 2004, section 6.2) to the sums of every target, NaN where there is none.
+    pub fn fit(targets: usize, sums: impl Fn(usize) -> [f64; SUMS], pilots: &[f64]) -> Self {
+        let fits = (0..targets).map(|target| fit(sums(target), pilots[target]));
+        Self::new(fits)
+    }
+
+    fn new(fits: impl Iterator<Item = (f64, f64)>) -> Self {
+        let mut prior = Self::default();
+        for (d0, s02) in fits {
+            let finite = d0.is_finite();
+            prior.base.push(if finite { d0 * s02 } else { s02 });
+            prior.weight.push(if finite { 1.0 } else { 0.0 });
+            prior.half_d0.push(if finite { 0.5 * d0 } else { 0.0 });
+            prior.d0.push(d0);
+        }
+        // A side has fewer references than there are targets.
+        prior.norms.resize_with(prior.d0.len() + 1, OnceLock::new);
+        prior
+    }
+
+    /// What the density needs, for some of the targets and `n` references.
+    #[inline]
+    pub fn with(&self, n: u32, targets: Range<usize>) -> Given<'_> {
+        let norms = self.norms[n as usize].get_or_init(|| self.d0.iter().map(|&d0| norm(d0, n)).collect());
+        let n = f64::from(n);
+        Given {
+            base: &self.base[targets.clone()],
+            weight: &self.weight[targets.clone()],
+            half_d0: &self.half_d0[targets.clone()],
+            norm: &norms[targets],
+            nu: n - 1.0,
+            half_n: 0.5 * n,
+            grown: 1.0 + 1.0 / n,
+        }
     }
 }
 
-/// Numbers of references for which a [`Predictive`] keeps constants ready.
-const READY: u32 = 16;
-
-/// The predictive distribution of one target and side, up to the reference set's moments.
-#[derive(Debug, Clone)]
-pub(crate) struct Predictive {
-    /// Prior degrees of freedom; infinite if the variances differ no more than by sampling.
-    pub d0: f64,
-    /// Prior variance.
-    pub s02: f64,
-    /// The first number of references with ready constants.
-    first: u32,
-    ready: Vec<Constants>,
-}
-
-/// What the density needs besides z: (nu + 1) / 2 and nu for nu = d0 + n - 1, and the log of the
-/// normalisation of the t density.
+/// The prior of some targets, for one number of references.
 #[derive(Debug, Clone, Copy)]
-struct Constants {
+pub(crate) struct Given<'a> {
+    base: &'a [f64],
+    weight: &'a [f64],
+    half_d0: &'a [f64],
+    norm: &'a [f64],
+    nu: f64,
+    half_n: f64,
+    grown: f64,
+}
+
+/// The prior of one target, for one number of references.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Of {
+    base: f64,
+    weight: f64,
     half_power: f64,
-    degrees: f64,
-    ln_norm: f64,
+    norm: f64,
+    nu: f64,
+    grown: f64,
 }
 
-impl Predictive {
-    /// Fits d0 and s0^2 (Smyth 2004, section 6.2) to the sums; `None` without any variance. `most` is
-    /// the largest number of references a side can have.
-    pub fn fit([count, first, second, spread]: [f64; SUMS], pilot: f64, most: u32) -> Option<Self> {
-        if count < 1.0 {
-            return None;
-        }
-        let mean = first / count;
-        let excess =
-            if count < 2.0 { 0.0 } else { (second - count * mean * mean) / (count - 1.0) - spread / count };
-        let (d0, correction) = if excess > 0.0 {
-            let half = trigamma_inverse(excess);
-            (2.0 * half, digamma(half) - libm::log(half))
-        } else {
-            (f64::INFINITY, 0.0)
-        };
-        let s02 = libm::exp(mean + pilot + correction);
-        let first = (most + 1).saturating_sub(READY).max(2);
-        let ready = (first..=most).map(|n| Constants::new(d0, n)).collect();
-        Some(Self { d0, s02, first, ready })
-    }
-
-    /// ln of the density of a target's value given `n` references with that `mean` and sample variance
-    /// `s2` (divisor n - 1), under a flat prior on the mean.
-    pub fn ln_density(&self, x: f64, n: u32, mean: f64, s2: f64) -> f64 {
-        let (n_real, nu) = (f64::from(n), f64::from(n - 1));
-        let shrunk =
-            if self.d0.is_finite() { (self.d0 * self.s02 + nu * s2) / (self.d0 + nu) } else { self.s02 };
-        let scale2 = shrunk * (1.0 + 1.0 / n_real);
-        let d = x - mean;
-        let z2 = d * d / scale2;
-        if !self.d0.is_finite() {
-            return -0.5 * (z2 + libm::log(scale2)) - half_ln_two_pi();
-        }
-        let constants = match n.checked_sub(self.first).and_then(|index| self.ready.get(index as usize)) {
-            Some(constants) => *constants,
-            None => Constants::new(self.d0, n),
-        };
-        constants.ln_norm
-            - 0.5 * libm::log(scale2)
-            - constants.half_power * libm::log1p(z2 / constants.degrees)
-    }
-}
-
-impl Constants {
-    fn new(d0: f64, n: u32) -> Self {
-        let degrees = d0 + f64::from(n - 1);
-        let half = 0.5 * degrees;
-        // ln gamma(half + 1/2) - ln gamma(half) loses digits for large arguments, where its asymptotic
-        // series (Abramowitz and Stegun 6.1.47) has none to lose.
-        let ratio = if half > 100.0 {
-            let y = 1.0 / (half * half);
-            0.5 * libm::log(half) - (1.0 / 8.0 - y * (1.0 / 192.0 - y / 640.0)) / half
-        } else {
-            ln_gamma(half + 0.5) - ln_gamma(half)
-        };
+impl Given<'_> {
+    /// The same for the targets it has in common with others.
+    #[inline(always)]
+    pub fn cut(self, length: usize) -> Self {
         Self {
-            half_power: half + 0.5,
-            degrees,
-            ln_norm: ratio - 0.5 * libm::log(degrees * std::f64::consts::PI),
+            base: &self.base[..length],
+            weight: &self.weight[..length],
+            half_d0: &self.half_d0[..length],
+            norm: &self.norm[..length],
+            ..self
         }
     }
+
+    #[inline(always)]
+    pub fn of(&self, target: usize) -> Of {
+        Of {
+            base: self.base[target],
+            weight: self.weight[target],
+            half_power: self.half_d0[target] + self.half_n,
+            norm: self.norm[target],
+            nu: self.nu,
+            grown: self.grown,
+        }
+    }
+}
+
+impl Of {
+    /// That of `target` among the first of two sets of targets, or among the second.
+    #[inline(always)]
+    pub fn pick(first: bool, [a, b]: [Given<'_>; 2], target: usize) -> Self {
+        let (a, b) = (a.of(target), b.of(target));
+        let pick = |a: f64, b: f64| if first { a } else { b };
+        Self {
+            base: pick(a.base, b.base),
+            weight: pick(a.weight, b.weight),
+            half_power: pick(a.half_power, b.half_power),
+            norm: pick(a.norm, b.norm),
+            nu: pick(a.nu, b.nu),
+            grown: pick(a.grown, b.grown),
+        }
+    }
+
+    /// A, for the sample variance `s2` (divisor n - 1).
+    #[inline(always)]
+    pub fn a(&self, s2: f64) -> f64 {
+        (self.base + self.weight * self.nu * s2) * self.grown
+    }
+
+    /// The squared scale of the predictive density: A / (d0 + nu), or A where d0 is infinite.
+    #[inline(always)]
+    pub fn squared_scale(&self, a: f64) -> f64 {
+        let degrees = 2.0 * self.half_power - 1.0;
+        a / if self.weight != 0.0 { degrees } else { 1.0 }
+    }
+
+    /// The log density at deviation `d`, but for - ln(A) / 2.
+    #[inline(always)]
+    pub fn ln_density_but_scale(&self, d: f64, a: f64) -> f64 {
+        let q = d * d / a;
+        self.norm - if self.weight != 0.0 { self.half_power * ln_1p(q) } else { 0.5 * q }
+    }
+}
+
+/// d0 and s0^2 of one target, from its sums.
+fn fit([count, first, second, spread]: [f64; SUMS], pilot: f64) -> (f64, f64) {
+    if count < 1.0 {
+        return (f64::NAN, f64::NAN);
+    }
+    let mean = first / count;
+    let excess =
+        if count < 2.0 { 0.0 } else { (second - count * mean * mean) / (count - 1.0) - spread / count };
+    let (d0, correction) = if excess > 0.0 {
+        let half = trigamma_inverse(excess);
+        (2.0 * half, digamma(half) - libm::log(half))
+    } else {
+        (f64::INFINITY, 0.0)
+    };
+    (d0, libm::exp(mean + pilot + correction))
+}
+
+/// ln Gamma((d0 + n) / 2) - ln Gamma((d0 + n - 1) / 2) - ln(pi) / 2; - ln(2 pi) / 2 where d0 is infinite.
+fn norm(d0: f64, n: u32) -> f64 {
+    let half = 0.5 * (d0 + f64::from(n) - 1.0);
+    if half == f64::INFINITY {
+        return -half_ln_two_pi();
+    }
+    // The difference of the two loses digits for large arguments, where its asymptotic series (Abramowitz
+    // and Stegun 6.1.47) has none to lose.
+    let ratio = if half > 100.0 {
+        let y = 1.0 / (half * half);
+        0.5 * libm::log(half) - (1.0 / 8.0 - y * (1.0 / 192.0 - y / 640.0)) / half
+    } else {
+        ln_gamma(half + 0.5) - ln_gamma(half)
+    };
+    ratio - 0.5 * libm::log(std::f64::consts::PI)
 }
 
 #[cfg(test)]
@@ -154,15 +245,18 @@ mod tests {
             let sigma2 = f64::from(d0) * s02 / chi2(d0, &mut normal);
             let s2 = sigma2 * chi2(n - 1, &mut normal) / f64::from(n - 1);
             let error = normal() * (sigma2 * (1.0 + 1.0 / f64::from(n))).sqrt();
-            observe(&chi, n, libm::log(s2), pilot, sums.each_mut());
+            let e = libm::log(s2) - chi.of(n).0 - pilot;
+            for (sum, term) in sums.iter_mut().zip([1.0, e, e * e, chi.of(n).1]) {
+                *sum += term;
+            }
             drawn.push((s2, error));
         }
-        let fitted = Predictive::fit(sums, pilot, n).unwrap();
-        assert!((fitted.d0 - 6.0).abs() < 0.15 && (fitted.s02 - 2.0).abs() < 0.02, "{fitted:?}");
+        let fitted = fit(sums, pilot);
+        assert!((fitted.0 - 6.0).abs() < 0.15 && (fitted.1 - 2.0).abs() < 0.02, "{fitted:?}");
         // The .999 quantile of t with 13 degrees of freedom: scipy 1.17.1, stats.t.isf(.001, 13).
         let quantile = 3.851_982_391;
         let beyond = drawn.iter().filter(|(s2, error)| {
-            let shrunk = (fitted.d0 * fitted.s02 + 7.0 * s2) / (fitted.d0 + 7.0);
+            let shrunk = (fitted.0 * fitted.1 + 7.0 * s2) / (fitted.0 + 7.0);
             error / (shrunk * 1.125).sqrt() > quantile
         });
         let share = beyond.count() as f64 / f64::from(records);
@@ -180,8 +274,10 @@ mod tests {
             (3e6, -2.365748546535266),
             (f64::INFINITY, -2.365747790272132),
         ] {
-            let predictive = Predictive { d0, s02: 1.5, first: 2, ready: Vec::new() };
-            let found = predictive.ln_density(2.5, 8, 0.5, 0.8);
+            let prior = Prior::new(std::iter::repeat_n((d0, 1.5), 8));
+            let of = prior.with(8, 0..8).of(3);
+            let a = of.a(0.8);
+            let found = of.ln_density_but_scale(2.5 - 0.5, a) - 0.5 * libm::log(a);
             assert!((found - right).abs() < 1e-13, "{d0}: {found} is not {right}");
         }
     }

@@ -82,13 +82,12 @@ fn ln_of_split(k: f64, f: f64, c: f64) -> f64 {
     s * (half_square + (even + odd)) + (k * LN_2_LOW + c) - half_square + f + k * LN_2_HIGH
 }
 
-const INVERSE_LN_2: f64 = std::f64::consts::LOG2_E;
-/// 1.5 * 2^52: adding it rounds to a whole number, which is then in the low bits.
-const ROUND: f64 = 6_755_399_441_055_744.0;
-
 /// e^x, as `libm::exp`: 0 below about -745, infinite above about 709.8.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
+    const INVERSE_LN_2: f64 = std::f64::consts::LOG2_E;
+    // 1.5 * 2^52: adding it rounds to a whole number, which is then in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
     // Beyond these the result is 0 or infinite anyway.
     let inside = x.clamp(-746.0, 710.0);
     let rounded = inside * INVERSE_LN_2 + ROUND;
@@ -113,7 +112,7 @@ pub(crate) fn exp(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lanes::{Kernel, on_every_level};
+    use crate::lanes::{Kernel, Vector, dispatch, on_every_level};
     use umbra_core::seed::{Purpose, Seed, Stream};
 
     /// One of the functions over many arguments.
@@ -123,7 +122,7 @@ mod tests {
         type Output = Vec<f64>;
 
         #[inline(always)]
-        fn run(self) -> Vec<f64> {
+        fn run<V: Vector>(self) -> Vec<f64> {
             self.1.iter().map(|&x| (self.0)(x)).collect()
         }
     }
@@ -170,7 +169,7 @@ mod tests {
         let mut stream = Seed::new(5).stream(Purpose::Simulation, &[]);
         let mut x = arguments(&mut stream, limit);
         x.extend(extra);
-        let levels = on_every_level(|| Map(ours, &x));
+        let levels = on_every_level(|| dispatch(Map(ours, &x)));
         for (index, &x) in x.iter().enumerate() {
             let (found, right) = (levels[0][index], theirs(x));
             assert!(steps(found, right) <= most, "at {x:e}: {found:e} is not {right:e}");

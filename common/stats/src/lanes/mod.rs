@@ -2,14 +2,20 @@
 //!
 //! A loop is written once, in plain f64 arithmetic without branches, and compiled for several levels of
 //! vector instructions ([`dispatch`]); the arithmetic is the same on each, to the last bit: Rust never
-//! contracts a product and a sum, and [`Sum`] adds in an order of its own.
+//! contracts a product and a sum, and sums over [`LANES`] ([`Vector`]) are always added in the same order.
 
 mod dispatch;
 mod math;
-mod sum;
 
 #[cfg(test)]
 pub(crate) use dispatch::on_every_level;
-pub(crate) use dispatch::{Kernel, dispatch};
+pub(crate) use dispatch::{Kernel, Vector, dispatch};
 pub(crate) use math::{exp, ln, ln_1p};
-pub(crate) use sum::{LANES, Sum, padded};
+
+/// Numbers that are handled side by side: a vector of AVX-512, two of AVX2, four of SSE2.
+pub(crate) const LANES: usize = 8;
+
+/// The number of lanes that hold `n` values.
+pub(crate) fn padded(n: usize) -> usize {
+    n.next_multiple_of(LANES)
+}

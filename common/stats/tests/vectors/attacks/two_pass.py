@@ -81,7 +81,7 @@ def mean_of_present(values):
 # --- the references of a target --------------------------------------------------------------------------
 
 
-def reference_sets(there, inside, target, counts, block):
+def reference_sets(there, inside, target, counts, block, offline=False):
     """(IN shadows, OUT shadows): the references among the shadows `there`, in shadow order."""
     sides = [
         [s for s in there if s != target and inside[s]],
@@ -95,6 +95,9 @@ def reference_sets(there, inside, target, counts, block):
             other.remove(of_block[0] if of_block else other[0])
     elif counts == "first":
         n = min(len(sides[IN]), len(sides[OUT]))
+        if offline:
+            # Without IN references: one fewer than there are OUT, whether the target is one of them or not.
+            n = sum(not inside[s] for s in there) - 1
         sides = [sides[IN][:n], sides[OUT][:n]]
     return sides
 
@@ -123,14 +126,14 @@ def prior(variances, degrees):
     return 2 * half, math.exp(np.mean(e) + special.digamma(half) - math.log(half))
 
 
-def one_dimensional_sets(phi, keep, target, counts, block):
+def one_dimensional_sets(phi, keep, target, counts, block, offline):
     """{(record, query, label): (IN values, OUT values)} wherever the target gives a signal."""
     _, records, queries, labels = phi.shape
     sets = {}
     for r, q, l in itertools.product(range(records), range(queries), range(labels)):
         if math.isfinite(phi[target, r, q, l]):
             there = [s for s in range(len(phi)) if math.isfinite(phi[s, r, q, l])]
-            sides = reference_sets(there, keep[:, r], target, counts, block)
+            sides = reference_sets(there, keep[:, r], target, counts, block, offline)
             sets[r, q, l] = [np.array([phi[s, r, q, l] for s in side]) for side in sides]
     return sets
 
@@ -186,18 +189,20 @@ def lira(case, offline, center, variance, counts):
     shadows, records, queries, labels = phi.shape
     scores = np.full((shadows, records), np.nan)
     for target in range(shadows):
-        sets = one_dimensional_sets(phi, keep, target, counts, case["block"])
+        sets = one_dimensional_sets(phi, keep, target, counts, case["block"], offline)
         if not sets:
             continue
         used = (OUT,) if offline else (IN, OUT)
         # The fixed standard deviation of the public code is that of the IN values, for both sides.
         origin = {OUT: OUT if offline or variance != "reference" else IN, IN: IN}
         learnt = {side: spread_of_a_side(sets, origin[side], variance) for side in used}
+        # The pooled variance comes from all records: one reference is enough for a mean.
+        least = 1 if variance == "pooled" else 2
         for r in range(records):
             parts = {}
             for q, l in itertools.product(range(queries), range(labels)):
                 sides = sets.get((r, q, l))
-                if sides is None or any(len(sides[side]) < 2 for side in used):
+                if sides is None or any(len(sides[side]) < least for side in used):
                     continue
                 x = phi[target, r, q, l]
                 middle = {side: center_of(sides[side], center) for side in used}
