@@ -8,7 +8,7 @@ use umbra_core::document::MAX_BYTES;
 use umbra_data::{DataShape, Schema};
 use umbra_runtime::files;
 
-use crate::audit_file::TableFiles;
+use crate::audit_file::{TableFiles, stem};
 use crate::exit::Failure;
 use crate::output::{note, plain};
 
@@ -75,23 +75,6 @@ fn read_schema(path: &Path) -> Result<Schema, Failure> {
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::usage(format!("{file} is not UTF-8 text: a schema file is TOML")))?;
     Schema::parse(&text, &file).map_err(|mistakes| Failure::usage(mistakes.in_file(&file).to_string()))
-}
-
-/// What a file is called, as a name may be written: "My Data.v2.parquet" is "my-data-v2". Leaves room for
-/// a digest.
-pub fn stem(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let mut name = String::new();
-    for c in stem.chars() {
-        if c.is_ascii_alphanumeric() {
-            name.push(c);
-        } else if !name.is_empty() && !name.ends_with('-') {
-            name.push('-');
-        }
-    }
-    name.truncate(48);
-    let name = name.trim_end_matches('-');
-    if name.is_empty() { "table".to_owned() } else { name.to_owned() }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod journal;
 mod process;
 mod results;
 mod signal;
+pub mod streaming;
 mod turn;
 
 pub use audit::Audit;

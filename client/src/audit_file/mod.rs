@@ -1,15 +1,18 @@
 //! AUDIT.toml: read, checked as a whole, and kept so that later refusals find their line.
 
+mod keys;
 mod parse;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use umbra_core::document::Document;
 use umbra_core::spec::{AuditSpec, SpecDraft, Violation};
 use umbra_runtime::files;
 
 use crate::exit::Failure;
+
+pub use keys::{Source, TableFiles, stem};
 
 /// The largest audit file that is read, in bytes.
 const LIMIT: u64 = umbra_core::document::MAX_BYTES as u64;
@@ -21,24 +24,6 @@ pub struct AuditFile {
     document: Document,
     draft: SpecDraft,
     source: Source,
-}
-
-/// Where an audit's data set comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Imported before, under this name.
-    Named(String),
-    /// A table with its schema, imported now.
-    Table(TableFiles),
-}
-
-/// A table and the schema that says which column is what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableFiles {
-    /// The Parquet or CSV file.
-    pub path: PathBuf,
-    /// The schema file.
-    pub schema: PathBuf,
 }
 
 impl AuditFile {

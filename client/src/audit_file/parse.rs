@@ -1,15 +1,9 @@
-//! The keys of AUDIT.toml. Pure: whether files exist is asked through a function.
+//! From a text to an audit file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use umbra_core::document::{Document, Table};
-use umbra_core::spec::{
-    AuditSpec, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
-    TrainingDraft,
-};
-
-use super::{AuditFile, Source, TableFiles};
-use crate::dataset;
+use super::AuditFile;
+use super::keys::{Said, read};
 use crate::exit::Failure;
 
 impl AuditFile {
@@ -21,133 +15,17 @@ impl AuditFile {
         base: &Path,
         wrong_with: &dyn Fn(&Path) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let fail =
-            |mistakes: umbra_core::document::Mistakes| Failure::usage(mistakes.in_file(file).to_string());
-        let document = Document::parse(text).map_err(fail)?;
-        let root = document.root();
-        let mut draft = SpecDraft {
-            name: root.string("name").required_or(String::new()),
-            seed: root.u64("seed").required_or(0),
-            ..SpecDraft::default()
-        };
-        let source = source(&document, base, wrong_with);
-        draft.dataset = match &source {
-            Some(Source::Named(name)) => name.clone(),
-            // The final name has the digest in it, which takes an import.
-            Some(Source::Table(files)) => dataset::stem(&files.path),
-            None => "unknown".to_owned(),
-        };
-        draft.model = model(&document.table("model"));
-        draft.training = training(&document.table("training"));
-        let shadows = document.table("shadows");
-        draft.shadows = ShadowsDraft {
-            count: shadows.u32("count").optional(),
-            block: shadows.u32("block").optional(),
-            population: shadows.f64("population").optional(),
-        };
-        draft.queries = QueriesDraft { views: document.table("queries").u32("views").optional() };
-        let statistics = document.table("statistics");
-        draft.statistics = StatisticsDraft {
-            attacks: statistics.strings("attacks").optional(),
-            variance: statistics.string("variance").optional(),
-            fdr: statistics.f64("fdr").optional(),
-        };
-        let placement = document.table("placement");
-        draft.placement = PlacementDraft {
-            pack: placement.u32("pack").optional(),
-            checkpoint_steps: placement.u64("checkpoint_steps").optional(),
-        };
-        note_violations(&document, &draft);
-        document.finish().map_err(fail)?;
-        let source = source.expect("a document without mistakes names its data set");
+        let said = read(text, base, wrong_with);
+        let Said { document, draft, source } =
+            said.map_err(|mistakes| Failure::usage(mistakes.in_file(file).to_string()))?;
         Ok(Self { file: file.to_owned(), document, draft, source })
-    }
-}
-
-fn model(table: &Table<'_>) -> ModelDraft {
-    ModelDraft {
-        architecture: table.string("architecture").required_or(String::new()),
-        widths: table.u32s("widths").or(Vec::new()),
-    }
-}
-
-fn training(table: &Table<'_>) -> TrainingDraft {
-    TrainingDraft {
-        optimizer: table.string("optimizer").optional(),
-        learning_rate: table.f64("learning_rate").required(),
-        momentum: table.f64("momentum").optional(),
-        nesterov: table.bool("nesterov").optional(),
-        beta1: table.f64("beta1").optional(),
-        beta2: table.f64("beta2").optional(),
-        epsilon: table.f64("epsilon").optional(),
-        weight_decay: table.f64("weight_decay").optional(),
-        schedule: table.string("schedule").optional(),
-        warmup_epochs: table.f64("warmup_epochs").optional(),
-        batch: table.u32("batch").required(),
-        epochs: table.u32("epochs").required(),
-    }
-}
-
-fn source(document: &Document, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String>) -> Option<Source> {
-    let table = document.table("dataset");
-    let file = |key: &str| {
-        table.string(key).try_map(|text| {
-            if text.is_empty() {
-                return Err("it is empty: name a file".to_owned());
-            }
-            let path: PathBuf = base.join(text);
-            wrong_with(&path).map_or(Ok(path), Err)
-        })
-    };
-    let name = table.string("name");
-    let (path, schema) = (file("path"), file("schema"));
-    let given = |key: &str| document.line_of(&format!("dataset.{key}")).is_some();
-    match (given("name"), given("path"), given("schema")) {
-        (true, false, false) => name.optional().map(Source::Named),
-        (true, _, _) => {
-            let message = "give the name of an imported data set, or path and schema, not both";
-            document.mistake("dataset.name", message);
-            None
-        }
-        (false, true, true) => {
-            let (path, schema) = (path.optional(), schema.optional());
-            Some(Source::Table(TableFiles { path: path?, schema: schema? }))
-        }
-        (false, true, false) => {
-            document.mistake("dataset.schema", "missing: name the schema file that belongs to path");
-            None
-        }
-        (false, false, true) => {
-            document.mistake("dataset.path", "missing: name the Parquet or CSV file that belongs to schema");
-            None
-        }
-        (false, false, false) => {
-            document.mistake("dataset", "missing: give path and schema, or the name of an imported data set");
-            None
-        }
-    }
-}
-
-/// Notes what the core finds wrong, but for keys whose own mistake is noted already.
-fn note_violations(document: &Document, draft: &SpecDraft) {
-    let Err(violations) = AuditSpec::try_new(draft) else { return };
-    let noted: Vec<String> = match document.finish() {
-        Ok(()) => Vec::new(),
-        Err(mistakes) => mistakes.iter().map(|mistake| mistake.key.clone()).collect(),
-    };
-    let is_noted = |field: &str| {
-        noted
-            .iter()
-            .any(|key| key == field || key.strip_prefix(field).is_some_and(|rest| rest.starts_with('[')))
-    };
-    for violation in violations.iter().filter(|violation| !is_noted(&violation.field)) {
-        document.mistake(&violation.field, violation.message.as_str());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit_file::{Source, TableFiles};
     use crate::exit::Exit;
 
     const GOOD: &str = "name = \"support2-mlp\"\nseed = 7\n[dataset]\npath = \"../d.parquet\"\n\

@@ -181,7 +181,7 @@ impl Layout {
             let start = aligned(end);
             let fits = offset == start as u64
                 && length.is_none_or(|length| length == found)
-                && found <= (bytes.len() as u64).saturating_sub(offset)
+                && (bytes.len() as u64).checked_sub(offset).is_some_and(|rest| found <= rest)
                 && zero(end..start);
             if !fits {
                 return Err(DataError::damaged(format!(

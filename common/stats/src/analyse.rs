@@ -132,7 +132,8 @@ fn attack_result(
         calibrated: None,
         targets,
         scored,
-        dropped: targets as u64 * checked.shape.records as u64 - scored,
+        // A score may be formed where the mean signal is too large for a number.
+        dropped: (targets as u64 * checked.shape.records as u64).saturating_sub(scored),
         floored: outcome.floored,
     })
 }

@@ -46,7 +46,8 @@ impl Tally {
         let mut levels = self.sorted;
         for (p, entry) in levels.iter_mut().rev().map(|(p, count)| (*p, count)) {
             let corrected = (p * f64::from(looks)).min(1.0);
-            least = least.min(corrected * n / rank as f64);
+            // Divided first: q is never below p.
+            least = least.min(corrected * (n / rank as f64));
             rank -= std::mem::replace(entry, least.to_bits());
         }
         Adjusted { levels: levels.into_iter().map(|(p, q)| (p, f64::from_bits(q))).collect() }

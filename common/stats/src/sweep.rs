@@ -19,10 +19,10 @@ pub(crate) const STRIP: usize = 64;
 const READ_BYTES: usize = 4 << 20;
 
 /// Logits that all threads together hold, in bytes: with many threads each reads less at once.
-const READ_BYTES_TOGETHER: usize = 64 << 20;
+const READ_BYTES_TOGETHER: usize = 32 << 20;
 
 /// What tiles give, in bytes, from when they are begun until it is taken, over all tiles together.
-const RESULT_BYTES: usize = 64 << 20;
+const RESULT_BYTES: usize = 32 << 20;
 
 /// Tiles for each thread where there are records enough: the last tiles leave few threads idle for long.
 const TILES_PER_THREAD: usize = 8;

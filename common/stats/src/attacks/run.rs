@@ -67,8 +67,9 @@ pub(crate) fn run<'a, O: Observer>(
     let sweeps = entries.iter().map(|entry| entry.attack.passes() + 1).max().unwrap_or(1);
     let mut outcomes = Outcomes::new(checked, &entries, &curves)?;
     let task_wanted = outcomes.task.is_some();
-    let spare = Spare::default();
     for sweep in 0..sweeps {
+        // Buffers of one size; another sweep's tiles have another.
+        let spare = Spare::default();
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; width(entry, sweep)]).collect();
         let reading = &entries;
         let tiling = Tiling::new(checked, tile_records, result_bytes(reading, sweep, shadows));
