@@ -1,12 +1,12 @@
 //! The log odds of a label by the logits of many shadows.
 
+use crate::lanes::{Kernel, Vector, dispatch, exp, ln};
+
 /// Per-shadow intermediate values.
 #[derive(Default)]
 pub(crate) struct Scratch {
     highest: Vec<f64>,
     total: Vec<f64>,
-    /// 0, or NaN where a logit is not finite.
-    finite: Vec<f64>,
 }
 
 /// phi for logits `[class][shadow]` at a temperature: z_y - ln(sum over c != y of exp z_c) with z the
@@ -24,33 +24,13 @@ pub(crate) fn log_odds<T: Copy + Into<f64>>(
         1 => signed(logits, label == 1, out),
         2 => {
             let (own, other) = (&logits[label * shadows..], &logits[(1 - label) * shadows..]);
-            for ((phi, &z), &other) in out.iter_mut().zip(own).zip(other) {
-                let odds = z.into() - other.into();
-                *phi = if odds.is_finite() { odds } else { f64::NAN };
-            }
+            dispatch(Difference { own, other, out });
         }
         _ => {
-            scratch.highest_other(logits, shadows, label);
-            scratch.total.clear();
+            scratch.highest.resize(shadows, 0.0);
             scratch.total.resize(shadows, 0.0);
-            scratch.finite.clear();
-            scratch.finite.resize(shadows, 0.0);
-            for (class, row) in logits.chunks_exact(shadows).enumerate() {
-                for (finite, &z) in scratch.finite.iter_mut().zip(row) {
-                    *finite += 0.0 * z.into();
-                }
-                if class != label {
-                    for ((total, &highest), &z) in scratch.total.iter_mut().zip(&scratch.highest).zip(row) {
-                        *total += libm::exp((z.into() - highest) / temperature);
-                    }
-                }
-            }
-            let own = &logits[label * shadows..(label + 1) * shadows];
-            for (shadow, (phi, &z)) in out.iter_mut().zip(own).enumerate() {
-                let odds =
-                    (z.into() - scratch.highest[shadow]) - temperature * libm::log(scratch.total[shadow]);
-                *phi = odds + scratch.finite[shadow];
-            }
+            let Scratch { highest, total } = scratch;
+            dispatch(Softmax { logits, shadows, label, inverse: 1.0 / temperature, highest, total, out });
         }
     }
     if temperature != 1.0 {
@@ -60,30 +40,107 @@ pub(crate) fn log_odds<T: Copy + Into<f64>>(
 
 /// phi of one sigmoid: z if the label holds, else -z; NaN where z is not finite.
 pub(crate) fn signed<T: Copy + Into<f64>>(logits: &[T], holds: bool, out: &mut [f64]) {
-    let sign = if holds { 1.0 } else { -1.0 };
-    for (phi, &z) in out.iter_mut().zip(logits) {
-        let z = z.into();
-        *phi = if z.is_finite() { sign * z } else { f64::NAN };
+    dispatch(Signed { logits, sign: if holds { 1.0 } else { -1.0 }, out });
+}
+
+struct Signed<'a, T> {
+    logits: &'a [T],
+    sign: f64,
+    out: &'a mut [f64],
+}
+
+impl<T: Copy + Into<f64>> Kernel for Signed<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        for (phi, &z) in self.out.iter_mut().zip(self.logits) {
+            let z = z.into();
+            *phi = if z.is_finite() { self.sign * z } else { f64::NAN };
+        }
     }
 }
 
-impl Scratch {
-    /// The highest logit of each shadow among the classes other than the label.
-    pub fn highest_other<T: Copy + Into<f64>>(
-        &mut self,
-        logits: &[T],
-        shadows: usize,
-        label: usize,
-    ) -> &[f64] {
-        self.highest.clear();
-        self.highest.resize(shadows, f64::NEG_INFINITY);
-        for (_, row) in logits.chunks_exact(shadows).enumerate().filter(|(class, _)| *class != label) {
-            for (highest, &z) in self.highest.iter_mut().zip(row) {
-                let z = z.into();
-                *highest = if z > *highest { z } else { *highest };
+struct Difference<'a, T> {
+    own: &'a [T],
+    other: &'a [T],
+    out: &'a mut [f64],
+}
+
+impl<T: Copy + Into<f64>> Kernel for Difference<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        for ((phi, &own), &other) in self.out.iter_mut().zip(self.own).zip(self.other) {
+            let odds = own.into() - other.into();
+            *phi = if odds.is_finite() { odds } else { f64::NAN };
+        }
+    }
+}
+
+/// Temperature times the log odds, for three classes or more.
+struct Softmax<'a, T> {
+    logits: &'a [T],
+    shadows: usize,
+    label: usize,
+    /// One over the temperature.
+    inverse: f64,
+    highest: &'a mut [f64],
+    total: &'a mut [f64],
+    out: &'a mut [f64],
+}
+
+impl<T: Copy + Into<f64>> Kernel for Softmax<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { logits, shadows, label, inverse, highest, total, out } = self;
+        highest.fill(f64::NEG_INFINITY);
+        total.fill(0.0);
+        let own = &logits[label * shadows..(label + 1) * shadows];
+        // 0, or NaN where a logit is not finite.
+        out.fill(0.0);
+        for (class, row) in logits.chunks_exact(shadows).enumerate() {
+            for (finite, &z) in out.iter_mut().zip(row) {
+                *finite += 0.0 * z.into();
+            }
+            if class != label {
+                raise(highest, row);
             }
         }
-        &self.highest
+        for (_, row) in logits.chunks_exact(shadows).enumerate().filter(|(class, _)| *class != label) {
+            for ((total, &highest), &z) in total.iter_mut().zip(&*highest).zip(row) {
+                *total += exp((z.into() - highest) * inverse);
+            }
+        }
+        let others = highest.iter().zip(&*total);
+        for ((phi, &z), (&highest, &total)) in out.iter_mut().zip(own).zip(others) {
+            *phi += (z.into() - highest) - ln(total) / inverse;
+        }
+    }
+}
+
+/// Takes the higher one, shadow by shadow.
+#[inline(always)]
+fn raise<T: Copy + Into<f64>>(highest: &mut [f64], row: &[T]) {
+    for (highest, &z) in highest.iter_mut().zip(row) {
+        let z = z.into();
+        *highest = if z > *highest { z } else { *highest };
+    }
+}
+
+/// The highest logit of each shadow among the classes other than the label.
+pub(crate) fn highest_other<T: Copy + Into<f64>>(
+    logits: &[T],
+    shadows: usize,
+    label: usize,
+    out: &mut [f64],
+) {
+    out.fill(f64::NEG_INFINITY);
+    for (_, row) in logits.chunks_exact(shadows).enumerate().filter(|(class, _)| *class != label) {
+        raise(out, row);
     }
 }
 
@@ -107,6 +164,16 @@ mod tests {
             assert!(log_odds_of(&[bad, 1.0], 1).is_nan());
             assert!(log_odds_of(&[0.5, bad, 1.0], 0).is_nan());
             assert!(log_odds_of(&[0.5, bad, 1.0], 1).is_nan());
+        }
+    }
+
+    /// Expected: scipy 1.17.1, z / T less the logsumexp of the others.
+    #[test]
+    fn a_temperature_divides_the_logits() {
+        for (temperature, right) in [(1.0, -0.701_413_277_982_752_4), (2.0, -0.636_871_006_114_899_9)] {
+            let mut out = [0.0];
+            log_odds(&[0.5f32, 1.0, -0.5], 1, 0, temperature, &mut Scratch::default(), &mut out);
+            assert!((out[0] - right).abs() < 1e-15, "{} is not {right}", out[0]);
         }
     }
 }

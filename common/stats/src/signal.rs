@@ -6,6 +6,7 @@
 
 use crate::inputs::Checked;
 use crate::labels::{Label, Labels};
+use crate::lanes::{Kernel, Vector, dispatch};
 use crate::log_odds::{Scratch, log_odds, signed};
 use crate::membership::Membership;
 use crate::source::{Shape, Tile, Values};
@@ -59,6 +60,8 @@ pub(crate) struct Extractor<'a> {
     present: Vec<bool>,
     signals: Vec<f64>,
     mean: Vec<f64>,
+    means: Vec<f64>,
+    count: Vec<f64>,
     task: Option<TaskWork>,
 }
 
@@ -91,6 +94,8 @@ impl<'a> Extractor<'a> {
             present: vec![true; channels],
             signals: vec![0.0; shape.queries * channels * shape.shadows],
             mean: vec![0.0; shape.shadows],
+            means: Vec::new(),
+            count: Vec::new(),
             task: tasks.then(TaskWork::default),
         }
     }
@@ -143,52 +148,67 @@ impl<'a> Extractor<'a> {
                 *present = label != Labels::MISSING;
             }
         }
-        sum_of_means(&self.signals, shadows, &self.present, &mut self.mean);
+        let means = match queries {
+            1 => &self.signals,
+            _ => {
+                self.means.resize(channels * shadows, 0.0);
+                self.count.resize(channels * shadows, 0.0);
+                let (means, count) = (&mut self.means[..], &mut self.count[..]);
+                dispatch(QueryMeans { signals: &self.signals, means, count });
+                &self.means
+            }
+        };
+        sum_of_present(means, shadows, &self.present, &mut self.mean);
         if let Some(work) = &mut self.task {
             match label {
                 Label::Class(class) if classes > 2 => {
-                    work.of_classes(logits, queries, shadows, class, &mut self.scratch);
-                    self.lost.iter().for_each(|&shadow| work.forget(shadow));
+                    work.of_classes(logits, &self.signals, shadows, class, &mut self.scratch);
                 }
-                Label::Class(_) => work.of_odds(&self.mean, shadows, &[true]),
-                Label::Multi(_) => {
-                    let odds = query_means(&self.signals, shadows, channels);
-                    work.of_odds(&odds, shadows, &self.present);
-                }
+                Label::Class(_) | Label::Multi(_) => work.of_odds(means, shadows, &self.present),
             }
         }
     }
 }
 
-/// Per shadow the sum over known labels of the mean over queries, of the finite signals
-/// `[query][label][shadow]`; NaN if a known label has no signal at all, or no label is known.
-fn sum_of_means(signals: &[f64], shadows: usize, present: &[bool], out: &mut [f64]) {
-    if signals.len() == shadows {
-        out.copy_from_slice(signals);
-        return;
-    }
-    let labels = present.len();
-    out.fill(if present.contains(&true) { 0.0 } else { f64::NAN });
-    for (label, _) in present.iter().enumerate().filter(|(_, present)| **present) {
-        for (shadow, sum) in out.iter_mut().enumerate() {
-            *sum += query_mean(&signals[label * shadows..], labels * shadows, shadow);
+/// Means over queries of the finite signals `[query][label][shadow]`, `[label][shadow]`; NaN where there is
+/// none.
+struct QueryMeans<'a> {
+    signals: &'a [f64],
+    means: &'a mut [f64],
+    count: &'a mut [f64],
+}
+
+impl Kernel for QueryMeans<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { signals, means, count } = self;
+        means.fill(0.0);
+        count.fill(0.0);
+        for query in signals.chunks_exact(means.len()) {
+            for ((sum, n), &signal) in means.iter_mut().zip(&mut *count).zip(query) {
+                let there = signal.is_finite();
+                *sum += if there { signal } else { 0.0 };
+                *n += if there { 1.0 } else { 0.0 };
+            }
         }
+        // Without any 0 / 0: absent.
+        means.iter_mut().zip(&*count).for_each(|(sum, n)| *sum /= n);
     }
 }
 
-/// `[label][shadow]`: means over queries of the finite signals; NaN where there is none.
-fn query_means(signals: &[f64], shadows: usize, labels: usize) -> Vec<f64> {
-    let of = |label: usize| {
-        (0..shadows).map(move |shadow| query_mean(&signals[label * shadows..], labels * shadows, shadow))
-    };
-    (0..labels).flat_map(of).collect()
-}
-
-/// The mean over queries of the finite values that one shadow gives, `stride` apart; NaN without any.
-fn query_mean(signals: &[f64], stride: usize, shadow: usize) -> f64 {
-    let finite = signals[shadow..].iter().step_by(stride).filter(|value| value.is_finite());
-    let (sum, n) = finite.fold((0.0, 0u32), |(sum, n), &value| (sum + value, n + 1));
-    if n > 0 { sum / f64::from(n) } else { f64::NAN }
+/// Per shadow the sum over known labels of numbers `[label][shadow]`; NaN if one of them is, or no label is
+/// known.
+fn sum_of_present(numbers: &[f64], shadows: usize, present: &[bool], out: &mut [f64]) {
+    let mut known = numbers.chunks_exact(shadows).zip(present).filter(|(_, present)| **present);
+    match known.next() {
+        Some((first, _)) => out.copy_from_slice(first),
+        None => out.fill(f64::NAN),
+    }
+    for (row, _) in known {
+        out.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+    }
 }
 
 #[cfg(test)]

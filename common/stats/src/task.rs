@@ -1,6 +1,7 @@
 //! How right a shadow is about a record, by its logits averaged over queries.
 
-use crate::log_odds::{Scratch, log_odds};
+use crate::lanes::{Kernel, Vector, dispatch, exp, ln_1p};
+use crate::log_odds::{Scratch, highest_other, log_odds};
 
 /// Per shadow; the loss is NaN where its logits are not finite, and then the credit means nothing.
 #[derive(Clone, Copy)]
@@ -20,6 +21,7 @@ pub(crate) struct TaskWork {
     /// `[class][shadow]`.
     average: Vec<f64>,
     odds: Vec<f64>,
+    highest: Vec<f64>,
 }
 
 impl TaskWork {
@@ -34,38 +36,38 @@ impl TaskWork {
         }
     }
 
-    /// Takes a shadow's figures away.
-    pub fn forget(&mut self, shadow: usize) {
-        self.loss[shadow] = f64::NAN;
-    }
-
     /// From the log odds `[label][shadow]` of yes-or-no questions: being linear in the logits, the averaged
     /// odds are the odds by the averaged logits.
     pub fn of_odds(&mut self, odds: &[f64], shadows: usize, present: &[bool]) {
         self.clear(shadows);
         let known = present.iter().filter(|present| **present).count() as f64;
         for (odds, _) in odds.chunks_exact(shadows).zip(present).filter(|(_, present)| **present) {
-            for ((&odds, credit), loss) in odds.iter().zip(&mut self.credit).zip(&mut self.loss) {
-                *credit += if odds == 0.0 { 0.5 } else { f64::from(u8::from(odds > 0.0)) };
-                *loss += ln_loss(odds);
-            }
+            dispatch(Loss { odds, loss: &mut self.loss });
+            dispatch(Signs { odds, credit: &mut self.credit });
         }
-        for value in self.credit.iter_mut().chain(&mut self.loss) {
-            *value /= known;
+        if known != 1.0 {
+            // Without any known label 0 / 0: absent.
+            self.credit.iter_mut().chain(&mut self.loss).for_each(|value| *value /= known);
         }
     }
 
-    /// From logits `[query][class][shadow]` of three or more classes; absent where any of a shadow's logits
-    /// is not finite.
+    /// From logits `[query][class][shadow]` of three or more classes, and their log odds `[query][shadow]`;
+    /// absent where any of a shadow's logits is not finite.
     pub fn of_classes<T: Copy + Into<f64>>(
         &mut self,
         logits: &[T],
-        queries: usize,
+        signals: &[f64],
         shadows: usize,
         label: usize,
         scratch: &mut Scratch,
     ) {
         self.clear(shadows);
+        self.highest.resize(shadows, 0.0);
+        let queries = signals.len() / shadows;
+        if queries == 1 {
+            dispatch(Loss { odds: signals, loss: &mut self.loss });
+            return hits(logits, shadows, label, &mut self.highest, &mut self.credit);
+        }
         let per_query = logits.len() / queries;
         self.average.clear();
         self.average.resize(per_query, 0.0);
@@ -75,31 +77,73 @@ impl TaskWork {
         self.average.iter_mut().for_each(|sum| *sum /= queries as f64);
         self.odds.resize(shadows, 0.0);
         log_odds(&self.average, shadows, label, 1.0, scratch, &mut self.odds);
-        for (loss, &odds) in self.loss.iter_mut().zip(&self.odds) {
-            *loss = ln_loss(odds);
+        dispatch(Loss { odds: &self.odds, loss: &mut self.loss });
+        // A shadow that was lost is absent even if it left logits.
+        for (loss, signal) in self.loss.iter_mut().zip(signals) {
+            *loss = if signal.is_finite() { *loss } else { f64::NAN };
         }
-        let highest = scratch.highest_other(&self.average, shadows, label);
-        hits(&self.average, shadows, label, highest, &mut self.credit);
+        hits(&self.average, shadows, label, &mut self.highest, &mut self.credit);
     }
 }
 
-/// -ln p for log odds of p: ln(1 + exp(-odds)), without overflow.
-fn ln_loss(odds: f64) -> f64 {
-    libm::log1p(libm::exp(-odds.abs())) + if odds < 0.0 { -odds } else { 0.0 }
+/// Adds -ln p for log odds of p: ln(1 + exp(-odds)), without overflow.
+struct Loss<'a> {
+    odds: &'a [f64],
+    loss: &'a mut [f64],
 }
 
-/// Whether the label's logit is the highest, with shared credit in ties.
-fn hits(logits: &[f64], shadows: usize, label: usize, highest_other: &[f64], out: &mut [f64]) {
-    for (shadow, credit) in out.iter_mut().enumerate() {
-        let own = logits[label * shadows + shadow];
-        *credit = if own > highest_other[shadow] {
-            1.0
-        } else if own == highest_other[shadow] {
-            let ties = logits.chunks_exact(shadows).filter(|row| row[shadow] == own).count();
-            1.0 / ties as f64
-        } else {
-            0.0
-        };
+impl Kernel for Loss<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        for (loss, &odds) in self.loss.iter_mut().zip(self.odds) {
+            *loss += ln_1p(exp(-odds.abs())) + if odds < 0.0 { -odds } else { 0.0 };
+        }
+    }
+}
+
+/// Adds whether log odds have the right sign.
+struct Signs<'a> {
+    odds: &'a [f64],
+    credit: &'a mut [f64],
+}
+
+impl Kernel for Signs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        for (credit, &odds) in self.credit.iter_mut().zip(self.odds) {
+            let right = if odds > 0.0 { 1.0 } else { 0.0 };
+            *credit += if odds == 0.0 { 0.5 } else { right };
+        }
+    }
+}
+
+/// Whether the label's logit is the highest, with shared credit in ties. `highest` is room for one number a
+/// shadow.
+fn hits<T: Copy + Into<f64>>(
+    logits: &[T],
+    shadows: usize,
+    label: usize,
+    highest: &mut [f64],
+    out: &mut [f64],
+) {
+    highest_other(logits, shadows, label, highest);
+    let own = &logits[label * shadows..(label + 1) * shadows];
+    let mut tied = false;
+    for ((credit, &own), &highest) in out.iter_mut().zip(own).zip(&*highest) {
+        let own = own.into();
+        *credit = if own > highest { 1.0 } else { 0.0 };
+        tied |= own == highest;
+    }
+    for shadow in (0..shadows).filter(|_| tied) {
+        let own = own[shadow].into();
+        if own == highest[shadow] {
+            let ties = logits.chunks_exact(shadows).filter(|row| row[shadow].into() == own).count();
+            out[shadow] = 1.0 / ties as f64;
+        }
     }
 }
 
@@ -116,7 +160,7 @@ mod tests {
             ([0.0, 1.0, 2.0], 0.0),
         ] {
             let mut work = TaskWork::default();
-            work.of_classes(&logits, 1, 1, 0, &mut Scratch::default());
+            work.of_classes(&logits, &[0.0], 1, 0, &mut Scratch::default());
             assert_eq!(work.task().credit, [expected]);
         }
     }
@@ -124,10 +168,17 @@ mod tests {
     #[test]
     fn several_labels_are_averaged() {
         let mut work = TaskWork::default();
-        // One shadow, three labels, the second not known. ln(1 + e^-2) and ln(1 + e^1) by scipy 1.16.
+        // One shadow, three labels, the second not known. ln(1 + e^-2) and ln(1 + e^1) by scipy 1.17.1.
         work.of_odds(&[2.0, f64::NAN, -1.0], 1, &[true, false, true]);
         assert_eq!(work.task().credit, [0.5]);
         let expected = (0.126_928_011_042_972_5 + 1.313_261_687_518_222_8) / 2.0;
         assert!((work.task().loss[0] - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_record_without_any_known_label_is_absent() {
+        let mut work = TaskWork::default();
+        work.of_odds(&[f64::NAN], 1, &[false]);
+        assert!(work.task().loss[0].is_nan());
     }
 }

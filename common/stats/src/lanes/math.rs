@@ -104,8 +104,8 @@ pub(crate) fn exp(x: f64) -> f64 {
     // 2^k in two factors: k itself may be beyond the exponents there are.
     let whole = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(2048);
     let half = whole >> 1;
-    let power = |half: u64| f64::from_bits((half - 1) << MANTISSA_BITS);
-    let y = y * power(half) * power(whole - half);
+    let power = |half: u64| f64::from_bits(half.wrapping_sub(1) << MANTISSA_BITS);
+    let y = y * power(half) * power(whole.wrapping_sub(half));
     if x.is_nan() { x } else { y }
 }
 
