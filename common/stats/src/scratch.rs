@@ -15,6 +15,11 @@ pub trait Scratch: Sync {
     /// # Errors
     /// If there is no room.
     fn region(&self, what: &str) -> Result<Box<dyn Region>, SourceError>;
+
+    /// Whether the room is memory anyway, so that none is spared by using it.
+    fn is_memory(&self) -> bool {
+        false
+    }
 }
 
 /// Bytes by offset, written and read by several threads at once.
@@ -43,6 +48,10 @@ pub struct MemoryScratch;
 impl Scratch for MemoryScratch {
     fn region(&self, _: &str) -> Result<Box<dyn Region>, SourceError> {
         Ok(Box::new(MemoryRegion::default()))
+    }
+
+    fn is_memory(&self) -> bool {
+        true
     }
 }
 

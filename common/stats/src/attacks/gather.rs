@@ -43,7 +43,9 @@ impl<'a> Outcomes<'a> {
         let shadows = checked.shape.shadows;
         Layout::check(shadows)?;
         let task = curves.task && task_labels(checked).is_some();
-        let sizes = Sizes::holding(MEMORY / (entries.len() + usize::from(task)).max(1));
+        // Where scratch room is memory, too, moving there gains nothing.
+        let memory = if checked.scratch.is_memory() { usize::MAX } else { MEMORY };
+        let sizes = Sizes::holding(memory / (entries.len() + usize::from(task)).max(1));
         let attacks = entries.iter().map(|entry| Outcome {
             kind: entry.kind,
             scores: Collector::new(Layout::per_shadow(shadows), sizes, checked.scratch),

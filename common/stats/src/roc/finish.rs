@@ -29,7 +29,8 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// For a collector that may hold so many bytes.
     pub fn holding(memory: usize) -> Self {
-        Self { memory, job: 1 << 16, most: 1 << 20, wave: 1 << 21 }
+        let threads = rayon::current_num_threads() as u64;
+        Self { memory, job: 1 << 16, most: 1 << 19, wave: (threads << 16).max(1 << 20) }
     }
 }
 
@@ -232,7 +233,7 @@ impl<'a> Finish<'a> {
         let top = u64::BITS - buckets.differing(number).leading_zeros();
         let from = (top - SPLIT_BITS).max(TAG_BITS);
         let digit = |word: u64| (word >> from) as usize & ((1 << SPLIT_BITS) - 1);
-        let mut finer = Buckets::new(1 << SPLIT_BITS, self.sizes.memory, self.scratch);
+        let mut finer = Buckets::new(1 << SPLIT_BITS, self.sizes.memory / 2, self.scratch);
         let mut batch = Vec::with_capacity(BATCH);
         let mut sorted = vec![0; BATCH];
         let mut distribute = |batch: &mut Vec<u64>| {

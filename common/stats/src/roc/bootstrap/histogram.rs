@@ -6,7 +6,7 @@ use super::sampling::Sampling;
 use crate::roc::key::Layout;
 
 /// Bytes of a histogram at most.
-const BYTES: usize = 24 << 20;
+const BYTES: usize = 16 << 20;
 
 /// Bins at most.
 const BINS: usize = 512;

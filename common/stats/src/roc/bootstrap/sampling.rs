@@ -9,7 +9,7 @@ use crate::design::Blocks;
 const FEWEST_BLOCKS: usize = 4;
 
 /// Beyond as many, blocks or shadows are dealt to groups.
-const MOST_CLUSTERS: usize = 64;
+const MOST_CLUSTERS: usize = 32;
 
 /// Nodes of the seed tree below [`Purpose::Bootstrap`].
 const UNITS: u64 = 0;
