@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::analysis::{Analysis, AttackResult};
+use crate::analysis::{Analysis, AttackResult, Calibrated};
 use crate::attacks::{self, Curves, Entry, Outcome};
 use crate::config::{AttackKind, Config};
 use crate::error::{SourceError, StatsError};
@@ -12,7 +12,7 @@ use crate::inputs::{Checked, Inputs};
 use crate::layout::Layout;
 use crate::patient::{self, Exam};
 use crate::rank_test::Tables;
-use crate::roc::{self, Sampling, Want};
+use crate::roc::{self, Collector, Sampling, Want};
 use crate::scratch::{MemoryScratch, Scratch};
 use crate::sink::{NoSink, Sink};
 use crate::survey::{Survey, Surveyed};
@@ -75,7 +75,7 @@ pub fn analyse_into(
         &checked,
         config.tile_records,
         entries(config, &checked)?,
-        Curves { sampling: sampling.as_ref(), task: true },
+        Curves { sampling: sampling.as_ref(), calibrated: config.calibrated, task: true },
         &survey,
         |sink, tile, seen| surveyed.take(sink, tile, seen),
         sink,
@@ -122,6 +122,7 @@ fn attack_result(
 ) -> Result<AttackResult, StatsError> {
     let found = outcome.scores.find(Want { pooled: true, curves: true, intervals })?;
     let pooled = found.pooled.expect("the pooled curve was asked for");
+    let calibrated = outcome.calibrated.map(Collector::pooled).transpose()?;
     let scored = pooled.members + pooled.nonmembers;
     Ok(AttackResult {
         attack: outcome.kind,
@@ -129,7 +130,11 @@ fn attack_result(
         interval: found.interval,
         per_target: roc::per_target(&found.curves[..checked.shape.shadows]),
         curve: pooled.curve,
-        calibrated: None,
+        calibrated: calibrated.map(|roc| Calibrated {
+            figures: roc.figures,
+            scored: roc.members + roc.nonmembers,
+            curve: roc.curve,
+        }),
         targets,
         scored,
         // A score may be formed where the mean signal is too large for a number.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Attack;
 
 /// Records that are turned over together: as many as scores fill a cache line.
-const ROWS: usize = 8;
+pub(super) const ROWS: usize = 8;
 
 /// The scores of one attack on a tile, `[shadow][record]`, NaN where absent.
 #[derive(Debug, Default)]
@@ -58,6 +58,16 @@ impl ScoreBlocks {
     pub fn finish(&mut self, attack: &dyn Attack) {
         for (target, scores) in self.values.chunks_exact_mut(self.records).enumerate() {
             attack.finish(target, scores);
+        }
+    }
+
+    /// The scores of a few records, `[record][shadow]`, from that at `first` of the tile on.
+    pub fn turned(&self, first: usize, rows: &mut Vec<f64>) {
+        let records = ROWS.min(self.records - first);
+        rows.resize(records * self.shadows, f64::NAN);
+        for (shadow, line) in self.values.chunks_exact(self.records).enumerate() {
+            let column = rows.iter_mut().skip(shadow).step_by(self.shadows);
+            column.zip(&line[first..first + records]).for_each(|(turned, &score)| *turned = score);
         }
     }
 

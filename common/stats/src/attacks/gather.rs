@@ -17,6 +17,8 @@ const MEMORY: usize = 64 << 20;
 pub(crate) struct Curves<'a> {
     /// What is drawn again for intervals.
     pub sampling: Option<&'a Sampling>,
+    /// Whether those of calibrated scores, too.
+    pub calibrated: bool,
     /// Whether those of the shadows' own task, too: single labels of two classes have one.
     pub task: bool,
 }
@@ -26,6 +28,8 @@ pub(crate) struct Outcome<'a> {
     pub kind: AttackKind,
     /// Positive for members; a curve per target ([`Layout::per_shadow`]).
     pub scores: Collector<'a>,
+    /// The same, calibrated record by record; one curve ([`Layout::POOLED`]).
+    pub calibrated: Option<Collector<'a>>,
     /// Scores in which the variance floor acted.
     pub floored: u64,
 }
@@ -45,10 +49,13 @@ impl<'a> Outcomes<'a> {
         let task = curves.task && task_labels(checked).is_some();
         // Where scratch room is memory, too, moving there gains nothing.
         let memory = if checked.scratch.is_memory() { usize::MAX } else { MEMORY };
-        let sizes = Sizes::holding(memory / (entries.len() + usize::from(task)).max(1));
+        let collectors = entries.len() * (1 + usize::from(curves.calibrated)) + usize::from(task);
+        let sizes = Sizes::holding(memory / collectors.max(1));
+        let pooled = || Collector::new(Layout::POOLED, sizes, checked.scratch);
         let attacks = entries.iter().map(|entry| Outcome {
             kind: entry.kind,
             scores: Collector::new(Layout::per_shadow(shadows), sizes, checked.scratch),
+            calibrated: curves.calibrated.then(pooled),
             floored: 0,
         });
         Ok(Self {
@@ -99,6 +106,11 @@ impl<'a> TileSorter<'a> {
             let member = self.members.of(shadow);
             move |record| self.groups[record] | (shadow as u64) << 1 | member(record)
         })
+    }
+
+    /// Calibrated scores `[shadow][record of the tile]` of an attack.
+    pub fn calibrated(&self, scores: &[f64]) -> Sorted {
+        distribute(Layout::POOLED, scores, self.records, |shadow| self.members.of(shadow))
     }
 
     /// The margins of label 1, `[shadow][record of the tile]`; `None` if the task has no curve.

@@ -2,6 +2,7 @@
 
 mod base;
 mod block;
+mod calibrated;
 mod channels;
 mod gather;
 mod global;
@@ -24,8 +25,6 @@ pub(crate) use lira::Lira;
 pub(crate) use lira::gaussian;
 pub(crate) use multivariate::Multivariate;
 pub(crate) use offline::LiraOffline;
-#[allow(unused_imports, reason = "calibrated pooled curves call it")]
-pub(crate) use offline::calibrate;
 pub(crate) use rmia::Rmia;
 pub(crate) use run::{Entry, Observer, run};
 

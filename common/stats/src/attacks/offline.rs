@@ -70,8 +70,7 @@ impl Attack for LiraOffline {
 /// Turns the scores of one record, one per shadow as the target, into z against the scores of the shadows
 /// that are OUT: mean and standard deviation (divisor n) without the target and in equal numbers. Absent
 /// (NaN) where a score is, and where those left do not differ.
-#[allow(dead_code, reason = "calibrated pooled curves call it")]
-pub(crate) fn calibrate(
+pub(super) fn calibrate(
     scores: &[f64],
     column: &[u64],
     blocks: &Blocks,

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::block::{ScoreBlocks, Spare};
+use super::calibrated::calibrated;
 use super::gather::{Curves, Outcomes, TileSorter, margins};
 use super::{Attack, Work};
 use crate::config::AttackKind;
@@ -37,8 +38,8 @@ pub(crate) trait Observer: Sync {
 enum Part {
     Sums(StripSums),
     Scores(ScoreBlocks),
-    /// The same, and sorted for the collector.
-    Sorted(ScoreBlocks, Sorted),
+    /// The same, and for the collectors: as they are, and calibrated.
+    Sorted(ScoreBlocks, Sorted, Option<Sorted>),
     Nothing,
 }
 
@@ -72,7 +73,8 @@ pub(crate) fn run<'a, O: Observer>(
         let spare = Spare::default();
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; width(entry, sweep)]).collect();
         let reading = &entries;
-        let tiling = Tiling::new(checked, tile_records, result_bytes(reading, sweep, shadows));
+        let tiling =
+            Tiling::new(checked, tile_records, result_bytes(reading, sweep, shadows, curves.calibrated));
         sweep::for_each_tile(
             checked,
             tiling,
@@ -92,12 +94,26 @@ pub(crate) fn run<'a, O: Observer>(
                     &mut seen,
                     &mut task,
                 )?;
-                let sorter = TileSorter::new(checked, &curves, range);
+                let sorter = TileSorter::new(checked, &curves, range.clone());
+                let references = &mut worker.work.references;
+                let sort = |part| match part {
+                    Part::Scores(blocks) => {
+                        let of_calibrated = curves.calibrated.then(|| {
+                            let blocks = calibrated(checked, range.clone(), &blocks, references, &spare);
+                            let sorted = sorter.calibrated(blocks.values());
+                            spare.give(blocks);
+                            sorted
+                        });
+                        let sorted = sorter.scores(blocks.values());
+                        Part::Sorted(blocks, sorted, of_calibrated)
+                    }
+                    other => other,
+                };
                 Ok(Contribution {
                     seen: seen.map(|(_, part)| part),
                     task: task
                         .and_then(|blocks| sorter.margins(blocks.values()).map(|sorted| (blocks, sorted))),
-                    parts: parts.into_iter().map(|part| part.sorted(&sorter)).collect(),
+                    parts: parts.into_iter().map(sort).collect(),
                 })
             },
             |range, contribution| {
@@ -111,10 +127,14 @@ pub(crate) fn run<'a, O: Observer>(
                 for (index, part) in contribution.parts.into_iter().enumerate() {
                     match part {
                         Part::Sums(sums) => sums.add_to(&mut [&mut totals[index]]),
-                        Part::Sorted(blocks, sorted) => {
+                        Part::Sorted(blocks, sorted, of_calibrated) => {
                             let outcome = &mut outcomes.attacks[index];
                             outcome.floored += blocks.floored;
                             outcome.scores.take(&sorted)?;
+                            if let (Some(collector), Some(sorted)) = (&mut outcome.calibrated, of_calibrated)
+                            {
+                                collector.take(&sorted)?;
+                            }
                             sink.scores(outcome.kind, range.clone(), blocks.values()).map_err(|source| {
                                 StatsError::Sink { start: range.start, end: range.end, source }
                             })?;
@@ -141,11 +161,11 @@ fn width(entry: &Entry, sweep: usize) -> usize {
 }
 
 /// Bytes that the attacks gather for each record of a tile in a sweep, and a row of the observer's.
-fn result_bytes(entries: &[Entry], sweep: usize, shadows: usize) -> usize {
+fn result_bytes(entries: &[Entry], sweep: usize, shadows: usize, calibrated: bool) -> usize {
     let of = |entry: &Entry| match sweep.cmp(&entry.attack.passes()) {
         Ordering::Less => width(entry, sweep).div_ceil(sweep::STRIP),
         // The scores, and the same sorted.
-        Ordering::Equal => 2 * shadows,
+        Ordering::Equal => 2 * shadows * (1 + usize::from(calibrated)),
         Ordering::Greater => 0,
     };
     // What the observer gathers, and the margins of the task.
@@ -159,17 +179,6 @@ impl Part {
             Ordering::Less => Part::Sums(StripSums::new(records, width(entry, sweep))),
             Ordering::Equal => Part::Scores(spare.blocks(shadows, records)),
             Ordering::Greater => Part::Nothing,
-        }
-    }
-
-    /// The same, scores sorted.
-    fn sorted(self, sorter: &TileSorter<'_>) -> Self {
-        match self {
-            Part::Scores(blocks) => {
-                let sorted = sorter.scores(blocks.values());
-                Part::Sorted(blocks, sorted)
-            }
-            other => other,
         }
     }
 }
