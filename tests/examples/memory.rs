@@ -1,10 +1,11 @@
 //! What an analysis of a large audit takes: time, anonymous memory, scratch.
 //!
-//!     cargo run --release -p umbra-tests --example memory -- RECORDS SHADOWS [LEAST MOST [FOLDER]]
+//!     cargo run --release -p umbra-tests --example memory -- RECORDS SHADOWS [LEAST MOST [FOLDER [ATTACKS]]]
 //!
 //! Units have from LEAST to MOST records (1 and 1 if left out), scattered; files lie in FOLDER, else in the
-//! system's folder for them. The audit is generated, so it takes no more disk than its scratch files and 8
-//! bytes a record. `RAYON_NUM_THREADS` bounds the threads.
+//! system's folder for them; ATTACKS is a list such as lira-online,global. The audit is generated, so it
+//! takes no more disk than its scratch files, 8 bytes a pair and attack, and some bytes a record.
+//! `RAYON_NUM_THREADS` bounds the threads.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -30,9 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         shadows: number(1, 64)?,
         records_per_unit: (least, number(3, least)?),
         scattered: least > 1,
+        multi_label: true,
     };
     let folder = arguments.get(4).map_or_else(std::env::temp_dir, PathBuf::from);
-    let config = Config { bootstrap: 0, calibrated: false, ..Config::default() };
+    let attacks = arguments.get(5).map_or("lira-online,global", String::as_str);
+    let attacks = attacks.split(',').map(str::parse).collect::<Result<_, _>>()?;
+    let config = Config { attacks, bootstrap: 0, ..Config::default() };
     let shown = Cell::new(-1);
     let outcome = run(plan, &config, &folder, &|share| {
         let percent = (share * 20.0) as i32 * 5;

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use crate::analysis::{Analysis, AttackResult, Calibrated};
 use crate::attacks::{self, Curves, Entry, Outcome};
 use crate::config::{AttackKind, Config};
-use crate::error::{SourceError, StatsError};
+use crate::error::StatsError;
 use crate::extrapolation;
 use crate::groups;
 use crate::inputs::{Checked, Inputs};
 use crate::layout::Layout;
-use crate::patient::{self, Exam};
+use crate::patient::{self, About, Exam};
 use crate::rank_test::Tables;
 use crate::roc::{self, Collector, Sampling, Want};
 use crate::scratch::{MemoryScratch, Scratch};
@@ -19,7 +19,13 @@ use crate::survey::{Survey, Surveyed};
 use crate::utility;
 
 /// Share of the progress that the sweeps over the logits take.
-const SWEEPS_SHARE: f64 = 0.8;
+const SWEEPS_SHARE: f64 = 0.7;
+
+/// That of the tests of patients with several records.
+const PATIENTS_SHARE: f64 = 0.1;
+
+/// What is done once the curves are read.
+const CURVES_DONE: f64 = 0.95;
 
 /// Analyses an audit in memory; see [`analyse_into`]. The scores of the single pairs and the rows of the
 /// record table are not kept.
@@ -68,7 +74,7 @@ pub fn analyse_into(
     checked.units.iter().for_each(|&unit| records_of[unit as usize] += 1);
 
     let survey = Survey { checked: &checked, exam: &exam, records_of: &records_of };
-    let mut surveyed = Surveyed::new(&checked, &records_of);
+    let mut surveyed = Surveyed::new(&checked, &records_of)?;
     let sampling = (config.bootstrap > 0)
         .then(|| Sampling::new(checked.units, &checked.blocks, inputs.seed, config.bootstrap));
     let outcomes = attacks::run(
@@ -81,31 +87,29 @@ pub fn analyse_into(
         sink,
         &|share| progress(SWEEPS_SHARE * share),
     )?;
-    for (unit, tested) in surveyed.several.test(&checked, &exam, &records_of) {
-        surveyed.tested[unit as usize] = tested;
-    }
-    let (patients, summary, survival) =
-        patient::findings(&checked, config, &records_of, &surveyed.tested, &surveyed.strongest, &exam);
-    progress(0.85)?;
+    let Surveyed { mut patients, several, records, utility_sums, signals } = surveyed;
+    several.test(&checked, &exam, |tested, share| {
+        tested.iter().try_for_each(|(unit, patient)| patients.put(*unit, patient))?;
+        progress(SWEEPS_SHARE + PATIENTS_SHARE * share)
+    })?;
+    drop(several);
+    progress(SWEEPS_SHARE + PATIENTS_SHARE)?;
 
-    let utility = utility::finish(checked.shape.shadows, &surveyed.utility_sums, outcomes.task)?;
-    let targets = surveyed.signals.iter().filter(|&&count| count > 0.0).count();
+    let utility = utility::finish(checked.shape.shadows, &utility_sums, outcomes.task)?;
+    let targets = signals.iter().filter(|&&count| count > 0.0).count();
     let attacks = outcomes
         .attacks
         .into_iter()
         .map(|outcome| attack_result(outcome, targets, &checked, sampling.as_ref()))
         .collect::<Result<_, _>>()?;
-    progress(0.95)?;
-    sink.patients(0, &patients).map_err(|source| refused(patients.unit.len(), source))?;
-    let attributes = groups::compare(inputs.attributes, inputs.seed, config, &patients)?;
+    progress(CURVES_DONE)?;
+    let patients = patients.close()?;
+    let About { summary, survival, attributes } =
+        patient::findings(inputs, &checked, config, &records_of, &patients, &exam, sink)?;
     progress(1.0)?;
     let extrapolation = extrapolation::nulls(&exam.layout.typical_strata(&checked.blocks.lost));
-    let records = surveyed.records.summary();
-    Ok(Analysis { attacks, records, extrapolation, patients, summary, survival, attributes, utility })
-}
-
-fn refused(end: usize, source: SourceError) -> StatsError {
-    StatsError::Sink { start: 0, end, source }
+    let records = records.summary();
+    Ok(Analysis { attacks, records, extrapolation, summary, survival, attributes, utility })
 }
 
 /// The configured attacks.

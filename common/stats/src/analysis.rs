@@ -24,9 +24,7 @@ pub struct Analysis {
     pub records: RecordSummary,
     /// What the records' extrapolated rates would be without any leak.
     pub extrapolation: Extrapolation,
-    /// One row per unit, in unit order.
-    pub patients: PatientTable,
-    /// The headlines.
+    /// The headlines about patients; the rows of their table go to the [`crate::Sink`].
     pub summary: PatientSummary,
     /// How many patients have at least a given AUC, and how many would under no leak.
     pub survival: Survival,

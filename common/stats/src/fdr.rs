@@ -44,13 +44,16 @@ impl Tally {
         self.merge();
         let (n, mut rank, mut least) = (self.total as f64, self.total, 1.0f64);
         let mut levels = self.sorted;
+        let mut ranks = Vec::with_capacity(levels.len());
         for (p, entry) in levels.iter_mut().rev().map(|(p, count)| (*p, count)) {
             let corrected = (p * f64::from(looks)).min(1.0);
             // Divided first: q is never below p.
             least = least.min(corrected * (n / rank as f64));
+            ranks.push(rank);
             rank -= std::mem::replace(entry, least.to_bits());
         }
-        Adjusted { levels: levels.into_iter().map(|(p, q)| (p, f64::from_bits(q))).collect() }
+        ranks.reverse();
+        Adjusted { levels: levels.into_iter().map(|(p, q)| (p, f64::from_bits(q))).collect(), ranks }
     }
 
     /// How many are rejected of values that are logarithms of e-values: the largest k of which the k-th
@@ -72,9 +75,17 @@ impl Tally {
 pub(crate) struct Adjusted {
     /// (p, q), ascending.
     levels: Vec<(f64, f64)>,
+    /// How many p values are at most that of the level.
+    ranks: Vec<u64>,
 }
 
 impl Adjusted {
+    /// How many are rejected at a false discovery rate.
+    pub fn rejected(&self, rate: f64) -> u64 {
+        let levels = self.levels.partition_point(|level| level.1 <= rate);
+        levels.checked_sub(1).map_or(0, |last| self.ranks[last])
+    }
+
     /// The adjusted value of a p value that was tallied: the smallest false discovery rate at which it is
     /// rejected.
     pub fn q(&self, p: f64) -> f64 {

@@ -25,13 +25,15 @@ impl RecordRow {
 }
 
 impl RecordTable {
-    pub(crate) fn push(&mut self, unit: u32, label: u32, row: &RecordRow) {
+    /// Appends a row; returns its binormal AUC.
+    pub(crate) fn push(&mut self, unit: u32, label: u32, row: &RecordRow) -> f64 {
         let (mean_in, sd_in) = mean_and_sd(&row.inside);
         let (mean_out, sd_out) = mean_and_sd(&row.outside);
         self.unit.push(unit);
         self.label.push(label);
         self.auc.push(row.auc);
-        self.binormal_auc.push(binormal_auc(mean_in, sd_in, mean_out, sd_out));
+        let binormal_auc = binormal_auc(mean_in, sd_in, mean_out, sd_out);
+        self.binormal_auc.push(binormal_auc);
         self.mean_in.push(mean_in);
         self.mean_out.push(mean_out);
         self.sd_in.push(sd_in);
@@ -41,6 +43,7 @@ impl RecordTable {
         for (column, quantile) in self.extrapolated_tpr.iter_mut().zip(extrapolation::QUANTILES) {
             column.push(extrapolation::tpr(mean_in, sd_in, mean_out, sd_out, quantile));
         }
+        binormal_auc
     }
 }
 

@@ -51,11 +51,18 @@ impl Sink for NoSink {}
 pub struct MemoryTables {
     /// One row per record, in record order.
     pub records: RecordTable,
+    /// One row per unit, in unit order.
+    pub patients: PatientTable,
 }
 
 impl Sink for MemoryTables {
     fn records(&mut self, _: usize, rows: &RecordTable) -> Result<(), SourceError> {
         self.records.extend(rows, 0..rows.len());
+        Ok(())
+    }
+
+    fn patients(&mut self, _: usize, rows: &PatientTable) -> Result<(), SourceError> {
+        self.patients.extend(rows);
         Ok(())
     }
 }
@@ -102,6 +109,33 @@ impl RecordTable {
         for (column, more) in extrapolated_tpr.iter_mut().zip(&other.extrapolated_tpr) {
             column.extend_from_slice(&more[rows.clone()]);
         }
+    }
+}
+
+impl PatientTable {
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.unit.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.unit.is_empty()
+    }
+
+    /// Appends the rows of another table.
+    pub fn extend(&mut self, other: &PatientTable) {
+        let Self { unit, records, auc, binormal_auc, p, q, detected, auc_lower, e, epsilon_lower } = self;
+        unit.extend_from_slice(&other.unit);
+        records.extend_from_slice(&other.records);
+        auc.extend_from_slice(&other.auc);
+        binormal_auc.extend_from_slice(&other.binormal_auc);
+        p.extend_from_slice(&other.p);
+        q.extend_from_slice(&other.q);
+        detected.extend_from_slice(&other.detected);
+        auc_lower.extend_from_slice(&other.auc_lower);
+        e.extend_from_slice(&other.e);
+        epsilon_lower.extend_from_slice(&other.epsilon_lower);
     }
 }
 

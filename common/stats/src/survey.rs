@@ -7,7 +7,7 @@ use crate::analysis::RecordTable;
 use crate::attacks::Observer;
 use crate::error::StatsError;
 use crate::inputs::Checked;
-use crate::patient::{Exam, Examiner, Several, Tested};
+use crate::patient::{Exam, Examiner, Patient, SeenOfSeveral, Several, Store};
 use crate::records::{RecordRow, RecordSums};
 use crate::signal::View;
 use crate::sink::Sink;
@@ -27,9 +27,8 @@ pub(crate) struct Survey<'a> {
 pub(crate) struct Seen {
     rows: RecordTable,
     /// Units with this one record.
-    tested: Vec<(u32, Option<Tested>)>,
-    /// Records of units with several.
-    several: Vec<(u32, Vec<f64>)>,
+    tested: Vec<(u32, Patient)>,
+    several: SeenOfSeveral,
     sums: Option<StripSums>,
     first: usize,
     examiner: Examiner,
@@ -48,12 +47,12 @@ impl Observer for Survey<'_> {
         let unit = checked.units[record];
         seen.examiner.compare(view.mean, view.column, self.exam);
         let label = checked.labels.figure(&checked.shape, record);
-        seen.rows.push(unit, label, &RecordRow::new(&seen.examiner.comparison));
+        let binormal_auc = seen.rows.push(unit, label, &RecordRow::new(&seen.examiner.comparison));
         if self.records_of[unit as usize] == 1 {
             let tested = seen.examiner.one(view.mean, view.column, self.exam);
-            seen.tested.push((unit, tested));
+            seen.tested.push((unit, Patient { tested, strongest: binormal_auc }));
         } else {
-            seen.several.push((unit, view.mean.to_vec()));
+            seen.several.push(unit, binormal_auc, view.mean);
         }
         if let Some(sums) = &mut seen.sums {
             let (utility_sums, signals) = sums.of(index).split_at_mut(utility::width(view.mean.len()));
@@ -71,29 +70,26 @@ fn width(shadows: usize) -> usize {
 }
 
 /// What was seen in all tiles.
-pub(crate) struct Surveyed {
+pub(crate) struct Surveyed<'a> {
     pub records: RecordSums,
-    /// Per unit; those with several records are still to be tested.
-    pub tested: Vec<Option<Tested>>,
-    pub several: Several,
-    /// Per unit: the highest binormal AUC of its records; NaN where none has one.
-    pub strongest: Vec<f64>,
+    /// Units with one record; those with several are still to be tested.
+    pub patients: Store,
+    pub several: Several<'a>,
     pub utility_sums: Vec<f64>,
     /// Records with a signal, per shadow.
     pub signals: Vec<f64>,
 }
 
-impl Surveyed {
-    pub fn new(checked: &Checked<'_>, records_of: &[u32]) -> Self {
+impl<'a> Surveyed<'a> {
+    pub fn new(checked: &Checked<'a>, records_of: &'a [u32]) -> Result<Self, StatsError> {
         let shadows = checked.shape.shadows;
-        Self {
+        Ok(Self {
             records: RecordSums::default(),
-            tested: vec![None; records_of.len()],
-            several: Several::new(shadows, records_of),
-            strongest: vec![f64::NAN; records_of.len()],
+            patients: Store::new(records_of.len(), checked.scratch)?,
+            several: Several::new(shadows, records_of, checked.scratch),
             utility_sums: vec![0.0; utility::width(shadows)],
             signals: vec![0.0; shadows],
-        }
+        })
     }
 
     /// Takes what was seen in a tile, and hands the rows on; tiles come in record order.
@@ -104,16 +100,10 @@ impl Surveyed {
             end: tile.end,
             source,
         })?;
-        for (&unit, &auc) in seen.rows.unit.iter().zip(&seen.rows.binormal_auc) {
-            let strongest = &mut self.strongest[unit as usize];
-            *strongest = strongest.max(auc);
+        for (unit, patient) in &seen.tested {
+            self.patients.put(*unit, patient)?;
         }
-        for (unit, tested) in seen.tested {
-            self.tested[unit as usize] = tested;
-        }
-        for (unit, signals) in &seen.several {
-            self.several.add(*unit, signals);
-        }
+        self.several.add(&seen.several)?;
         if let Some(sums) = seen.sums {
             sums.add_to(&mut [&mut self.utility_sums, &mut self.signals]);
         }

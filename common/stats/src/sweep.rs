@@ -22,7 +22,7 @@ const READ_BYTES: usize = 4 << 20;
 const READ_BYTES_TOGETHER: usize = 32 << 20;
 
 /// What tiles give, in bytes, from when they are begun until it is taken, over all tiles together.
-const RESULT_BYTES: usize = 32 << 20;
+const RESULT_BYTES: usize = 24 << 20;
 
 /// Tiles for each thread where there are records enough: the last tiles leave few threads idle for long.
 const TILES_PER_THREAD: usize = 8;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::Audit;
+use support::{Audit, Found};
 use umbra_core::seed::Seed;
 use umbra_stats::{
     AttackKind, Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Population, Shape,
@@ -124,8 +124,8 @@ fn nothing_to_compare_is_no_finding_and_no_panic() {
         attributes: &[Attribute { name: "a".into(), values: vec![None; 5], levels: Vec::new() }],
         seed: &Seed::new(1),
     };
-    let found = analyse(&inputs, &Config::default(), &|_| {}).unwrap();
+    let found = Found::of(&inputs, &Config::default());
     assert_eq!((found.summary.units, found.summary.detected, found.attacks[0].targets), (0, 0, 0));
-    assert!(found.patients.p.iter().all(|p| p.is_nan()));
+    assert!(found.tables.patients.p.iter().all(|p| p.is_nan()));
     assert!(found.attacks[0].figures.auc.is_nan());
 }

@@ -186,10 +186,10 @@ fn patients_by_going_through_every_assignment() {
     };
     let (found, tables) = with_tables(&inputs);
     for (column, key) in [
-        (&found.patients.auc, "auc"),
-        (&found.patients.p, "p"),
-        (&found.patients.q, "q"),
-        (&found.patients.auc_lower, "auc_lower"),
+        (&tables.patients.auc, "auc"),
+        (&tables.patients.p, "p"),
+        (&tables.patients.q, "q"),
+        (&tables.patients.auc_lower, "auc_lower"),
     ] {
         for (found, right) in column.iter().zip(numbers(&case[key])) {
             assert!((found - right).abs() <= 1e-9 * right, "{key}: {found} is not {right}");
@@ -197,7 +197,7 @@ fn patients_by_going_through_every_assignment() {
     }
     assert_eq!(found.summary.detected, count(&case["detected"]));
     assert_eq!(found.summary.mirror, count(&case["mirror"]));
-    assert_eq!(found.patients.auc, tables.records.auc, "one record a patient");
+    assert_eq!(tables.patients.auc, tables.records.auc, "one record a patient");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn permuted_membership_finds_nothing() {
             (0..curve.auc.len())
                 .any(|i| curve.observed[i] < curve.low[i] || curve.observed[i] > curve.high[i]),
         );
-        small += found.patients.p.iter().filter(|&&p| p <= 0.01).count();
+        small += found.tables.patients.p.iter().filter(|&&p| p <= 0.01).count();
         let lira = &found.attacks[0];
         assert_eq!(lira.attack, AttackKind::LiraOnline);
         auc += lira.figures.auc / runs as f64;
@@ -64,7 +64,7 @@ fn planted_leaks_are_found_with_the_stated_power() {
         let config = Config { attacks: Vec::new(), ..Config::default() };
         let found = audit.analyse(&config);
         let leaky = (0..9105).filter(|unit| unit % 10 == 0);
-        let detected = leaky.filter(|&unit| found.patients.detected[unit]).count();
+        let detected = leaky.filter(|&unit| found.tables.patients.detected[unit]).count();
         assert!((detected as f64 / 911.0 - power).abs() < 0.06, "{detected} of 911, stated {power}");
         let false_share = (found.summary.detected - detected) as f64 / found.summary.detected as f64;
         assert!(false_share < 0.08, "false discoveries {false_share}");

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use umbra_stats::{Shape, SourceError, Tile, TileSource};
+use umbra_stats::{Labels, Shape, SourceError, Tile, TileSource};
 
 use super::mapped::Mapped;
 
@@ -22,6 +22,8 @@ pub struct Plan {
     pub records_per_unit: (usize, usize),
     /// Whether the records of a unit are scattered over the matrix, and not one after the other.
     pub scattered: bool,
+    /// Whether the label is the only one of possibly several: the model's own task has no curve then.
+    pub multi_label: bool,
 }
 
 /// The inputs, mapped.
@@ -30,7 +32,8 @@ pub struct Generated {
     pub plan: Plan,
     pub units: usize,
     pub unit_of: Mapped<u32>,
-    pub labels: Mapped<u32>,
+    classes: Option<Mapped<u32>>,
+    labels: Option<Mapped<u8>>,
     /// The packed columns.
     pub columns: Mapped<u64>,
 }
@@ -67,7 +70,10 @@ impl Generated {
         } else {
             in_order
         };
-        let labels = Mapped::write(folder, (0..plan.records).map(|_| 1u32))?;
+        let (classes, labels) = match plan.multi_label {
+            true => (None, Some(Mapped::write(folder, (0..plan.records).map(|_| 1u8))?)),
+            false => (Some(Mapped::write(folder, (0..plan.records).map(|_| 1u32))?), None),
+        };
         // Every way to be in half of a block.
         let halves: Vec<u16> =
             (0..=u16::MAX).filter(|half| half.count_ones() as usize * 2 == BLOCK).collect();
@@ -83,7 +89,14 @@ impl Generated {
             })
         };
         let columns = Mapped::write(folder, (0..units).flat_map(column))?;
-        Ok(Self { plan, units, unit_of, labels, columns })
+        Ok(Self { plan, units, unit_of, classes, labels, columns })
+    }
+
+    pub fn labels(&self) -> Labels<'_> {
+        match (&self.classes, &self.labels) {
+            (_, Some(labels)) => Labels::Multi(labels.numbers()),
+            (classes, _) => Labels::Class(classes.as_ref().map_or(&[], Mapped::numbers)),
+        }
     }
 }
 

@@ -8,10 +8,16 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-/// A number type of which every bit pattern is a value: `u32` and `u64`, and no other.
+/// A number type of which every bit pattern is a value: `u8`, `u32` and `u64`, and no other.
 pub trait Number: Copy {
     /// Its bytes, as this machine keeps them.
     fn bytes(self) -> impl AsRef<[u8]>;
+}
+
+impl Number for u8 {
+    fn bytes(self) -> impl AsRef<[u8]> {
+        [self]
+    }
 }
 
 impl Number for u32 {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use umbra_coordinator::FileScratch;
 use umbra_core::seed::Seed;
 use umbra_stats::{
-    Analysis, AttackKind, Config, Design, Inputs, Labels, Membership, PatientTable, RecordTable, Region,
-    Scratch, Sink, SourceError, analyse_into,
+    Analysis, AttackKind, Config, Design, Inputs, Membership, PatientTable, RecordTable, Region, Scratch,
+    Sink, SourceError, analyse_into,
 };
 
 use super::generated::{BLOCK, Generated, Plan};
@@ -100,7 +100,7 @@ pub fn run(plan: Plan, config: &Config, folder: &Path, hear: &dyn Fn(f64)) -> io
         .ok_or_else(|| io::Error::other("the generated membership does not fit"))?;
     let inputs = Inputs {
         source: &generated,
-        labels: Labels::Class(generated.labels.numbers()),
+        labels: generated.labels(),
         units: generated.unit_of.numbers(),
         membership,
         design: &Design::blocks(BLOCK),

@@ -10,7 +10,7 @@ use crate::labels::Labels;
 use crate::roc::{Collector, Layout, Sampling, Sizes, Sorted, TileMembers, distribute};
 
 /// Bytes that the collectors of a run hold together before scores go to scratch room.
-const MEMORY: usize = 64 << 20;
+const MEMORY: usize = 48 << 20;
 
 /// Which curves will be read.
 #[derive(Clone, Copy, Default)]

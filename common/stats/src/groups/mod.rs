@@ -21,6 +21,6 @@ mod top;
 mod urn;
 
 pub use findings::{AttributeResult, Composition, GroupResult, GroupRisk, Omnibus, Ratio, Share};
+pub(crate) use tally::check;
 pub use tally::{GroupTally, PatientOutcome};
-pub(crate) use tally::{check, compare};
 pub use top::{AucCounts, TOP_SHARE};

@@ -8,10 +8,8 @@ use super::partition::{Partition, partitions, slot};
 use super::permutation::{Null, PValues};
 use super::ratio::{MatchedRatio, risk_ratio};
 use super::table::{Cells, Table, Tally};
-use super::top::{AucCounts, TOP_SHARE, tied_weight};
-use crate::analysis::{PatientTable, RECOGNISABLE};
+use super::top::{TOP_SHARE, tied_weight};
 use crate::bounds::wilson;
-use crate::config::Config;
 use crate::error::StatsError;
 use crate::inputs::Attribute;
 
@@ -182,27 +180,4 @@ fn compositions(margins: &Margins, null: &Null<'_>, p: &PValues) -> Vec<Composit
 /// As [`GroupTally::new`].
 pub(crate) fn check(attributes: &[Attribute], intersections: &[(String, String)]) -> Result<(), StatsError> {
     partitions(attributes, intersections).map(|_| ())
-}
-
-/// The groups of every attribute and of the configured intersections, over a table of patients.
-pub(crate) fn compare(
-    attributes: &[Attribute],
-    seed: &Seed,
-    config: &Config,
-    patients: &PatientTable,
-) -> Result<Vec<AttributeResult>, StatsError> {
-    let tested = || (0..patients.unit.len()).filter(|&unit| !patients.p[unit].is_nan());
-    let mut counts = AucCounts::default();
-    tested().for_each(|unit| counts.add(patients.auc[unit]));
-    let mut tally = GroupTally::new(attributes, &config.intersections, counts.cut())?;
-    for unit in tested() {
-        let patient = PatientOutcome {
-            records: patients.records[unit],
-            detected: patients.detected[unit],
-            recognisable: patients.detected[unit] && patients.auc_lower[unit] >= RECOGNISABLE[0],
-            auc: patients.auc[unit],
-        };
-        tally.add(unit, &patient);
-    }
-    Ok(tally.finish(seed, config.permutations))
 }

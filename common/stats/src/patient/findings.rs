@@ -7,71 +7,87 @@ use crate::anytime;
 use crate::bounds::auc_lower_bound;
 use crate::config::Config;
 use crate::epsilon::{self, Hits};
+use crate::error::StatsError;
 use crate::fdr::Tally;
-use crate::inputs::Checked;
+use crate::groups::{AttributeResult, AucCounts, GroupTally, PatientOutcome};
+use crate::inputs::{Checked, Inputs};
 use crate::limit;
-use crate::patient::tester::{Exam, Tested};
+use crate::patient::store::{Patient, Patients};
+use crate::patient::tester::Exam;
+use crate::sink::Sink;
 use crate::survival::Curve;
 
-/// The table, the headlines and the survival curve.
+/// Rows of the table that are handed on at once.
+const ROWS: usize = 1 << 14;
+
+/// What is said of all patients together; the rows of the table go to the sink.
+pub(crate) struct About {
+    pub summary: PatientSummary,
+    pub survival: Survival,
+    pub attributes: Vec<AttributeResult>,
+}
+
+/// What the patients come to.
 pub(crate) fn findings(
+    inputs: &Inputs<'_>,
     checked: &Checked<'_>,
     config: &Config,
     records_of: &[u32],
-    tested: &[Option<Tested>],
-    strongest: &[f64],
+    patients: &Patients,
     exam: &Exam,
-) -> (PatientTable, PatientSummary, Survival) {
-    let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
-    let mut sum = 0.0;
-    for patient in tested.iter().flatten() {
-        let values = [patient.upper, patient.lower, patient.ln_e];
-        tallies.iter_mut().zip(values).for_each(|(tally, value)| tally.add(value));
-        sum += patient.auc;
-    }
-    let [upper, mirror, evidence] = tallies;
+    sink: &mut dyn Sink,
+) -> Result<About, StatsError> {
+    let counted = Counted::new(patients)?;
+    let [upper, mirror, evidence] = counted.tallies;
     let (adjusted, mirror) = (upper.adjusted(config.looks), mirror.adjusted(config.looks));
-    let is_detected = |patient: &Tested| adjusted.q(patient.upper) <= config.fdr;
-    let units = tested.iter().flatten().count();
-    let detected = tested.iter().flatten().filter(|patient| is_detected(patient)).count();
+    let (units, detected) = (counted.units, adjusted.rejected(config.fdr) as usize);
     // The false coverage rate over the detected (Benjamini and Yekutieli 2005,
     // doi 10.1198/016214504000001907); with none detected the column shows the bounds of a single one.
-    let count = units.max(1) as f64;
-    let bound_alpha = config.fdr * detected.max(1) as f64 / (count * f64::from(config.looks));
+    let bound_alpha = config.fdr * detected.max(1) as f64 / (units.max(1) as f64 * f64::from(config.looks));
 
-    let mut table = PatientTable::default();
     let mut bounds = Bounds::new(bound_alpha, config.delta);
     let (mut recognisable, mut epsilon_worst) = ([0; RECOGNISABLE.len()], 0.0f64);
-    for (unit, (patient, &records)) in tested.iter().zip(records_of).enumerate() {
+    let mut groups = GroupTally::new(inputs.attributes, &config.intersections, counted.aucs.cut())?;
+    let mut table = PatientTable::default();
+    patients.for_each(|unit, Patient { tested, strongest }, _| {
         table.unit.push(unit as u32);
-        table.records.push(records);
-        table.binormal_auc.push(strongest[unit]);
-        let Some(patient) = patient else {
+        table.records.push(records_of[unit]);
+        table.binormal_auc.push(*strongest);
+        if let Some(tested) = tested {
+            let q = adjusted.q(tested.upper);
+            let is_detected = q <= config.fdr;
+            let auc_lower = bounds.auc(tested.auc, tested.n);
+            let epsilon_lower = if is_detected { bounds.epsilon(&tested.hits) } else { 0.0 };
+            table.auc.push(tested.auc);
+            table.p.push(tested.upper);
+            table.q.push(q);
+            table.detected.push(is_detected);
+            table.auc_lower.push(auc_lower);
+            table.e.push(anytime::from_ln(tested.ln_e));
+            table.epsilon_lower.push(epsilon_lower);
+            epsilon_worst = epsilon_worst.max(epsilon_lower);
+            for (count, level) in recognisable.iter_mut().zip(RECOGNISABLE) {
+                *count += usize::from(is_detected && auc_lower >= level);
+            }
+            let outcome = PatientOutcome {
+                records: records_of[unit],
+                detected: is_detected,
+                recognisable: is_detected && auc_lower >= RECOGNISABLE[0],
+                auc: tested.auc,
+            };
+            groups.add(unit, &outcome);
+        } else {
             table.push_untested();
-            continue;
-        };
-        let q = adjusted.q(patient.upper);
-        let is_detected = q <= config.fdr;
-        let auc_lower = bounds.auc(patient.auc, patient.n);
-        let epsilon_lower = if is_detected { bounds.epsilon(&patient.hits) } else { 0.0 };
-        table.auc.push(patient.auc);
-        table.p.push(patient.upper);
-        table.q.push(q);
-        table.detected.push(is_detected);
-        table.auc_lower.push(auc_lower);
-        table.e.push(anytime::from_ln(patient.ln_e));
-        table.epsilon_lower.push(epsilon_lower);
-        epsilon_worst = epsilon_worst.max(epsilon_lower);
-        for (count, level) in recognisable.iter_mut().zip(RECOGNISABLE) {
-            *count += usize::from(is_detected && auc_lower >= level);
         }
-    }
+        if table.len() == ROWS { hand_on(&mut table, sink) } else { Ok(()) }
+    })?;
+    hand_on(&mut table, sink)?;
     let summary = PatientSummary {
         units,
         detected,
         recognisable,
-        mirror: tested.iter().flatten().filter(|patient| mirror.q(patient.lower) <= config.fdr).count(),
-        mean_auc: sum / units as f64,
+        mirror: mirror.rejected(config.fdr) as usize,
+        mean_auc: counted.sum / units as f64,
         bound_alpha,
         looks: config.looks,
         detected_anytime: evidence.rejected_by_e(config.fdr) as usize,
@@ -79,10 +95,47 @@ pub(crate) fn findings(
         delta: config.delta,
         limit: limit::limit(&exam.layout, &checked.blocks.lost, units, config, &exam.tables.nulls),
     };
-    let mut curve = Curve::default();
-    tested.iter().flatten().for_each(|patient| curve.add(patient.auc, &patient.null));
-    let survival = curve.finish();
-    (table, summary, survival)
+    let attributes = groups.finish(inputs.seed, config.permutations);
+    Ok(About { summary, survival: counted.survival, attributes })
+}
+
+/// Hands rows on, and begins anew.
+fn hand_on(table: &mut PatientTable, sink: &mut dyn Sink) -> Result<(), StatsError> {
+    let Some(&first) = table.unit.first() else { return Ok(()) };
+    let (start, end) = (first as usize, first as usize + table.len());
+    sink.patients(start, table).map_err(|source| StatsError::Sink { start, end, source })?;
+    *table = PatientTable::default();
+    Ok(())
+}
+
+/// What is counted before anything is said of single patients.
+struct Counted {
+    /// p values, those of the opposite tail, and logarithms of e-values.
+    tallies: [Tally; 3],
+    units: usize,
+    /// Of the AUC.
+    sum: f64,
+    aucs: AucCounts,
+    survival: Survival,
+}
+
+impl Counted {
+    fn new(patients: &Patients) -> Result<Self, StatsError> {
+        let mut tallies = [Tally::default(), Tally::default(), Tally::default()];
+        let (mut units, mut sum) = (0, 0.0);
+        let (mut aucs, mut curve) = (AucCounts::default(), Curve::default());
+        patients.for_each(|_, patient, null| {
+            let (Some(tested), Some(null)) = (&patient.tested, null) else { return Ok(()) };
+            let values = [tested.upper, tested.lower, tested.ln_e];
+            tallies.iter_mut().zip(values).for_each(|(tally, value)| tally.add(value));
+            units += 1;
+            sum += tested.auc;
+            aucs.add(tested.auc);
+            curve.add(tested.auc, null);
+            Ok(())
+        })?;
+        Ok(Self { tallies, units, sum, aucs, survival: curve.finish() })
+    }
 }
 
 /// Lower bounds at one error rate; patients share few figures, each computed once.

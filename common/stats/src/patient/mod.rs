@@ -4,9 +4,11 @@ mod findings;
 mod fit;
 mod forward;
 mod several;
+mod store;
 mod tester;
 
-pub(crate) use findings::findings;
-pub(crate) use several::Several;
-pub(crate) use tester::{Exam, Examiner, Tested};
+pub(crate) use findings::{About, findings};
+pub(crate) use several::{Seen as SeenOfSeveral, Several};
+pub(crate) use store::{Patient, Store};
+pub(crate) use tester::{Exam, Examiner};
 pub use tester::{PatientTest, PatientTester};

@@ -3,9 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its share")]
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use umbra_core::seed::{Purpose, Seed, Stream};
-use umbra_stats::{Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, Shape};
+use umbra_stats::{
+    Analysis, Attribute, Config, Design, Inputs, Labels, MembershipMatrix, MemoryLogits, MemoryScratch,
+    MemoryTables, Shape, analyse_into,
+};
 
 /// One audit of a model with a single logit, all labels 1: the logits are the signals.
 pub struct Audit {
@@ -64,8 +68,32 @@ impl Audit {
         }
     }
 
-    pub fn analyse(&self, config: &Config) -> umbra_stats::Analysis {
-        umbra_stats::analyse(&self.inputs(), config, &|_| {}).unwrap()
+    pub fn analyse(&self, config: &Config) -> Found {
+        Found::of(&self.inputs(), config)
+    }
+}
+
+/// What was found, and the rows of the tables.
+#[derive(Debug)]
+pub struct Found {
+    pub whole: Analysis,
+    pub tables: MemoryTables,
+}
+
+impl Found {
+    pub fn of(inputs: &Inputs<'_>, config: &Config) -> Self {
+        let mut tables = MemoryTables::default();
+        let on = |_: f64| ControlFlow::Continue(());
+        let whole = analyse_into(inputs, config, &on, &mut tables, &MemoryScratch).unwrap();
+        Self { whole, tables }
+    }
+}
+
+impl std::ops::Deref for Found {
+    type Target = Analysis;
+
+    fn deref(&self) -> &Analysis {
+        &self.whole
     }
 }
 
