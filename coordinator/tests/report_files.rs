@@ -187,7 +187,7 @@ fn tables_read_back_as_they_were() {
     let number = |x: f64| if x.is_nan() { Field::Null } else { Field::Double(x) };
     let level = |attribute: usize, unit: usize| {
         let attribute = &world.attributes[attribute];
-        attribute.values[unit].map_or(Field::Null, |level| text(&attribute.levels[level as usize]))
+        attribute.values.get(unit).map_or(Field::Null, |level| text(&attribute.levels[level as usize]))
     };
     let groups = [world.attributes[0].name.as_str(), world.attributes[1].name.as_str()];
 

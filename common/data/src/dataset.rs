@@ -173,13 +173,20 @@ impl Dataset {
 
     /// The attributes of units.
     pub fn attributes(&self) -> Vec<Attribute> {
-        let decode = |&code: &u32| (code != MISSING).then_some(code);
         let attribute = |(index, (name, levels)): (usize, &(String, Vec<String>))| Attribute {
             name: name.clone(),
             levels: levels.clone(),
-            values: self.attribute_codes(index).iter().map(decode).collect(),
+            values: self.unit_levels(index).collect(),
         };
         self.description.attributes.iter().enumerate().map(attribute).collect()
+    }
+
+    /// The level of every unit for one attribute of [`Dataset::description`]; `None` where it is missing.
+    ///
+    /// # Panics
+    /// If there is no such attribute.
+    pub fn unit_levels(&self, attribute: usize) -> impl ExactSizeIterator<Item = Option<u32>> {
+        self.attribute_codes(attribute).iter().map(|&code| (code != MISSING).then_some(code))
     }
 
     /// The names of the classes.

@@ -8,14 +8,15 @@ use crate::labels::Labels;
 use crate::membership::Membership;
 use crate::scratch::Scratch;
 use crate::source::{Shape, TileSource};
+use crate::unit_levels::UnitLevels;
 
 /// A property of the units that groups are formed by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// Its name, such as a column's.
     pub name: String,
-    /// The level of every unit, an index into `levels`; `None` is missing, a group of its own.
-    pub values: Vec<Option<u32>>,
+    /// The level of every unit, an index into `levels`; what is missing is a group of its own.
+    pub values: UnitLevels,
     /// The names of the levels.
     pub levels: Vec<String>,
 }
@@ -134,7 +135,7 @@ fn check_attribute(attribute: &Attribute, units: usize) -> Result<(), StatsError
             values.len()
         ));
     }
-    match values.iter().flatten().find(|&&level| level as usize >= levels.len()) {
+    match values.iter().flatten().find(|&level| level as usize >= levels.len()) {
         Some(level) => wrong(format!(
             "attribute '{name}' has a value {level}, but {} levels only; name every level",
             levels.len()

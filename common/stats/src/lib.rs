@@ -57,6 +57,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod ties;
+mod unit_levels;
 mod utility;
 
 pub use analyse::{analyse, analyse_into};
@@ -87,3 +88,4 @@ pub use scratch::{MemoryScratch, Region, Scratch};
 pub use sink::{MemoryScores, MemoryTables, NoSink, Sink};
 pub use source::{Logits, MemoryLogits, Shape, Tile, TileSource, Values};
 pub use subset::Subset;
+pub use unit_levels::UnitLevels;

@@ -48,7 +48,7 @@ fn wrong_inputs_are_refused_in_a_sentence() {
     let few = MembershipMatrix::from_fn(16, 7, |shadow, _| shadow % 2 == 0);
     let other = Design::blocks(6);
     let lost = Design::blocks(8).with_lost([16]);
-    let attributes = [Attribute { name: "sex".into(), values: vec![None; 3], levels: Vec::new() }];
+    let attributes = [Attribute { name: "sex".into(), values: vec![None; 3].into(), levels: Vec::new() }];
     let multi: Vec<u8> = (0..20).map(|record| [1, 2, 255][record % 3]).collect();
     let logits = |shadows: usize| {
         let shape = Shape { shadows, records: 3, queries: 1, classes: 1 };
@@ -121,7 +121,7 @@ fn nothing_to_compare_is_no_finding_and_no_panic() {
         membership: membership.view(),
         design: &Design::blocks(4),
         population: None,
-        attributes: &[Attribute { name: "a".into(), values: vec![None; 5], levels: Vec::new() }],
+        attributes: &[Attribute { name: "a".into(), values: vec![None; 5].into(), levels: Vec::new() }],
         seed: &Seed::new(1),
     };
     let found = Found::of(&inputs, &Config::default());

@@ -140,12 +140,14 @@ impl Work {
             .ok_or_else(|| bug("membership does not fit the plan"))?;
         let design = Design::blocks(spec.shadows().block() as usize).with_lost(self.lost.clone());
         let attributes: Vec<Attribute> = dataset
-            .attributes()
-            .into_iter()
-            .map(|attribute| Attribute {
-                name: attribute.name,
-                values: attribute.values,
-                levels: attribute.levels,
+            .description()
+            .attributes
+            .iter()
+            .enumerate()
+            .map(|(index, (name, levels))| Attribute {
+                name: name.clone(),
+                values: dataset.unit_levels(index).collect(),
+                levels: levels.clone(),
             })
             .collect();
         let inputs = Inputs {

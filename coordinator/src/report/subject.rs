@@ -130,7 +130,7 @@ impl Rows<'_> {
             let (name, values) = (&attribute.name, attribute.values.len());
             expect(values == units, || format!("{values} values of '{name}' for {units} units"))?;
             let levels = attribute.levels.len();
-            let known = attribute.values.iter().flatten().all(|&level| (level as usize) < levels);
+            let known = attribute.values.iter().flatten().all(|level| (level as usize) < levels);
             expect(known, || format!("a value of '{name}' has no name"))?;
         }
         match self.labels {

@@ -159,7 +159,7 @@ fn with_groups<'t>(
             name.push_str("_group");
         }
         let level = move |row: usize| {
-            let level = attribute.values[units[row] as usize]?;
+            let level = attribute.values.get(units[row] as usize)?;
             Some(attribute.levels[level as usize].as_str())
         };
         columns.push(Column::new(name, Values::OptionalText(Box::new(level))));

@@ -248,7 +248,7 @@ fn signals(
     let mut signals = Vec::with_capacity(units.len() * plan.shadows as usize);
     for &unit in units {
         let level = 1.0 + 1.5 * random.normal_f64();
-        let scale = if disease.values[unit as usize] == Some(2) { 2.5 } else { 1.0 };
+        let scale = if disease.values.get(unit as usize) == Some(2) { 2.5 } else { 1.0 };
         let shift = match random.uniform_f64() {
             _ if !plan.leak => 0.0,
             u if u < 0.04 => 6.0,

@@ -85,7 +85,7 @@ fn slots(attribute: &Attribute) -> usize {
 
 /// The level of a unit; what is missing comes after the levels. It fits, as `partitions` made sure.
 pub(super) fn slot(attribute: &Attribute, unit: usize) -> u16 {
-    attribute.values[unit].map_or(attribute.levels.len(), |level| level as usize) as u16
+    attribute.values.get(unit).map_or(attribute.levels.len(), |level| level as usize) as u16
 }
 
 fn slot_name(attribute: &Attribute, slot: usize) -> &str {

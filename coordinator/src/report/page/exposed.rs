@@ -43,7 +43,7 @@ impl Exposed {
 fn row(rows: &Rows<'_>, patient: &Exposure) -> ExposedRow {
     let unit = patient.unit as usize;
     let groups = rows.attributes.iter().map(|attribute| {
-        let level = attribute.values[unit].map(|level| shown(&attribute.levels[level as usize], 40));
+        let level = attribute.values.get(unit).map(|level| shown(&attribute.levels[level as usize], 40));
         (shown(&attribute.name, 40), level.unwrap_or_else(|| "missing".to_owned()))
     });
     ExposedRow {
