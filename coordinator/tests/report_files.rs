@@ -113,6 +113,16 @@ fn a_summary_has_its_keys_in_their_order() {
         expected.push(prefix.clone());
         expected.extend(figures(&prefix));
     }
+    expected.push("attacks/lira-online/interval".to_owned());
+    for end in ["low", "high"] {
+        let prefix = format!("attacks/lira-online/interval/{end}");
+        expected.push(prefix.clone());
+        expected.extend(figures(&prefix));
+    }
+    expected.extend(["patients", "shadows"].map(|key| format!("attacks/lira-online/interval/{key}")));
+    expected.push("attacks/lira-online/calibrated".to_owned());
+    expected.extend(figures("attacks/lira-online/calibrated"));
+    expected.push("attacks/lira-online/calibrated/scored".to_owned());
     expected.extend(
         "records records/records records/scored records/mean_auc records/mean_binormal_auc \
          patients patients/units patients/detected patients/recognisable patients/recognisable/0.75 \
@@ -121,6 +131,10 @@ fn a_summary_has_its_keys_in_their_order() {
          patients/detection_limit/least_p patients/detection_limit/least_q \
          patients/detection_limit/detectable_auc patients/detection_limit/null_sd \
          patients/detection_limit/bound_alone patients/detection_limit/bound_worst \
+         patients/detection_limit/certifiable_alone patients/detection_limit/certifiable_worst \
+         patients/detection_limit/epsilon_alone patients/detection_limit/epsilon_worst \
+         patients/looks patients/detected_anytime patients/epsilon_worst patients/delta \
+         patients/survival patients/survival/auc patients/survival/observed patients/survival/null \
          groups groups/attribute groups/crossed groups/omnibus_p groups/omnibus_p_adjusted \
          groups/recognisable_omnibus_p groups/recognisable_omnibus_p_adjusted groups/top_omnibus_p \
          groups/top_omnibus_p_adjusted groups/groups groups/groups/name groups/groups/levels \
@@ -144,6 +158,9 @@ fn a_summary_has_its_keys_in_their_order() {
          utility utility/inside utility/inside/records utility/inside/accuracy utility/inside/log_loss \
          utility/inside/auc utility/outside utility/outside/records utility/outside/accuracy \
          utility/outside/log_loss utility/outside/auc design design/shadows design/block design/lost \
+         design/name design/explanation design/warnings settings settings/attacks settings/variance \
+         settings/center settings/counts settings/multivariate settings/offline settings/rmia_a settings/gamma \
+         settings/temperature settings/permutations settings/bootstrap settings/intersections caveats \
          dataset dataset/name dataset/digest dataset/records dataset/units dataset/features dataset/classes"
             .split_whitespace()
             .map(str::to_owned),

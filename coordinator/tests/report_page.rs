@@ -97,14 +97,15 @@ fn assert_harmless(html: &str) {
 
 #[test]
 fn a_report_says_both_headlines_with_what_belongs_beside_them() {
-    let mut counts = (0, [0; 3], 0.0);
+    let mut counts = (0, [0; 3], 0.0, 0);
     let html = page(LEAKY, |analysis| {
-        counts = (analysis.summary.detected, analysis.summary.recognisable, analysis.summary.mean_auc);
+        let summary = &analysis.summary;
+        counts = (summary.detected, summary.recognisable, summary.mean_auc, summary.detected_anytime);
     });
     keep("report-leak.html", &html);
     assert_harmless(&html);
     let text = text(&html);
-    let (detected, recognisable, mean_auc) = counts;
+    let (detected, recognisable, mean_auc, anytime) = counts;
     assert!(detected > 0 && recognisable[0] > 0, "the simulation leaks");
     let expected = [
         "660 records of 600 patients (column patient_id)".to_owned(),
@@ -120,14 +121,17 @@ fn a_report_says_both_headlines_with_what_belongs_beside_them() {
         format!("0.99 {} of 600 out of reach: no lower bound here can exceed 0.", recognisable[2]),
         format!("{mean_auc:.3} is the average AUC of all patients. Averages hide people"),
         "It finds 0 of 600: none, as it must be.".to_owned(),
+        format!("By e-values, which stay valid however often one looks, {anytime} patients are detected."),
+        "is shown to lose at least ε =".to_owned(),
         "Detection limit.".to_owned(),
+        "The most that could be proven of ε is 2.".to_owned(),
         "The gap is the first thing to check.".to_owned(),
         "Likelihood ratio (LiRA, online)".to_owned(),
         "By chance alone (exact)".to_owned(),
         "Adjusted p".to_owned(),
         "The most exposed patients".to_owned(),
         "“Recognised” means membership, nothing more.".to_owned(),
-        "at least 0.82 for an attacker whose comparison models come from fresh data".to_owned(),
+        "at least Φ(Φ⁻¹(A)/√2) for an attacker whose comparison models come from fresh data".to_owned(),
         "Lost in this audit: none.".to_owned(),
         "Seed commitment".to_owned(),
         "umbra run AUDIT.toml".to_owned(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use umbra_coordinator::FileScratch;
 use umbra_coordinator::report::{
-    FindingsFiles, LabelNames, Numbered, Rows, SourceRows, Tables, write_summary,
+    DesignWords, FindingsFiles, LabelNames, Numbered, Rows, SourceRows, Tables, write_summary,
 };
 use umbra_core::seed::Seed;
 use umbra_data::npy::NpyError;
@@ -90,17 +90,17 @@ impl Work {
         };
         let mut notes = Vec::new();
         let found = Design::detect(&membership.view());
-        notes.push(match &self.options.design {
-            Some(named) if *named != found.design => {
-                format!(
-                    "design {named}, as named; the membership looks like {}: {}",
-                    found.design, found.explanation
-                )
-            }
-            _ => format!("design {}: {}", found.design, found.explanation),
-        });
+        let design = self.options.design.clone().unwrap_or(found.design.clone());
+        let explanation = if design == found.design {
+            found.explanation
+        } else {
+            format!("as named; the membership looks like {}: {}", found.design, found.explanation)
+        };
+        let name = design.to_string();
+        let block = name.strip_prefix("blocks:").and_then(|size| size.parse().ok());
+        notes.push(format!("design {name}: {explanation}"));
         notes.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
-        let design = self.options.design.clone().unwrap_or(found.design);
+        let words = DesignWords { name, block, explanation, warnings: found.warnings };
         if !lost.is_empty() {
             let numbers: Vec<String> = lost.iter().map(u32::to_string).collect();
             notes.push(format!(
@@ -151,9 +151,9 @@ impl Work {
         let tables = Tables {
             rows,
             shadows: shape.shadows as u32,
-            block: None,
+            design: words,
             lost: &lost,
-            fdr: self.options.config.fdr,
+            config: &self.options.config,
             dataset: None,
         };
         let (mut files, _) = sink.finish().map_err(failed)?;

@@ -173,7 +173,8 @@ impl Work {
         let wanted = |_: f64| {
             if self.stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let analysis = analyse_into(&inputs, &config(&self.facts), &wanted, &mut sink, &scratch);
+        let config = config(&self.facts);
+        let analysis = analyse_into(&inputs, &config, &wanted, &mut sink, &scratch);
         let analysis = analysis.map_err(|error| {
             let _ = std::fs::remove_dir_all(&self.folder);
             if is_disk(&error) { disk(error) } else { bug(error) }
@@ -196,6 +197,7 @@ impl Work {
             rows,
             record_units: dataset.record_units(),
             membership: drawn,
+            config: &config,
             numerics: &self.numerics,
             steps: self.facts.plan.steps,
             lost: &self.lost,

@@ -34,7 +34,7 @@ pub use output::FindingsFile;
 pub use page::report_html;
 pub use run::{RunFacts, WorkerFacts};
 pub use scores::ScoreFiles;
-pub use subject::{Dataset, Rows, Subject, Tables};
+pub use subject::{Dataset, DesignWords, Rows, Subject, Tables};
 pub use summary::summary_json;
 pub use tables::{Gathered, TableFiles};
 pub use write::{write_all, write_summary};

@@ -6,7 +6,7 @@ use umbra_core::keys::FindingsKey;
 use umbra_core::membership::Membership;
 use umbra_core::plan::DataShape;
 use umbra_core::spec::AuditSpec;
-use umbra_stats::{Analysis, Attribute};
+use umbra_stats::{Analysis, Attribute, Config};
 
 use super::error::ReportError;
 use super::names::{LabelNames, Names, SourceRows};
@@ -43,20 +43,33 @@ pub struct Rows<'a> {
 
 /// All that `summary.json` and the tables need: an audit has it, and so has a matrix of logits from
 /// elsewhere.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Tables<'a> {
     /// The names behind the indices.
     pub rows: Rows<'a>,
     /// How many shadows.
     pub shadows: u32,
-    /// Shadows per block; `None` where membership was not drawn in blocks.
-    pub block: Option<u32>,
+    /// How membership was drawn.
+    pub design: DesignWords,
     /// Shadows that gave no signals, ascending.
     pub lost: &'a [u32],
-    /// The false discovery rate.
-    pub fdr: f64,
+    /// What was computed, and how.
+    pub config: &'a Config,
     /// The data set, where there is one.
     pub dataset: Option<Dataset<'a>>,
+}
+
+/// How membership was drawn, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesignWords {
+    /// The design's name, such as `blocks:16`.
+    pub name: String,
+    /// Shadows per block; `None` where membership was not drawn in blocks.
+    pub block: Option<u32>,
+    /// How it is known, a sentence.
+    pub explanation: String,
+    /// What to know before relying on p values, a sentence each; usually nothing.
+    pub warnings: Vec<String>,
 }
 
 /// All that the report of an audit needs besides its analysis. Nothing in it depends on when, where or by
@@ -75,6 +88,8 @@ pub struct Subject<'a> {
     pub record_units: &'a [u32],
     /// Which shadow trained on which unit.
     pub membership: &'a Membership,
+    /// The statistics as they were computed.
+    pub config: &'a Config,
     /// The numerics class of the training.
     pub numerics: &'a str,
     /// Optimiser steps of every shadow.
@@ -88,12 +103,21 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// The part that the tables need.
     pub fn tables(&self) -> Tables<'a> {
+        let block = self.spec.shadows().block();
+        let explanation = format!(
+            "drawn for every unit alone: each is in exactly half of every block of {block} shadows"
+        );
         Tables {
             rows: self.rows,
             shadows: self.spec.shadows().count(),
-            block: Some(self.spec.shadows().block()),
+            design: DesignWords {
+                name: format!("blocks:{block}"),
+                block: Some(block),
+                explanation,
+                warnings: Vec::new(),
+            },
             lost: self.lost,
-            fdr: self.spec.statistics().fdr(),
+            config: self.config,
             dataset: Some(self.dataset),
         }
     }

@@ -1,13 +1,14 @@
 //! `summary.json`: every figure, for programs. No time, host or path.
 
 use serde::Serialize;
-use umbra_stats::{Analysis, AttackResult, FPR_KEYS, Figures};
+use umbra_stats::{Analysis, AttackResult, Calibrated, Config, FPR_KEYS, Figures, Interval};
 
 use super::error::ReportError;
 use super::groups::AttributePart;
 use super::json::{self, Ordered};
 use super::subject::{Dataset, Tables};
 use super::utility::{self, Side};
+use super::words;
 
 /// [`umbra_stats::RECOGNISABLE`] as keys.
 const LEVEL_KEYS: [&str; 3] = ["0.75", "0.9", "0.99"];
@@ -35,7 +36,7 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
             recognisable: Ordered(LEVEL_KEYS.into_iter().zip(summary.recognisable).collect()),
             mirror: summary.mirror,
             mean_auc: summary.mean_auc,
-            fdr: tables.fdr,
+            fdr: tables.config.fdr,
             bound_alpha: summary.bound_alpha,
             detection_limit: LimitPart {
                 patients: limit.patients,
@@ -45,11 +46,33 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
                 null_sd: limit.null_sd,
                 bound_alone: limit.bound_alone,
                 bound_worst: limit.bound_worst,
+                certifiable_alone: limit.certifiable_alone,
+                certifiable_worst: limit.certifiable_worst,
+                epsilon_alone: limit.epsilon_alone,
+                epsilon_worst: limit.epsilon_worst,
+            },
+            looks: summary.looks,
+            detected_anytime: summary.detected_anytime,
+            epsilon_worst: summary.epsilon_worst,
+            delta: summary.delta,
+            survival: SurvivalPart {
+                auc: &analysis.survival.auc,
+                observed: &analysis.survival.observed,
+                null: &analysis.survival.null,
             },
         },
         groups: analysis.attributes.iter().map(AttributePart::of).collect(),
         utility: UtilityPart { inside: side(&inside), outside: side(&outside) },
-        design: DesignPart { shadows: tables.shadows, block: tables.block, lost: tables.lost },
+        design: DesignPart {
+            shadows: tables.shadows,
+            block: tables.design.block,
+            lost: tables.lost,
+            name: &tables.design.name,
+            explanation: &tables.design.explanation,
+            warnings: &tables.design.warnings,
+        },
+        settings: settings(tables.config),
+        caveats: words::CAVEATS,
         dataset: tables.dataset.as_ref().map(dataset),
     };
     json::encode("summary.json", &document)
@@ -59,10 +82,12 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
 struct Summary<'a> {
     attacks: Ordered<&'static str, AttackPart>,
     records: RecordsPart,
-    patients: PatientsPart,
+    patients: PatientsPart<'a>,
     groups: Vec<AttributePart<'a>>,
     utility: UtilityPart,
     design: DesignPart<'a>,
+    settings: SettingsPart<'a>,
+    caveats: &'a [&'a str],
     #[serde(skip_serializing_if = "Option::is_none")]
     dataset: Option<DatasetPart<'a>>,
 }
@@ -76,6 +101,24 @@ struct AttackPart {
     dropped: u64,
     floored: u64,
     per_target: PerTargetPart,
+    interval: Option<IntervalPart>,
+    calibrated: Option<CalibratedPart>,
+}
+
+/// The ends of 95 % intervals, and how many sampling units they rest on.
+#[derive(Serialize)]
+struct IntervalPart {
+    low: FiguresPart,
+    high: FiguresPart,
+    patients: usize,
+    shadows: usize,
+}
+
+#[derive(Serialize)]
+struct CalibratedPart {
+    #[serde(flatten)]
+    pooled: FiguresPart,
+    scored: u64,
 }
 
 #[derive(Serialize)]
@@ -100,7 +143,7 @@ struct RecordsPart {
 }
 
 #[derive(Serialize)]
-struct PatientsPart {
+struct PatientsPart<'a> {
     units: usize,
     detected: usize,
     recognisable: Ordered<&'static str, usize>,
@@ -109,6 +152,19 @@ struct PatientsPart {
     fdr: f64,
     bound_alpha: f64,
     detection_limit: LimitPart,
+    looks: u32,
+    detected_anytime: usize,
+    epsilon_worst: f64,
+    delta: f64,
+    survival: SurvivalPart<'a>,
+}
+
+/// Shares of patients whose AUC is at least `auc`.
+#[derive(Serialize)]
+struct SurvivalPart<'a> {
+    auc: &'a [f64],
+    observed: &'a [f64],
+    null: &'a [f64],
 }
 
 #[derive(Serialize)]
@@ -120,6 +176,10 @@ struct LimitPart {
     null_sd: f64,
     bound_alone: f64,
     bound_worst: f64,
+    certifiable_alone: f64,
+    certifiable_worst: f64,
+    epsilon_alone: f64,
+    epsilon_worst: f64,
 }
 
 /// Means over the shadows that gave signals.
@@ -142,6 +202,26 @@ struct DesignPart<'a> {
     shadows: u32,
     block: Option<u32>,
     lost: &'a [u32],
+    name: &'a str,
+    explanation: &'a str,
+    warnings: &'a [String],
+}
+
+/// What every figure depends on besides the logits.
+#[derive(Serialize)]
+struct SettingsPart<'a> {
+    attacks: Vec<&'a str>,
+    variance: &'a str,
+    center: &'a str,
+    counts: &'a str,
+    multivariate: bool,
+    offline: bool,
+    rmia_a: f64,
+    gamma: f64,
+    temperature: f64,
+    permutations: usize,
+    bootstrap: usize,
+    intersections: &'a [(String, String)],
 }
 
 #[derive(Serialize)]
@@ -174,6 +254,38 @@ fn attack(result: &AttackResult) -> AttackPart {
             mean: figures(&result.per_target.mean),
             sd: figures(&result.per_target.sd),
         },
+        interval: result.interval.as_ref().map(interval),
+        calibrated: result.calibrated.as_ref().map(calibrated),
+    }
+}
+
+fn interval(interval: &Interval) -> IntervalPart {
+    IntervalPart {
+        low: figures(&interval.low),
+        high: figures(&interval.high),
+        patients: interval.patients,
+        shadows: interval.shadows,
+    }
+}
+
+fn calibrated(calibrated: &Calibrated) -> CalibratedPart {
+    CalibratedPart { pooled: figures(&calibrated.figures), scored: calibrated.scored }
+}
+
+fn settings(config: &Config) -> SettingsPart<'_> {
+    SettingsPart {
+        attacks: config.attacks.iter().map(|attack| attack.name()).collect(),
+        variance: config.variance.name(),
+        center: config.center.name(),
+        counts: config.counts.name(),
+        multivariate: config.multivariate,
+        offline: config.offline,
+        rmia_a: config.rmia_a,
+        gamma: config.gamma,
+        temperature: config.temperature,
+        permutations: config.permutations,
+        bootstrap: config.bootstrap,
+        intersections: &config.intersections,
     }
 }
 

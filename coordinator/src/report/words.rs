@@ -28,6 +28,20 @@ fn hides(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// What every figure must be read with, for files without a page around them.
+pub(super) const CAVEATS: &[&str] = &[
+    "Recognised means membership, nothing more: whoever already holds a patient's record could tell that it was \
+     used in training; no value of the record can be read out of the model.",
+    "The attacker is a strong one: they hold the whole record with its label, see the model's full confidence, and \
+     know the recipe and data like these.",
+    "Shadow models train on half of the data; a model trained on all of it is another one.",
+    "Shadow models share one pool of data, so their scatter is at most 1/sqrt(2) too small: on fresh data an AUC of \
+     A is at least Phi(Phi^-1(A)/sqrt(2)), as .82 for .9.",
+    "Encoders and other preparation that was fitted on all patients is outside the audit.",
+    "Shadow models lost for a reason that has to do with their data void the p values.",
+    "Not detected is not safe: traces below the detection limit stay unseen.",
+];
+
 /// The model in words.
 pub(super) fn model(model: &Model) -> String {
     match model {

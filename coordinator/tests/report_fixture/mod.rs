@@ -51,6 +51,7 @@ pub struct World {
     plan: Plan,
     audit: AuditId,
     spec: AuditSpec,
+    pub config: Config,
     source_rows: Vec<u64>,
     pub unit_names: Vec<String>,
     pub class_names: Vec<String>,
@@ -102,6 +103,7 @@ impl World {
             plan,
             audit: AuditId::derive(spec.name(), &Digest::of(b"request")),
             spec,
+            config: Config { permutations: 499, bootstrap: 50, ..Config::default() },
             source_rows: (0..records as u64).map(|record| record * 2).collect(),
             unit_names,
             class_names: vec![hostile(0, "0".to_owned()), hostile(3, "1".to_owned())],
@@ -129,8 +131,7 @@ impl World {
             attributes: &self.attributes,
             seed: self.spec.seed(),
         };
-        let config = Config { permutations: 499, ..Config::default() };
-        analyse_into(&inputs, &config, &|_| ControlFlow::Continue(()), sink, &MemoryScratch).unwrap()
+        analyse_into(&inputs, &self.config, &|_| ControlFlow::Continue(()), sink, &MemoryScratch).unwrap()
     }
 
     /// The analysis, and its files in a folder but for those that come last.
@@ -168,6 +169,7 @@ impl World {
             },
             record_units: &self.units,
             membership: &self.membership,
+            config: &self.config,
             numerics: "lockstep-cpu-f32-avx2-1",
             steps: 712,
             lost: self.plan.lost,

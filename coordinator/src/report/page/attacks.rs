@@ -22,6 +22,10 @@ pub(super) struct AttackRow {
     /// Who can do it, and how its figures came about.
     pub note: String,
     pub auc: String,
+    /// Its 95 % interval; empty where none was asked for.
+    pub interval: String,
+    /// AUC of the calibrated scores.
+    pub calibrated: String,
     pub per_target: String,
     pub balanced_accuracy: String,
     pub tpr: Vec<String>,
@@ -88,6 +92,11 @@ fn row(result: &AttackResult) -> AttackRow {
         name: words::attack(result.attack),
         note: note(result),
         auc: auc(result.figures.auc),
+        interval: result
+            .interval
+            .map(|interval| format!("{}–{}", auc(interval.low.auc), auc(interval.high.auc)))
+            .unwrap_or_default(),
+        calibrated: result.calibrated.as_ref().map_or(NONE.to_owned(), |curve| auc(curve.figures.auc)),
         per_target: spread(result.per_target.mean.auc, result.per_target.sd.auc),
         balanced_accuracy: percent(result.figures.balanced_accuracy),
         tpr: result.figures.tpr_at_fpr.iter().map(|&tpr| percent(tpr)).collect(),
@@ -109,6 +118,12 @@ fn note(result: &AttackResult) -> String {
         text.push_str(&format!("; in {} scores the least spread allowed was used", count(result.floored)));
     }
     text.push('.');
+    if let Some(curve) = &result.calibrated {
+        text.push_str(&format!(
+            " Calibrated: {} of the members found at 0.1 % false alarms.",
+            percent(curve.figures.tpr_at_fpr[2])
+        ));
+    }
     text
 }
 

@@ -1,6 +1,6 @@
 //! The two headlines, never one without the other, and what this number of shadows can see at all.
 
-use umbra_stats::{Analysis, DetectionLimit, RECOGNISABLE};
+use umbra_stats::{Analysis, DetectionLimit, PatientSummary, RECOGNISABLE};
 
 use super::super::chart;
 use super::super::numbers::{self, auc, count, of, percent, probability, rate};
@@ -24,6 +24,13 @@ pub(super) struct Headlines {
     pub mirror: String,
     pub mirror_state: Mirror,
     pub mean_auc: String,
+    /// Detected by e-values, whenever one looks.
+    pub anytime: String,
+    pub looks: String,
+    pub one_look: bool,
+    /// The largest lower bound of epsilon; `None` where there is none above 0.
+    pub epsilon: Option<String>,
+    pub delta: String,
     pub survival: String,
     pub survival_words: String,
 }
@@ -58,14 +65,17 @@ pub(super) struct Limit {
     pub bound_worst: String,
     /// The highest lower bound of this audit; `None` if nobody was detected.
     pub bound_here: Option<String>,
+    /// The most that can be proven of epsilon, alone and as the only one detected.
+    pub epsilon_alone: String,
+    pub epsilon_worst: String,
 }
 
 impl Headlines {
     pub fn of(subject: &Subject<'_>, analysis: &Analysis) -> Self {
         let summary = &analysis.summary;
-        let fdr = subject.spec.statistics().fdr();
+        let fdr = subject.config.fdr;
         let all = subject.rows.unit_names.count();
-        let highest = highest_bound(&summary.limit, summary.bound_alpha, fdr, summary.detected);
+        let highest = highest_bound(&summary.limit, summary, fdr);
         let levels = ["0.75", "0.9", "0.99"].into_iter().zip(RECOGNISABLE).zip(summary.recognisable);
         let share = |part: usize| percent(part as f64 / summary.units as f64);
         let survival_words = format!(
@@ -100,6 +110,11 @@ impl Headlines {
                 _ => Mirror::Many,
             },
             mean_auc: auc(summary.mean_auc),
+            anytime: count(summary.detected_anytime as u64),
+            looks: count(u64::from(summary.looks)),
+            one_look: summary.looks == 1,
+            epsilon: (summary.epsilon_worst > 0.0).then(|| numbers::fixed(summary.epsilon_worst, 2)),
+            delta: probability(summary.delta),
             survival: chart::survival(&analysis.survival, summary.units, &survival_words),
             survival_words,
         }
@@ -110,9 +125,9 @@ impl Limit {
     pub fn of(subject: &Subject<'_>, analysis: &Analysis) -> Self {
         let summary = &analysis.summary;
         let limit = &summary.limit;
-        let fdr = subject.spec.statistics().fdr();
+        let fdr = subject.config.fdr;
         let working = subject.spec.shadows().count() as usize - subject.lost.len();
-        let here = highest_bound(limit, summary.bound_alpha, fdr, summary.detected);
+        let here = highest_bound(limit, summary, fdr);
         Self {
             shadows: count(working as u64),
             patients: count(limit.patients as u64),
@@ -123,17 +138,21 @@ impl Limit {
             bound_alone: auc(limit.bound_alone),
             bound_worst: auc(limit.bound_worst),
             bound_here: (summary.detected > 0).then(|| auc(here)),
+            epsilon_alone: numbers::fixed(limit.epsilon_alone, 2),
+            epsilon_worst: numbers::fixed(limit.epsilon_worst, 2),
         }
     }
 }
 
-/// The lower bound that a patient of AUC 1 has at the error rate `alpha`: inf{a : n KL(1 || a) <=
-/// ln(1 / alpha)} = alpha^(1/n), where n follows from the bound at the error rate `fdr`.
-fn highest_bound(limit: &DetectionLimit, alpha: f64, fdr: f64, detected: usize) -> f64 {
-    if detected == 0 || alpha <= 0.0 {
+/// The lower bound that a patient of AUC 1 has at the audit's error rate alpha: inf{a : n KL(1 || a) <=
+/// ln(1 / alpha)} = alpha^(1/n), where n follows from the bound of a patient taken for itself.
+fn highest_bound(limit: &DetectionLimit, summary: &PatientSummary, fdr: f64) -> f64 {
+    let alpha = summary.bound_alpha;
+    if summary.detected == 0 || alpha <= 0.0 {
         return limit.bound_worst;
     }
-    libm::exp(libm::log(limit.bound_alone) * libm::log(alpha) / libm::log(fdr))
+    let alone = fdr / f64::from(summary.looks);
+    libm::exp(libm::log(limit.bound_alone) * libm::log(alpha) / libm::log(alone))
 }
 
 /// What the survival curve says at the lowest level, in a sentence.
