@@ -38,6 +38,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
     let shadows = spec.shadows.unwrap_or_default();
     let statistics = spec.statistics.unwrap_or_default();
     let placement = spec.placement.unwrap_or_default();
+    let crossed = statistics.intersections.iter().map(|crossed| &crossed.attributes).collect::<Vec<_>>();
     let full = json!({
         "name": spec.name,
         "seed_commitment": seed_commitment,
@@ -62,7 +63,14 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
         "statistics": {
             "attacks": statistics.attacks,
             "variance": statistics.variance,
+            "center": statistics.center,
+            "counts": statistics.counts,
+            "offline": statistics.offline,
+            "temperature": statistics.temperature,
             "fdr": statistics.fdr,
+            "looks": statistics.looks,
+            "bootstrap": statistics.bootstrap,
+            "intersections": crossed,
         },
         "placement": { "pack": placement.pack, "checkpoint_steps": placement.checkpoint_steps },
     });

@@ -39,14 +39,33 @@ pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Statu
     if wrong.is_empty() { Ok(()) } else { Err(bad_fields(&wrong)) }
 }
 
+/// Checks that the attributes whose groups are to be crossed are among the data set's.
+///
+/// # Errors
+/// A status that names those that are not.
+pub fn check_attributes(spec: &AuditSpec, known: &[String]) -> Result<(), Status> {
+    let mut wrong = Violations::default();
+    let crossed = spec.statistics().intersections();
+    for name in crossed.iter().flat_map(|(first, second)| [first, second]) {
+        if !known.contains(name) {
+            let message = match known {
+                [] => format!("\"{name}\" cannot be crossed: the schema names no groups"),
+                known => format!("\"{name}\" is no group of the schema: use two of {}", known.join(", ")),
+            };
+            wrong.push("statistics.intersections", message);
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(bad_fields(&wrong)) }
+}
+
 #[cfg(test)]
 mod tests {
-    use umbra_core::spec::{ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
+    use umbra_core::spec::{ModelDraft, ShadowsDraft, SpecDraft, StatisticsDraft, TrainingDraft};
     use umbra_proto::error::violations;
 
     use super::*;
 
-    fn fields(count: u32, units: u64) -> Vec<String> {
+    fn spec(count: u32, crossed: &[[&str; 2]]) -> AuditSpec {
         let draft = SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
@@ -58,10 +77,18 @@ mod tests {
                 ..TrainingDraft::default()
             },
             shadows: ShadowsDraft { count: Some(count), block: None, population: None },
+            statistics: StatisticsDraft {
+                intersections: Some(crossed.iter().map(|pair| pair.map(str::to_owned).to_vec()).collect()),
+                ..StatisticsDraft::default()
+            },
             ..SpecDraft::default()
         };
+        AuditSpec::try_new(&draft).unwrap()
+    }
+
+    fn fields(count: u32, units: u64) -> Vec<String> {
         let shape = DataShape { records: units, units, features: 10, classes: 2 };
-        let checked = check(&AuditSpec::try_new(&draft).unwrap(), &shape, 64 << 30);
+        let checked = check(&spec(count, &[]), &shape, 64 << 30);
         let wrong = checked.err().map(|status| violations(&status)).unwrap_or_default();
         wrong.into_iter().map(|violation| violation.field).collect()
     }
@@ -74,5 +101,15 @@ mod tests {
         // 4 shadows x 2 classes x 4 bytes for each record.
         assert_eq!(fields(64, 3_000_000_000), ["shadows.count", "placement.pack"]);
         assert_eq!(fields(64, u64::MAX), ["shadows.count", "placement.pack"]);
+    }
+
+    #[test]
+    fn groups_that_cannot_be_crossed_are_named() {
+        let known = ["sex".to_owned(), "race".to_owned()];
+        assert!(check_attributes(&spec(64, &[["race", "sex"]]), &known).is_ok());
+        let status = check_attributes(&spec(64, &[["sex", "income"]]), &known).unwrap_err();
+        let wrong = violations(&status);
+        assert_eq!(wrong[0].field, "statistics.intersections");
+        assert_eq!(wrong[0].message, "\"income\" is no group of the schema: use two of sex, race");
     }
 }

@@ -70,7 +70,14 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
     draft.statistics = StatisticsDraft {
         attacks: statistics.strings("attacks").optional(),
         variance: statistics.string("variance").optional(),
+        center: statistics.string("center").optional(),
+        counts: statistics.string("counts").optional(),
+        offline: statistics.bool("offline").optional(),
+        temperature: statistics.f64("temperature").optional(),
         fdr: statistics.f64("fdr").optional(),
+        looks: statistics.u32("looks").optional(),
+        bootstrap: statistics.u32("bootstrap").optional(),
+        intersections: statistics.string_lists("intersections").optional(),
     };
     let placement = document.table("placement");
     draft.placement = PlacementDraft {

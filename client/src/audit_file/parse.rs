@@ -32,7 +32,7 @@ mod tests {
         schema = \"../d.toml\"\n[model]\narchitecture = \"mlp\"\nwidths = [256, 256]\n[training]\n\
         learning_rate = 0.05\nbatch = 256\nepochs = 40\n[shadows]\ncount = 64\nblock = 16\n\
         population = 0.0\n[queries]\nviews = 1\n[statistics]\nattacks = [\"lira-online\", \"global\"]\n\
-        variance = \"per-record\"\nfdr = 0.05\n[placement]\npack = 4\ncheckpoint_steps = 500\n";
+        variance = \"per-record\"\nfdr = 0.05\nlooks = 2\nintersections = [[\"sex\", \"race\"]]\n[placement]\npack = 4\ncheckpoint_steps = 500\n";
 
     fn parse(text: &str) -> Result<AuditFile, Failure> {
         AuditFile::parse(text, "A.toml", Path::new("audits"), &|_| None)
@@ -58,7 +58,8 @@ mod tests {
         assert_eq!((draft.training.batch, draft.training.epochs), (Some(256), Some(40)));
         assert_eq!((draft.shadows.count, draft.shadows.block), (Some(64), Some(16)));
         assert_eq!((draft.placement.pack, draft.placement.checkpoint_steps), (Some(4), Some(500)));
-        assert_eq!(draft.statistics.fdr, Some(0.05));
+        assert_eq!((draft.statistics.fdr, draft.statistics.looks), (Some(0.05), Some(2)));
+        assert_eq!(draft.statistics.intersections, Some(vec![vec!["sex".to_owned(), "race".to_owned()]]));
     }
 
     #[test]
@@ -88,7 +89,8 @@ mod tests {
             A.toml:15: shadows.block: 9 must be even and divide count = 12\n\
             A.toml:17: queries.views: tables have one view, the clean record: use 1\n\
             A.toml:19: statistics.attacks: 3 is not a list\n\
-            A.toml:20: statistics.variance: \"none\" is not known: use one of per-record, pooled, shrunk\n\
+            A.toml:20: statistics.variance: \"none\" is not known: use one of per-record, pooled, shrunk, \
+            reference\n\
             A.toml:21: statistics.fdr: 0 is out of range: use 0.0001 to 0.5\n\
             A.toml:23: placement.pack: 0 is out of range: use 1 to 64\n\
             A.toml:24: extra: unknown key; known here: dataset, model, name, placement, queries, seed, shadows, \

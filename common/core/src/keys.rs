@@ -66,11 +66,21 @@ pub fn logits_key(train: &TrainKey, queries: &Queries) -> LogitsKey {
 
 /// The key of an audit's findings; `logits` in shadow order.
 pub fn findings_key(logits: &[LogitsKey], statistics: &Statistics) -> FindingsKey {
-    let mut hasher = FieldHasher::new("umbra findings key v1");
+    let mut hasher = FieldHasher::new("umbra findings key v2");
     logits.iter().for_each(|key| hasher.put("logits", key.0.as_bytes()));
     statistics.attacks().iter().for_each(|attack| hasher.put("attack", attack.name().as_bytes()));
     hasher.put("variance", statistics.variance().name().as_bytes());
+    hasher.put("center", statistics.center().name().as_bytes());
+    hasher.put("counts", statistics.counts().name().as_bytes());
+    hasher.put_u64("offline", u64::from(statistics.offline()));
+    hasher.put_f64("temperature", statistics.temperature());
     hasher.put_f64("fdr", statistics.fdr());
+    hasher.put_u64("looks", u64::from(statistics.looks()));
+    hasher.put_u64("bootstrap", u64::from(statistics.bootstrap()));
+    for (first, second) in statistics.intersections() {
+        hasher.put("crossed", first.as_bytes());
+        hasher.put("with", second.as_bytes());
+    }
     FindingsKey(hasher.finish())
 }
 
@@ -110,7 +120,7 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ModelDraft, SpecDraft, TrainingDraft};
+    use crate::spec::{ModelDraft, SpecDraft, StatisticsDraft, TrainingDraft};
 
     fn draft() -> SpecDraft {
         SpecDraft {
@@ -144,11 +154,25 @@ mod tests {
         placed.placement.checkpoint_steps = Some(5);
         assert_eq!(keys(&placed), (train, logits, findings));
 
-        let mut stats = draft();
-        stats.statistics.fdr = Some(0.1);
-        let other = keys(&stats);
-        assert_eq!((other.0, other.1), (train, logits));
-        assert_ne!(other.2, findings);
+        let statistics: [fn(&mut StatisticsDraft); 10] = [
+            |s| s.attacks = Some(vec!["base".into()]),
+            |s| s.variance = Some("reference".into()),
+            |s| s.center = Some("median".into()),
+            |s| s.counts = Some("all".into()),
+            |s| s.offline = Some(true),
+            |s| s.temperature = Some(1.0),
+            |s| s.fdr = Some(0.1),
+            |s| s.looks = Some(3),
+            |s| s.bootstrap = Some(0),
+            |s| s.intersections = Some(vec![vec!["a".into(), "b".into()]]),
+        ];
+        for change in statistics {
+            let mut draft = draft();
+            change(&mut draft.statistics);
+            let other = keys(&draft);
+            assert_eq!((other.0, other.1), (train, logits));
+            assert_ne!(other.2, findings);
+        }
 
         let changes: [fn(&mut SpecDraft); 6] = [
             |d| d.seed = 1,

@@ -52,6 +52,13 @@ impl AuditService for Audits {
         let dataset = crate::datasets::find(shell, spec.dataset()).await?;
         let dataset = dataset.ok_or_else(|| no_dataset(spec.dataset()))?;
         limits::check(&spec, &dataset.shape, shell.config.max_dataset_bytes)?;
+        if !spec.statistics().intersections().is_empty() {
+            let opened = crate::datasets::open_dataset(shell, &dataset).await;
+            let opened = opened.map_err(|fault| refuse(Reason::WrongState, fault.message))?;
+            let known: Vec<String> =
+                opened.attributes().into_iter().map(|attribute| attribute.name).collect();
+            limits::check_attributes(&spec, &known)?;
+        }
         let created = shell.clock.unix_ms();
         let facts = Arc::new(AuditFacts::new(spec, request.request_id, dataset, created));
         if let Some(audit) = shell.board.get(&facts.id) {

@@ -14,7 +14,7 @@ use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
 use umbra_runtime::clock::Clock;
 use umbra_stats::{
-    AttackKind, Attribute, Config, Counts, Design, Inputs, Labels, Membership, StatsError, Variance,
+    AttackKind, Attribute, Center, Config, Counts, Design, Inputs, Labels, Membership, StatsError, Variance,
     analyse_into,
 };
 
@@ -225,6 +225,8 @@ fn config(facts: &AuditFacts) -> Config {
     let statistics = facts.spec.statistics();
     let attacks = statistics.attacks().iter().map(|attack| match attack {
         spec::Attack::LiraOnline => AttackKind::LiraOnline,
+        spec::Attack::LiraOffline => AttackKind::LiraOffline,
+        spec::Attack::Base => AttackKind::Base,
         spec::Attack::Global => AttackKind::Global,
     });
     Config {
@@ -233,9 +235,23 @@ fn config(facts: &AuditFacts) -> Config {
             spec::Variance::PerRecord => Variance::PerRecord,
             spec::Variance::Pooled => Variance::Pooled,
             spec::Variance::Shrunk => Variance::Shrunk,
+            spec::Variance::Reference => Variance::Reference,
         },
-        counts: Counts::Equal,
+        center: match statistics.center() {
+            spec::Center::Mean => Center::Mean,
+            spec::Center::Median => Center::Median,
+        },
+        counts: match statistics.counts() {
+            spec::Counts::Equal => Counts::Equal,
+            spec::Counts::First => Counts::First,
+            spec::Counts::All => Counts::All,
+        },
+        offline: statistics.offline(),
+        temperature: statistics.temperature(),
         fdr: statistics.fdr(),
+        looks: statistics.looks(),
+        bootstrap: statistics.bootstrap() as usize,
+        intersections: statistics.intersections().to_vec(),
         ..Config::default()
     }
 }

@@ -104,9 +104,8 @@ impl<'a> Subject<'a> {
     /// The part that the tables need.
     pub fn tables(&self) -> Tables<'a> {
         let block = self.spec.shadows().block();
-        let explanation = format!(
-            "drawn for every unit alone: each is in exactly half of every block of {block} shadows"
-        );
+        let explanation =
+            format!("drawn for every unit alone: each is in exactly half of every block of {block} shadows");
         Tables {
             rows: self.rows,
             shadows: self.spec.shadows().count(),

@@ -169,32 +169,73 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("population", float(shadows.population)),
         ],
     );
+    let crossed = s.intersections.as_ref().filter(|pairs| !pairs.is_empty());
+    let crossed = crossed.map(|pairs| {
+        let quoted =
+            |names: &Vec<String>| names.iter().map(|name| toml_text(name)).collect::<Vec<_>>().join(", ");
+        let pairs: Vec<_> = pairs.iter().map(|names| format!("[{}]", quoted(names))).collect();
+        format!("[{}]", pairs.join(", "))
+    });
     section("queries", &[("views", draft.queries.views.map(|views| views.to_string()))]);
     section(
         "statistics",
         &[
             ("attacks", s.attacks.as_ref().map(|attacks| format!("{attacks:?}"))),
             ("variance", quoted(&s.variance)),
+            ("center", quoted(&s.center)),
+            ("counts", quoted(&s.counts)),
+            ("offline", s.offline.map(|on| on.to_string())),
+            ("temperature", float(s.temperature)),
             ("fdr", float(s.fdr)),
+            ("looks", s.looks.map(|looks| looks.to_string())),
+            ("bootstrap", s.bootstrap.map(|replicates| replicates.to_string())),
+            ("intersections", crossed),
         ],
     );
     text
 }
 
+/// A text as a basic string of TOML (toml.io/en/v1.0.0#string).
+fn toml_text(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if hides(c) => quoted.push_str(&format!("\\U{:08X}", c as u32)),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 /// The statistics in words.
 pub(super) fn statistics(spec: &AuditSpec) -> String {
-    let names: Vec<_> = spec.statistics().attacks().iter().map(|attack| attack.name()).collect();
+    let statistics = spec.statistics();
+    let names: Vec<_> = statistics.attacks().iter().map(|attack| attack.name()).collect();
+    let looks = match statistics.looks() {
+        1 => "one look".to_owned(),
+        looks => format!("{looks} looks"),
+    };
     format!(
-        "attacks {}; variance {}; false discovery rate {}",
+        "attacks {}; variance {}, {}, counts {}; false discovery rate {}, {looks}; {} replicates of the bootstrap",
         names.join(", "),
-        spec.statistics().variance().name(),
-        rate(spec.statistics().fdr())
+        statistics.variance().name(),
+        statistics.center().name(),
+        statistics.counts().name(),
+        rate(statistics.fdr()),
+        statistics.bootstrap(),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_quoted_as_toml_reads_it() {
+        assert_eq!(toml_text("a \"b\" \\ c\u{202e}\n"), r#""a \"b\" \\ c\U0000202E\U0000000A""#);
+    }
 
     #[test]
     fn names_cannot_hide_or_turn_text() {

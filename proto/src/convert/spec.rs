@@ -38,7 +38,16 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
         statistics: StatisticsDraft {
             attacks: Some(statistics.attacks).filter(|attacks| !attacks.is_empty()),
             variance: statistics.variance,
+            center: statistics.center,
+            counts: statistics.counts,
+            offline: statistics.offline,
+            temperature: statistics.temperature,
             fdr: statistics.fdr,
+            looks: statistics.looks,
+            bootstrap: statistics.bootstrap,
+            intersections: Some(
+                statistics.intersections.into_iter().map(|crossed| crossed.attributes).collect(),
+            ),
         },
         placement: PlacementDraft { pack: placement.pack, checkpoint_steps: placement.checkpoint_steps },
     }
@@ -47,6 +56,7 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
 /// The message that says exactly this, with the seed.
 pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
     let draft = spec.to_draft();
+    let crossed = draft.statistics.intersections.unwrap_or_default().into_iter();
     v1::AuditSpec {
         name: draft.name,
         seed: draft.seed,
@@ -75,7 +85,14 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
         statistics: Some(v1::StatisticsSpec {
             attacks: draft.statistics.attacks.unwrap_or_default(),
             variance: draft.statistics.variance,
+            center: draft.statistics.center,
+            counts: draft.statistics.counts,
+            offline: draft.statistics.offline,
+            temperature: draft.statistics.temperature,
             fdr: draft.statistics.fdr,
+            looks: draft.statistics.looks,
+            bootstrap: draft.statistics.bootstrap,
+            intersections: crossed.map(|attributes| v1::Intersection { attributes }).collect(),
         }),
         placement: Some(v1::PlacementSpec {
             pack: draft.placement.pack,
@@ -87,6 +104,32 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What an earlier version stored has no such fields.
+    #[test]
+    fn a_spec_without_later_fields_has_their_defaults() {
+        let message = v1::AuditSpec {
+            name: "a".into(),
+            dataset: "d".into(),
+            model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+            training: Some(v1::TrainingSpec {
+                learning_rate: Some(0.1),
+                batch: Some(8),
+                epochs: Some(1),
+                ..Default::default()
+            }),
+            statistics: Some(v1::StatisticsSpec {
+                attacks: vec!["lira-online".into()],
+                variance: Some("shrunk".into()),
+                fdr: Some(0.05),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let statistics = AuditSpec::try_new(&draft_from(message)).unwrap().statistics().clone();
+        assert_eq!((statistics.center().name(), statistics.counts().name()), ("mean", "equal"));
+        assert_eq!((statistics.looks(), statistics.bootstrap()), (1, 400));
+    }
 
     #[test]
     fn a_spec_survives_the_wire() {
@@ -109,6 +152,13 @@ mod tests {
                     epochs: Some(4),
                     warmup_epochs: Some(0.5),
                     ..TrainingDraft::default()
+                },
+                statistics: StatisticsDraft {
+                    attacks: Some(vec!["base".into(), "lira-offline".into()]),
+                    center: Some("median".into()),
+                    looks: Some(3),
+                    intersections: Some(vec![vec!["sex".into(), "race".into()]]),
+                    ..StatisticsDraft::default()
                 },
                 ..SpecDraft::default()
             };

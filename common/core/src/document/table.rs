@@ -84,6 +84,14 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// A list of lists of strings.
+    pub fn string_lists(&self, name: &str) -> Field<'d, Vec<Vec<String>>> {
+        self.list(name, "a list of strings", |node| match node {
+            Node::Array(items) => items.iter().map(Node::string).collect(),
+            _ => None,
+        })
+    }
+
     /// A list of whole numbers from 0 that fit 32 bits.
     pub fn u32s(&self, name: &str) -> Field<'d, Vec<u32>> {
         self.list(name, &format!("a whole number from 0 to {}", u32::MAX), Node::unsigned)

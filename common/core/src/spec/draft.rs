@@ -82,12 +82,26 @@ pub struct QueriesDraft {
 /// Unchecked statistics.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatisticsDraft {
-    /// `lira-online`, `global`; default both.
+    /// `lira-online`, `lira-offline`, `base`, `global`; default `lira-online` and `global`.
     pub attacks: Option<Vec<String>>,
-    /// `per-record` (default), `pooled` or `shrunk`.
+    /// `per-record` (default), `pooled`, `shrunk` or `reference`.
     pub variance: Option<String>,
+    /// `mean` (default) or `median`.
+    pub center: Option<String>,
+    /// `equal` (default), `first` or `all`.
+    pub counts: Option<String>,
+    /// Whether `base` uses OUT references only; default no.
+    pub offline: Option<bool>,
+    /// Temperature of `base`; default 2.
+    pub temperature: Option<f64>,
     /// False discovery rate of the patient test; default 0.05.
     pub fdr: Option<f64>,
+    /// Planned looks at the growing audit; default 1.
+    pub looks: Option<u32>,
+    /// Replicates of the bootstrap, 0 for none; default 400.
+    pub bootstrap: Option<u32>,
+    /// Pairs of attributes whose crossed groups are compared; default none.
+    pub intersections: Option<Vec<Vec<String>>>,
 }
 
 /// Unchecked placement.

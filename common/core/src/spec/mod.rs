@@ -16,7 +16,7 @@ pub use draft::{
 };
 pub use model::Model;
 pub use shadows::{Placement, Queries, Shadows};
-pub use statistics::{Attack, Statistics, Variance};
+pub use statistics::{Attack, Center, Counts, Statistics, Variance};
 pub use training::{Optimizer, Schedule, Training};
 
 use crate::ids::{AuditName, DatasetName};

@@ -8,19 +8,25 @@ use super::draft::StatisticsDraft;
 pub enum Attack {
     /// The online likelihood-ratio attack (Carlini et al. 2022, arXiv 2112.03570), leave-one-out.
     LiraOnline,
+    /// The same with references that never saw the record.
+    LiraOffline,
+    /// The label's probability against its mean over the references.
+    Base,
     /// The target's signal alone, one threshold for all records (Yeom et al. 2018, arXiv 1709.01604).
     Global,
 }
 
 impl Attack {
-    const WORDS: [(&'static str, Self); 2] = [("lira-online", Self::LiraOnline), ("global", Self::Global)];
+    const WORDS: [(&'static str, Self); 4] = [
+        ("lira-online", Self::LiraOnline),
+        ("lira-offline", Self::LiraOffline),
+        ("base", Self::Base),
+        ("global", Self::Global),
+    ];
 
     /// The attack's name, as files and tables write it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::LiraOnline => "lira-online",
-            Self::Global => "global",
-        }
+        spell(&Self::WORDS, self)
     }
 }
 
@@ -33,20 +39,65 @@ pub enum Variance {
     Pooled,
     /// Between the two, by empirical Bayes (Smyth 2004, doi 10.2202/1544-6115.1027).
     Shrunk,
+    /// One spread of all IN signals for both sides, as the public implementation has it.
+    Reference,
 }
 
 impl Variance {
-    const WORDS: [(&'static str, Self); 3] =
-        [("per-record", Self::PerRecord), ("pooled", Self::Pooled), ("shrunk", Self::Shrunk)];
+    const WORDS: [(&'static str, Self); 4] = [
+        ("per-record", Self::PerRecord),
+        ("pooled", Self::Pooled),
+        ("shrunk", Self::Shrunk),
+        ("reference", Self::Reference),
+    ];
 
     /// The name, as files write it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::PerRecord => "per-record",
-            Self::Pooled => "pooled",
-            Self::Shrunk => "shrunk",
-        }
+        spell(&Self::WORDS, self)
     }
+}
+
+/// What stands for the middle of a record's signals in LiRA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Center {
+    /// Their mean.
+    Mean,
+    /// Their median.
+    Median,
+}
+
+impl Center {
+    const WORDS: [(&'static str, Self); 2] = [("mean", Self::Mean), ("median", Self::Median)];
+
+    /// The name, as files write it.
+    pub fn name(self) -> &'static str {
+        spell(&Self::WORDS, self)
+    }
+}
+
+/// Which references LiRA uses once the target is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counts {
+    /// As many on both sides: the other side gives one up, too.
+    Equal,
+    /// As many on both sides, the first in shadow order.
+    First,
+    /// Every reference there is.
+    All,
+}
+
+impl Counts {
+    const WORDS: [(&'static str, Self); 3] =
+        [("equal", Self::Equal), ("first", Self::First), ("all", Self::All)];
+
+    /// The name, as files write it.
+    pub fn name(self) -> &'static str {
+        spell(&Self::WORDS, self)
+    }
+}
+
+fn spell<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, known)| *known == value).expect("every value has its word").0
 }
 
 /// Checked statistics.
@@ -54,10 +105,26 @@ impl Variance {
 pub struct Statistics {
     attacks: Vec<Attack>,
     variance: Variance,
+    center: Center,
+    counts: Counts,
+    offline: bool,
+    temperature: f64,
     fdr: f64,
+    looks: u32,
+    bootstrap: u32,
+    intersections: Vec<(String, String)>,
 }
 
 impl Statistics {
+    /// The most pairs of attributes whose crossed groups are compared.
+    pub const MAX_INTERSECTIONS: usize = 64;
+    /// The most looks at a growing audit.
+    pub const MAX_LOOKS: u32 = 1000;
+    /// The most replicates of the bootstrap.
+    pub const MAX_BOOTSTRAP: u32 = 100_000;
+    /// The longest name of an attribute, in bytes.
+    const MAX_NAME: usize = 1024;
+
     pub(super) fn check(draft: &StatisticsDraft, wrong: &mut Violations) -> Option<Self> {
         let attacks = match &draft.attacks {
             None => Some(vec![Attack::LiraOnline, Attack::Global]),
@@ -69,15 +136,44 @@ impl Statistics {
         };
         let variance = draft.variance.as_deref().unwrap_or("per-record");
         let variance = wrong.word("statistics.variance", variance, &Variance::WORDS);
+        let center = draft.center.as_deref().unwrap_or("mean");
+        let center = wrong.word("statistics.center", center, &Center::WORDS);
+        let counts = draft.counts.as_deref().unwrap_or("equal");
+        let counts = wrong.word("statistics.counts", counts, &Counts::WORDS);
+        let temperature = draft.temperature.unwrap_or(2.0);
+        let temperature = wrong.within("statistics.temperature", temperature, 0.001, 1000.0);
         let fdr = wrong.within("statistics.fdr", draft.fdr.unwrap_or(0.05), 0.0001, 0.5);
-        Some(Self { attacks: attacks?, variance: variance?, fdr: fdr? })
+        let looks = wrong.within("statistics.looks", draft.looks.unwrap_or(1), 1, Self::MAX_LOOKS);
+        let bootstrap = draft.bootstrap.unwrap_or(400);
+        let bootstrap = wrong.within("statistics.bootstrap", bootstrap, 0, Self::MAX_BOOTSTRAP);
+        let intersections = intersections(draft.intersections.as_deref().unwrap_or_default(), wrong);
+        Some(Self {
+            attacks: attacks?,
+            variance: variance?,
+            center: center?,
+            counts: counts?,
+            offline: draft.offline.unwrap_or(false),
+            temperature: temperature?,
+            fdr: fdr?,
+            looks: looks?,
+            bootstrap: bootstrap?,
+            intersections: intersections?,
+        })
     }
 
     pub(super) fn to_draft(&self) -> StatisticsDraft {
+        let pairs = self.intersections.iter().map(|(a, b)| vec![a.clone(), b.clone()]);
         StatisticsDraft {
             attacks: Some(self.attacks.iter().map(|attack| attack.name().to_owned()).collect()),
             variance: Some(self.variance.name().to_owned()),
+            center: Some(self.center.name().to_owned()),
+            counts: Some(self.counts.name().to_owned()),
+            offline: Some(self.offline),
+            temperature: Some(self.temperature),
             fdr: Some(self.fdr),
+            looks: Some(self.looks),
+            bootstrap: Some(self.bootstrap),
+            intersections: Some(pairs.collect()),
         }
     }
 
@@ -91,9 +187,44 @@ impl Statistics {
         self.variance
     }
 
+    /// What LiRA takes for the middle.
+    pub fn center(&self) -> Center {
+        self.center
+    }
+
+    /// Which references LiRA uses.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether the base attack uses OUT references only.
+    pub fn offline(&self) -> bool {
+        self.offline
+    }
+
+    /// The temperature of the base attack's softmax.
+    pub fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
     /// The false discovery rate of the patient test.
     pub fn fdr(&self) -> f64 {
         self.fdr
+    }
+
+    /// Planned looks at the growing audit, by which every p value is multiplied.
+    pub fn looks(&self) -> u32 {
+        self.looks
+    }
+
+    /// Replicates of the bootstrap behind the intervals; 0 for none.
+    pub fn bootstrap(&self) -> u32 {
+        self.bootstrap
+    }
+
+    /// Pairs of attributes whose crossed groups are compared as well.
+    pub fn intersections(&self) -> &[(String, String)] {
+        &self.intersections
     }
 }
 
@@ -102,6 +233,13 @@ fn attacks_of(names: &[String], wrong: &mut Violations) -> Option<Vec<Attack>> {
     let mut attacks = Vec::new();
     let mut right = true;
     for name in names {
+        if name == "rmia" {
+            let message = "rmia compares with records that no shadow was trained on, and audits reserve none: \
+                           leave it out, or run `umbra attack` on logits that have them";
+            wrong.push("statistics.attacks", message);
+            right = false;
+            continue;
+        }
         match wrong.word("statistics.attacks", name, &Attack::WORDS) {
             Some(attack) if attacks.contains(&attack) => {
                 wrong.push("statistics.attacks", format!("\"{name}\" is named twice"));
@@ -112,4 +250,39 @@ fn attacks_of(names: &[String], wrong: &mut Violations) -> Option<Vec<Attack>> {
         }
     }
     right.then_some(attacks)
+}
+
+/// The pairs, if each is of two different names and none comes twice. Whether there are such attributes
+/// only the data set knows.
+fn intersections(lists: &[Vec<String>], wrong: &mut Violations) -> Option<Vec<(String, String)>> {
+    const FIELD: &str = "statistics.intersections";
+    if lists.len() > Statistics::MAX_INTERSECTIONS {
+        let message =
+            format!("{} pairs are too many: give at most {}", lists.len(), Statistics::MAX_INTERSECTIONS);
+        wrong.push(FIELD, message);
+        return None;
+    }
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut right = true;
+    for (index, list) in lists.iter().enumerate() {
+        let complaint = match list.as_slice() {
+            [a, b] if a == b => Some("crosses an attribute with itself: name two different ones"),
+            [a, b] if [a, b].iter().any(|name| name.is_empty() || name.len() > Statistics::MAX_NAME) => {
+                Some("has an empty or overlong name: name two attributes of the schema's groups")
+            }
+            [a, b] if pairs.iter().any(|(c, d)| (a, b) == (c, d) || (a, b) == (d, c)) => {
+                Some("comes twice: name it once")
+            }
+            [a, b] => {
+                pairs.push((a.clone(), b.clone()));
+                None
+            }
+            _ => Some("is no pair: name two attributes, as in [\"sex\", \"race\"]"),
+        };
+        if let Some(complaint) = complaint {
+            wrong.push(FIELD, format!("entry {index} {complaint}"));
+            right = false;
+        }
+    }
+    right.then_some(pairs)
 }

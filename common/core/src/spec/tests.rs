@@ -79,3 +79,59 @@ fn a_key_of_the_other_optimizer_is_refused() {
     draft.training.momentum = Some(0.9);
     assert_eq!(fields(&draft), ["training.momentum"]);
 }
+
+#[test]
+fn statistics_are_checked_one_by_one() {
+    let mut good = draft();
+    good.statistics = StatisticsDraft {
+        attacks: Some(["lira-online", "lira-offline", "base", "global"].map(str::to_owned).to_vec()),
+        variance: Some("reference".to_owned()),
+        center: Some("median".to_owned()),
+        counts: Some("first".to_owned()),
+        offline: Some(true),
+        temperature: Some(1.5),
+        fdr: Some(0.1),
+        looks: Some(3),
+        bootstrap: Some(0),
+        intersections: Some(vec![vec!["sex".to_owned(), "race".to_owned()]]),
+    };
+    let spec = AuditSpec::try_new(&good).unwrap();
+    assert_eq!(spec.to_draft().statistics, good.statistics);
+
+    let mut bad = draft();
+    let pair = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+    bad.statistics = StatisticsDraft {
+        attacks: Some(vec!["rmia".to_owned()]),
+        center: Some("mode".to_owned()),
+        counts: Some("some".to_owned()),
+        temperature: Some(0.0),
+        looks: Some(0),
+        bootstrap: Some(1_000_000),
+        intersections: Some(vec![
+            pair("a", "a"),
+            vec!["a".to_owned()],
+            pair("a", "b"),
+            pair("b", "a"),
+            pair("", "c"),
+        ]),
+        ..StatisticsDraft::default()
+    };
+    let wrong = AuditSpec::try_new(&bad).expect_err("it is wrong");
+    let found: Vec<String> = wrong.iter().map(|v| format!("{}: {}", v.field, v.message)).collect();
+    let expected = [
+        "statistics.attacks: rmia compares with records that no shadow was trained on",
+        "statistics.center: \"mode\" is not known: use one of mean, median",
+        "statistics.counts: \"some\" is not known: use one of equal, first, all",
+        "statistics.temperature: 0 is out of range",
+        "statistics.looks: 0 is out of range: use 1 to 1000",
+        "statistics.bootstrap: 1000000 is out of range",
+        "statistics.intersections: entry 0 crosses an attribute with itself",
+        "statistics.intersections: entry 1 is no pair",
+        "statistics.intersections: entry 3 comes twice",
+        "statistics.intersections: entry 4 has an empty or overlong name",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
