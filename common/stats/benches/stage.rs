@@ -1,30 +1,43 @@
 //! Time of the statistics stage on one thread, beside one read pass over the same logits.
 //!
-//! `cargo bench -p umbra-stats --bench stage` prints tables: the stage and its variants, the cost over a grid of
-//! records and shadows, one thread and two. With `-- --plain --rounds N` it prints one line a figure and round
-//! (side, what, input, records, shadows, seconds) for `benches/side_by_side/side_by_side.sh`, which runs numpy
-//! in turns with it on the data in `--data FOLDER`.
+//! `cargo bench -p umbra-stats --bench stage` prints tables: the stage and its parts for every variant of the
+//! attacks, the cost over a grid of records and shadows, one thread and two. `--only NAME` measures one variant.
+//! With `-- --plain --rounds N` it prints one line a figure and round (side, what, input, records, shadows,
+//! seconds) for `benches/side_by_side/side_by_side.sh`, which runs numpy in turns with it on the data in
+//! `--data FOLDER`.
+//!
+//! What an attack alone takes ("sweep": its passes over the logits, leave-one-out scores of all pairs) is the
+//! stage less the stage without any attack and less the curves of the same scores. Figures of one thread are
+//! seconds of the processor where the system counts them, so that neighbours on the machine show less.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 use std::hint::black_box;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use umbra_core::seed::{Purpose, Seed};
 use umbra_stats::{
     Analysis, AttackKind, Center, Config, Design, Inputs, Labels, Logits, Membership, MembershipMatrix,
-    MemoryLogits, Population, Shape, Variance, analyse,
+    MemoryLogits, MemoryScratch, Population, ScoreCurves, ScoreFindings, Shape, Sink, SourceError, Variance,
+    analyse, analyse_into,
 };
 
 const BLOCK: usize = 16;
 const POPULATION: usize = 1_000;
+/// Room for scores: those of the tables fit.
+const MEMORY: usize = 256 << 20;
 /// Records and shadows of the tables.
 const SIZE: (usize, usize) = (50_000, 128);
 
-/// What is measured: the whole stage, with one attack.
-const VARIANTS: [(&str, AttackKind, Center, Variance); 2] = [
-    ("stage", AttackKind::LiraOnline, Center::Mean, Variance::PerRecord),
-    ("stage-shrunk", AttackKind::LiraOnline, Center::Mean, Variance::Shrunk),
+/// The attacks that are measured; in double precision the first one only.
+const VARIANTS: [(&str, AttackKind, Center, Variance); 6] = [
+    ("mean", AttackKind::LiraOnline, Center::Mean, Variance::PerRecord),
+    ("shrunk", AttackKind::LiraOnline, Center::Mean, Variance::Shrunk),
+    ("median", AttackKind::LiraOnline, Center::Median, Variance::PerRecord),
+    ("offline", AttackKind::LiraOffline, Center::Mean, Variance::PerRecord),
+    ("base", AttackKind::Base, Center::Mean, Variance::PerRecord),
+    ("rmia", AttackKind::Rmia, Center::Mean, Variance::PerRecord),
 ];
 
 fn main() {
@@ -35,46 +48,52 @@ fn main() {
         arguments.get(at + 1)
     };
     let rounds = after("--rounds").and_then(|text| text.parse().ok()).unwrap_or(5);
+    let only = after("--only");
     let data = after("--data").map(PathBuf::from);
     let audits = [false, true].map(|double| match &data {
         Some(folder) => Audit::read(folder, SIZE, double),
         None => Audit::draw(SIZE, double),
     });
     let mut table = Table { plain, rows: Vec::new() };
-    for round in 0..rounds {
-        for audit in &audits {
-            let seconds = audit.time(read_pass);
-            table.add("read", audit, seconds);
-            // The second half of the variants says nothing new in double precision.
-            for (name, kind, center, variance) in
-                VARIANTS.into_iter().take(if audit.double { 1 } else { VARIANTS.len() })
-            {
-                let config = config(kind, center, variance);
-                let seconds = audit.time(|audit| on_threads(1, || audit.analyse(&config)));
-                table.add(name, audit, seconds);
+    for audit in &audits {
+        let scores = audit.scores();
+        for _ in 0..rounds {
+            table.add("read", audit, on_one_thread(|| read_pass(audit)));
+            let none = on_one_thread(|| audit.analyse(&Config { attacks: Vec::new(), ..plain_config() }));
+            let curves = on_one_thread(|| audit.curves(&scores));
+            table.add("none", audit, none);
+            table.add("curves", audit, curves);
+            for (name, kind, center, variance) in VARIANTS {
+                if only.is_some_and(|only| only != name) || (audit.double && name != VARIANTS[0].0) {
+                    continue;
+                }
+                let config = Config { attacks: vec![kind], center, variance, ..plain_config() };
+                let stage = on_one_thread(|| audit.analyse(&config));
+                table.add(&format!("stage-{name}"), audit, stage);
+                table.add(&format!("sweep-{name}"), audit, stage - none - curves);
             }
-            if plain && round == 0 {
-                let found = audit.analyse(&config(AttackKind::LiraOnline, Center::Mean, Variance::PerRecord));
-                table.say("auc", audit, found.attacks[0].figures.auc);
-                table.say("detected", audit, found.summary.detected as f64);
-            }
+        }
+        if plain {
+            let found = audit.analyse(&plain_config());
+            table.say("auc", audit, found.attacks[0].figures.auc);
+            table.say("detected", audit, found.summary.detected as f64);
         }
     }
     if plain {
         return;
     }
-    table.print("The stage with one attack, one thread; in read passes over the matrix", |name, double| {
-        (name != "read").then_some(("read", double))
-    });
-    grid(rounds);
-    threads(&audits[0], rounds);
+    table.print();
+    if only.is_none() {
+        grid(rounds);
+        threads(&audits[0], rounds);
+    }
 }
 
-fn config(kind: AttackKind, center: Center, variance: Variance) -> Config {
+/// Online LiRA with each record's own variance, and nothing that numpy's side does not do.
+fn plain_config() -> Config {
     Config {
-        attacks: vec![kind],
-        center,
-        variance,
+        attacks: vec![AttackKind::LiraOnline],
+        variance: Variance::PerRecord,
         bootstrap: 0,
         calibrated: false,
         permutations: 1,
@@ -87,15 +106,35 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     pool.install(work)
 }
 
+/// Seconds that `work` takes on a thread of its own.
+fn on_one_thread<T>(work: impl FnOnce() -> T + Send) -> f64 {
+    on_threads(1, || {
+        let begin = (on_processor(), Instant::now());
+        black_box(work());
+        match (begin.0, on_processor()) {
+            (Some(begin), Some(end)) => end - begin,
+            _ => begin.1.elapsed().as_secs_f64(),
+        }
+    })
+}
+
+/// Seconds this thread has spent on a processor, as far as the system tells: Linux's schedstat, whose first
+/// number is in nanoseconds.
+fn on_processor() -> Option<f64> {
+    // Being put to the back of the queue brings the count up to date.
+    std::thread::yield_now();
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(|nanoseconds: f64| nanoseconds / 1e9)
+}
+
 /// Seconds a pair of a record and a shadow over a grid: the same everywhere if the cost is linear in both.
 fn grid(rounds: usize) {
     let mut table = Table { plain: false, rows: Vec::new() };
     let sizes = [12_500, 25_000, 50_000].map(|records| [32, 64, 128, 256].map(|shadows| (records, shadows)));
     let audits: Vec<Audit> = sizes.iter().flatten().map(|&size| Audit::draw(size, false)).collect();
-    let config = config(AttackKind::LiraOnline, Center::Mean, Variance::PerRecord);
     for _ in 0..rounds {
         for audit in &audits {
-            table.add("stage", audit, audit.time(|audit| on_threads(1, || audit.analyse(&config))));
+            table.add("stage", audit, on_one_thread(|| audit.analyse(&plain_config())));
         }
     }
     println!("\nThe stage in nanoseconds a pair of a record and a shadow, one thread");
@@ -109,11 +148,11 @@ fn grid(rounds: usize) {
 
 fn threads(audit: &Audit, rounds: usize) {
     let mut table = Table { plain: false, rows: Vec::new() };
-    let config = config(AttackKind::LiraOnline, Center::Mean, Variance::PerRecord);
     for _ in 0..rounds {
         for (name, threads) in [("one thread", 1), ("two threads", 2)] {
-            let seconds = audit.time(|audit| on_threads(threads, || audit.analyse(&config)));
-            table.add(name, audit, seconds);
+            let begin = Instant::now();
+            black_box(on_threads(threads, || audit.analyse(&plain_config())));
+            table.add(name, audit, begin.elapsed().as_secs_f64());
         }
     }
     let [one, two] = [&table.rows[0], &table.rows[1]].map(|row| row.spread()[1]);
@@ -206,9 +245,9 @@ impl Audit {
         }
     }
 
-    fn analyse(&self, config: &Config) -> Analysis {
+    fn inputs(&self) -> Inputs<'_> {
         let membership: Membership<'_> = self.membership.view();
-        let inputs = Inputs {
+        Inputs {
             source: &self.source,
             labels: Labels::Class(&self.labels),
             units: &self.units,
@@ -220,14 +259,41 @@ impl Audit {
             }),
             attributes: &[],
             seed: &self.seed,
-        };
-        analyse(&inputs, config, &|_| {}).expect("the audit is sound")
+        }
     }
 
-    fn time<T>(&self, work: impl FnOnce(&Self) -> T) -> f64 {
-        let begin = Instant::now();
-        black_box(work(self));
-        begin.elapsed().as_secs_f64()
+    fn analyse(&self, config: &Config) -> Analysis {
+        analyse(&self.inputs(), config, &|_| {}).expect("the audit is sound")
+    }
+
+    /// The scores of the first variant, tile by tile.
+    fn scores(&self) -> Tiles {
+        let mut tiles = Tiles(Vec::new());
+        let going_on = |_| ControlFlow::Continue(());
+        analyse_into(&self.inputs(), &plain_config(), &going_on, &mut tiles, &MemoryScratch)
+            .expect("the audit is sound");
+        tiles
+    }
+
+    /// The pooled curve and those of all targets.
+    fn curves(&self, scores: &Tiles) -> ScoreFindings {
+        let view = self.membership.view();
+        ScoreCurves::try_new(view, &self.units, &self.design, &self.seed, 0, MEMORY, &MemoryScratch)
+            .and_then(|mut curves| {
+                scores.0.iter().try_for_each(|(records, scores)| curves.take(records.clone(), scores))?;
+                curves.find()
+            })
+            .expect("the scores fit the audit")
+    }
+}
+
+/// Scores `[shadow][record of the tile]` as they came.
+struct Tiles(Vec<(Range<usize>, Vec<f64>)>);
+
+impl Sink for Tiles {
+    fn scores(&mut self, _: AttackKind, records: Range<usize>, scores: &[f64]) -> Result<(), SourceError> {
+        self.0.push((records, scores.to_vec()));
+        Ok(())
     }
 }
 
@@ -252,7 +318,7 @@ fn read_pass(audit: &Audit) -> f64 {
 
 /// The seconds of one figure.
 struct Row {
-    name: &'static str,
+    name: String,
     double: bool,
     size: (usize, usize),
     seconds: Vec<f64>,
@@ -273,14 +339,14 @@ struct Table {
 }
 
 impl Table {
-    fn add(&mut self, name: &'static str, audit: &Audit, seconds: f64) {
+    fn add(&mut self, name: &str, audit: &Audit, seconds: f64) {
         if self.plain {
             self.say(name, audit, seconds);
         }
         let (double, size) = (audit.double, (audit.shape.records, audit.shape.shadows));
-        match self.rows.iter_mut().find(|row| (row.name, row.double, row.size) == (name, double, size)) {
+        match self.rows.iter_mut().find(|row| (&*row.name, row.double, row.size) == (name, double, size)) {
             Some(row) => row.seconds.push(seconds),
-            None => self.rows.push(Row { name, double, size, seconds: vec![seconds] }),
+            None => self.rows.push(Row { name: name.to_owned(), double, size, seconds: vec![seconds] }),
         }
     }
 
@@ -289,20 +355,18 @@ impl Table {
         println!("umbra {name} {precision} {} {} {value:.9}", audit.shape.records, audit.shape.shadows);
     }
 
-    /// One line a figure: seconds, and how often the row that `unit` names fits in.
-    fn print(&self, title: &str, unit: impl Fn(&str, bool) -> Option<(&'static str, bool)>) {
-        println!("{title}");
+    /// One line a figure: seconds, and how many read passes that is.
+    fn print(&self) {
+        println!("{} records x {} shadows, one thread: median (least to most)", SIZE.0, SIZE.1);
         for row in &self.rows {
             let [least, median, most] = row.spread();
+            let read = self.rows.iter().find(|other| other.name == "read" && other.double == row.double);
+            let passes = median / read.map_or(f64::NAN, |read| read.spread()[1]);
             let precision = if row.double { "f64" } else { "f32" };
-            print!("  {:<14} {precision} {median:9.4} s ({least:.4} to {most:.4})", row.name);
-            let unit = unit(row.name, row.double).and_then(|(name, double)| {
-                self.rows.iter().find(|row| (row.name, row.double) == (name, double))
-            });
-            match unit {
-                Some(unit) => println!("  {:7.1} x", median / unit.spread()[1]),
-                None => println!(),
-            }
+            println!(
+                "  {:<14} {precision} {median:9.4} s ({least:.4} to {most:.4}) {passes:8.1} read passes",
+                row.name
+            );
         }
     }
 }

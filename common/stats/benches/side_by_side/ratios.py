@@ -27,7 +27,7 @@ class Lines:
     def ratio(self, of, to, words, bound):
         """How many times the median `to` is in `of`, if both are there."""
         if of and to:
-            print(f"      {of / to:7.1f} {words} ({bound})")
+            print(f"      {of / to:8.2f} {words} ({bound})")
 
 
 def main():
@@ -43,17 +43,22 @@ def main():
             return lines.median("numpy", what, precision)
 
         lines.row("umbra", "read", precision)
-        for what in ("llr", "tfp-llr", "roc", "patients", "stage"):
+        for what in ("llr", "llr-whole", "tfp-llr", "roc", "patients", "stage"):
             lines.row("numpy", what, precision)
-        lines.row("umbra", "llr", precision)
-        lines.ratio(ours("llr"), ours("read"), "read passes", passes)
-        lines.ratio(theirs("llr"), ours("llr"), "times as fast as numpy", "floor 8, goal 15")
-        lines.ratio(theirs("tfp-llr"), ours("llr"), "times as fast as tensorflow/privacy's loop", "from two targets")
-        lines.row("umbra", "stage", precision)
-        lines.ratio(theirs("stage"), ours("stage"), "times as fast as numpy", "floor 3, goal 5")
+        for what in ("none", "curves"):
+            lines.row("umbra", what, precision)
+        lines.row("umbra", "sweep-mean", precision)
+        lines.ratio(ours("sweep-mean"), ours("read"), "read passes", passes)
+        lines.ratio(theirs("llr"), ours("sweep-mean"), "times as fast as numpy's llr", "floor 8, goal 15")
+        whole = theirs("llr-whole")
+        lines.ratio(whole, ours("sweep-mean"), "times as fast as it on the whole matrix", "no bound")
+        lines.ratio(theirs("tfp-llr"), ours("sweep-mean"), "times as fast as tensorflow/privacy's loop", "two targets")
+        lines.ratio(theirs("roc"), ours("curves"), "times as fast as numpy's roc, with per-target curves", "no bound")
         for what in ("shrunk", "median", "offline", "base", "rmia"):
-            lines.row("umbra", f"stage-{what}", precision)
-            lines.ratio(ours(f"stage-{what}"), ours("stage"), "times the stage with means", "at most 4")
+            lines.row("umbra", f"sweep-{what}", precision)
+            lines.ratio(ours(f"sweep-{what}"), ours("sweep-mean"), "times the sweep with means", "at most 4")
+        lines.row("umbra", "stage-mean", precision)
+        lines.ratio(theirs("stage"), ours("stage-mean"), "times as fast as numpy's stage", "floor 3, goal 5")
         for what, tolerance in (("auc", 1e-5 if precision == "f32" else 1e-9), ("detected", 0)):
             same = abs(ours(what) - theirs(what)) <= tolerance
             alike &= same

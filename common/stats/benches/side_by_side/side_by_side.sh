@@ -10,7 +10,7 @@ core=${CORE:-0}
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 bench() {
     local path
-    path=$(cargo bench -p umbra-stats --bench "$1" --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p')
+    path=$(cargo bench -p umbra-stats --bench "$1" --no-run --locked 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p')
     [[ -x $path ]] || path=../../$path
     echo "$path"
 }

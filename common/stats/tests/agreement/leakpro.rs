@@ -29,13 +29,25 @@ fn online_with_variances_of_their_own() {
     all_close(&targets(&found, &right), &right, 1e-9, "lira");
 }
 
+/// Its offline score is ln Phi(z); ours is z.
+#[test]
+fn offline_is_the_log_of_a_tail() {
+    let vectors = references();
+    let found = audit(&vectors).attack(AttackKind::LiraOffline, settings(Variance::PerRecord));
+    let right = vectors.get("leakpro/offline/carlini");
+    for (z, right) in targets(&found, &right).into_iter().zip(right) {
+        let ln_phi = libm::log(0.5 * libm::erfc(-z / std::f64::consts::SQRT_2));
+        assert!((ln_phi - right).abs() <= 1e-9 * right.abs().max(1e-3), "ln Phi({z}) is not {right}");
+    }
+}
+
 /// Its fixed variances are those of all values of a side about their grand mean: neither the pooled ones nor
 /// those of the public code of the attack's authors, which takes the IN one for both sides.
 #[test]
 fn fixed_variances_are_those_of_a_whole_side() {
     let vectors = references();
     let right = vectors.get("leakpro/online/fixed");
-    for variance in [Variance::Pooled, Variance::Shrunk] {
+    for variance in [Variance::Pooled, Variance::Reference] {
         let found = audit(&vectors).attack(AttackKind::LiraOnline, settings(variance));
         let differ =
             targets(&found, &right).iter().zip(&right).filter(|(a, b)| (*a - *b).abs() > 1e-3).count();
@@ -87,6 +99,16 @@ fn signals_by_way_of_a_probability_saturate() {
             _ => assert!(theirs > 103.0 && theirs < 104.0, "{logit} became {theirs}"),
         }
     }
+}
+
+/// Several signals of a record, their ratios added up: our labels.
+#[test]
+fn several_signals() {
+    let vectors = references();
+    let audit = Audit::new(&vectors, "leakpro-labels", Design::exact());
+    let found = audit.attack(AttackKind::LiraOnline, settings(Variance::PerRecord));
+    let right = vectors.get("leakpro-labels/online");
+    all_close(&targets(&found, &right), &right, 1e-9, "multi-signal lira");
 }
 
 /// The target of the stored RMIA and BASE runs: the one after eight pairs of shadows.
