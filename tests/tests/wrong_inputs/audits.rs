@@ -36,6 +36,7 @@ fn every_mistake_of_a_specification_is_named_at_once() {
             attacks: vec!["rmia".into()],
             variance: Some("none".into()),
             fdr: Some(f64::NAN),
+            ..v1::StatisticsSpec::default()
         });
         wrong.placement = Some(v1::PlacementSpec { pack: Some(0), checkpoint_steps: Some(0) });
         let status = refused(audits.create_audit(request(wrong)).await, Reason::InvalidArgument, "all wrong");
