@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use umbra_stats::Config;
-use umbra_tests::streaming::{Plan, run};
+use umbra_tests::streaming::{Plan, Room, run};
 
 /// As in the daemons.
 #[global_allocator]
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let attacks = attacks.split(',').map(str::parse).collect::<Result<_, _>>()?;
     let config = Config { attacks, bootstrap: 0, ..Config::default() };
     let shown = Cell::new(-1);
-    let outcome = run(plan, &config, &folder, &|share| {
+    let outcome = run(plan, &config, &folder, Room::Files, &|share| {
         let percent = (share * 20.0) as i32 * 5;
         if percent > shown.replace(percent) {
             println!("{percent:3} %");

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use umbra_stats::Config;
-use umbra_tests::streaming::{Plan, anonymous_bytes, run};
+use umbra_tests::streaming::{Plan, Room, anonymous_bytes, run};
 
 /// As in the daemons.
 #[global_allocator]
@@ -28,7 +28,7 @@ fn anonymous(records: usize, shadows: usize, records_per_unit: (usize, usize)) -
         Plan { records, shadows, records_per_unit, scattered: records_per_unit.1 > 1, multi_label: false };
     // The same tiles for every size, so that nothing but the size differs.
     let config = Config { tile_records: Some(2048), bootstrap: 0, ..Config::default() };
-    let outcome = run(plan, &config, folder.path(), &|_| {}).unwrap();
+    let outcome = run(plan, &config, folder.path(), Room::Files, &|_| {}).unwrap();
     let pairs = (records * shadows) as u64;
     assert_eq!(outcome.rows.scores, pairs * config.attacks.len() as u64);
     assert_eq!(outcome.rows.records, records as u64);

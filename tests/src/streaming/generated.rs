@@ -40,7 +40,7 @@ pub struct Generated {
 
 /// A number that follows from another, without pattern (splitmix64: Steele, Lea and Flood 2014,
 /// doi 10.1145/2660193.2660195).
-fn mixed(x: u64) -> u64 {
+pub fn mixed(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

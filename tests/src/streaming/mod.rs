@@ -7,4 +7,4 @@ mod run;
 
 pub use generated::Plan;
 pub use meter::anonymous_bytes;
-pub use run::{Outcome, run};
+pub use run::{Outcome, Room, run};

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use umbra_coordinator::FileScratch;
 use umbra_core::seed::Seed;
 use umbra_stats::{
-    Analysis, AttackKind, Config, Design, Inputs, Membership, PatientTable, RecordTable, Region, Scratch,
-    Sink, SourceError, analyse_into,
+    Analysis, AttackKind, Config, Design, Inputs, Membership, MemoryScratch, PatientTable, RecordTable,
+    Region, Scratch, Sink, SourceError, analyse_into,
 };
 
-use super::generated::{BLOCK, Generated, Plan};
+use super::generated::{BLOCK, Generated, Plan, mixed};
 use super::meter;
 
 /// What a run took and gave.
@@ -41,6 +41,16 @@ pub struct Rows {
     pub records: u64,
     /// Rows of the patient table.
     pub patients: u64,
+    /// A number that follows from all values of a column, for some columns of both tables.
+    pub columns: [u64; 6],
+}
+
+impl Rows {
+    fn fold(&mut self, first: usize, columns: [&[f64]; 3]) {
+        for (folded, column) in self.columns[first..].iter_mut().zip(columns) {
+            *folded = column.iter().fold(*folded, |folded, value| mixed(folded ^ value.to_bits()));
+        }
+    }
 }
 
 impl Sink for Rows {
@@ -52,12 +62,14 @@ impl Sink for Rows {
     fn records(&mut self, first: usize, rows: &RecordTable) -> Result<(), SourceError> {
         assert_eq!(first as u64, self.records, "rows come in order");
         self.records += rows.unit.len() as u64;
+        self.fold(0, [&rows.auc, &rows.binormal_auc, &rows.sd_out]);
         Ok(())
     }
 
     fn patients(&mut self, first: usize, rows: &PatientTable) -> Result<(), SourceError> {
         assert_eq!(first as u64, self.patients, "rows come in order");
         self.patients += rows.unit.len() as u64;
+        self.fold(3, [&rows.p, &rows.q, &rows.binormal_auc]);
         Ok(())
     }
 }
@@ -90,11 +102,26 @@ impl Region for CountedRegion {
     }
 }
 
-/// Analyses a generated audit with scratch files in `folder`; `hear` gets the share done.
+/// Where scratch room is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// In files.
+    Files,
+    /// In memory.
+    Memory,
+}
+
+/// Analyses a generated audit whose files, and scratch files, lie in `folder`; `hear` gets the share done.
 ///
 /// # Errors
 /// If a file cannot be made, or the analysis fails.
-pub fn run(plan: Plan, config: &Config, folder: &Path, hear: &dyn Fn(f64)) -> io::Result<Outcome> {
+pub fn run(
+    plan: Plan,
+    config: &Config,
+    folder: &Path,
+    room: Room,
+    hear: &dyn Fn(f64),
+) -> io::Result<Outcome> {
     let generated = Generated::draw(plan, folder)?;
     let membership = Membership::new(plan.shadows, generated.units, generated.columns.numbers())
         .ok_or_else(|| io::Error::other("the generated membership does not fit"))?;
@@ -109,7 +136,8 @@ pub fn run(plan: Plan, config: &Config, folder: &Path, hear: &dyn Fn(f64)) -> io
         seed: &Seed::new(1),
     };
     let written = Arc::new(AtomicU64::new(0));
-    let scratch = Counted { files: FileScratch::new(folder), written: written.clone() };
+    let files = Counted { files: FileScratch::new(folder), written: written.clone() };
+    let scratch: &dyn Scratch = if room == Room::Files { &files } else { &MemoryScratch };
     let on = |share: f64| {
         hear(share);
         ControlFlow::Continue(())
@@ -117,7 +145,7 @@ pub fn run(plan: Plan, config: &Config, folder: &Path, hear: &dyn Fn(f64)) -> io
     let mut rows = Rows::default();
     let begun = Instant::now();
     let (found, anonymous) =
-        meter::watched(|| analyse_into(&inputs, config, &on, &mut rows, &scratch).map_err(io::Error::other));
+        meter::watched(|| analyse_into(&inputs, config, &on, &mut rows, scratch).map_err(io::Error::other));
     let time = begun.elapsed();
     Ok(Outcome { analysis: found?, anonymous, scratch: written.load(Ordering::Relaxed), time, rows })
 }

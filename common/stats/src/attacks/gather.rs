@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::block::ScoreBlocks;
 use super::run::Entry;
 use crate::config::AttackKind;
 use crate::error::StatsError;
@@ -32,6 +33,23 @@ pub(crate) struct Outcome<'a> {
     pub calibrated: Option<Collector<'a>>,
     /// Scores in which the variance floor acted.
     pub floored: u64,
+}
+
+impl Outcome<'_> {
+    /// Takes the scores of a tile.
+    pub fn take(
+        &mut self,
+        blocks: &ScoreBlocks,
+        sorted: &Sorted,
+        calibrated: Option<&Sorted>,
+    ) -> Result<(), StatsError> {
+        self.floored += blocks.floored;
+        self.scores.take(sorted)?;
+        match (&mut self.calibrated, calibrated) {
+            (Some(collector), Some(calibrated)) => collector.take(calibrated),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// All that was collected.
