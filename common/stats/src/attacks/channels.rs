@@ -1,24 +1,24 @@
 //! From the scores of single channels to the score of a record.
 
-use crate::lanes::{Kernel, LANES, Vector, dispatch, padded};
+use crate::lanes::{Column, Kernel, LANES, Vector, dispatch};
 use crate::signal::View;
 
 /// What an attack finds on one channel, one query of one label: columns over the targets, in whole lanes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The score; anything not finite is absent.
-    pub score: Vec<f64>,
+    pub score: Column,
     /// 1 where the variance floor acted, else 0.
-    pub floored: Vec<f64>,
+    pub floored: Column,
 }
 
 /// Buffers for adding channels up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Channels {
     found: Found,
-    sum: Vec<f64>,
-    number: Vec<f64>,
-    floored: Vec<f64>,
+    sum: Column,
+    number: Column,
+    floored: Column,
 }
 
 impl Channels {
@@ -34,7 +34,7 @@ impl Channels {
         let shadows = scores.len();
         let columns = [&mut self.found.score, &mut self.found.floored, &mut self.sum, &mut self.number];
         for column in columns.into_iter().chain([&mut self.floored]) {
-            column.resize(padded(shadows), 0.0);
+            column.fit(shadows);
         }
         if view.queries * view.labels == 1 {
             each(view.signals, &mut self.found);
@@ -53,11 +53,11 @@ impl Channels {
                 let Self { found, sum, number, floored } = self;
                 dispatch(Add { found, sum, number, floored });
             }
-            for ((score, sum), number) in scores.iter_mut().zip(&self.sum).zip(&self.number) {
+            for ((score, sum), number) in scores.iter_mut().zip(&*self.sum).zip(&*self.number) {
                 *score += sum / number;
             }
         }
-        let there = scores.iter().zip(&self.floored);
+        let there = scores.iter().zip(&*self.floored);
         there.filter(|(score, floored)| score.is_finite() && **floored > 0.0).count() as u64
     }
 }

@@ -1,6 +1,8 @@
 //! The likelihood-ratio attack, online (Carlini et al. 2022, arXiv 2112.03570, algorithm 1):
 //! ln N(phi_t; mu_in, sd_in) - ln N(phi_t; mu_out, sd_out), mean over queries, summed over labels.
 
+use std::hint::black_box;
+
 use super::channels::{Found, each_channel};
 use super::predictive::{Given, Of};
 use super::variances::{FixedBy, Scratch, Side, Variances, ln_shared, raised};
@@ -186,6 +188,13 @@ fn pick(is_in: bool, [inside, outside]: [f64; 2]) -> f64 {
     if is_in { inside } else { outside }
 }
 
+/// 1 / (n - less), for targets that are IN and for those that are OUT. The compiler must not know how they
+/// were made: it would rather choose the number first and then divide, for each target again.
+#[inline(always)]
+fn per(n: [f64; 2], less: f64) -> [f64; 2] {
+    n.map(|n| black_box(1.0 / (n - less)))
+}
+
 /// Each record's own variances, divisor n. The log of the other side's, which many targets share, is
 /// given.
 #[inline(always)]
@@ -200,7 +209,7 @@ fn per_record(
     let length = score.len();
     let (given, floored, ln_other) = (given.cut(length), &mut floored[..length], &ln_other[..length]);
     let (floors, ln_floors) = (floors.map(|f| &f[..length]), ln_floors.map(|f| &f[..length]));
-    let (per_own, per_other) = (given.own_n.map(|n| 1.0 / n), given.other_n.map(|n| 1.0 / n));
+    let (per_own, per_other) = (per(given.own_n, 0.0), per(given.other_n, 0.0));
     for i in 0..length {
         let is_in = given.inside[i] != 0.0;
         let floor = [floors[0][i], floors[1][i]];
@@ -250,8 +259,7 @@ fn shrunk(
     let length = score.len();
     let (given, floored, floors) = (given.cut(length), &mut floored[..length], floors.map(|f| &f[..length]));
     let (own, other) = (own.map(|side| side.cut(length)), other.map(|side| side.cut(length)));
-    let per_own = given.own_n.map(|n| 1.0 / (n - 1.0));
-    let per_other = given.other_n.map(|n| 1.0 / (n - 1.0));
+    let (per_own, per_other) = (per(given.own_n, 1.0), per(given.other_n, 1.0));
     for i in 0..length {
         let is_in = given.inside[i] != 0.0;
         let floor = [floors[0][i], floors[1][i]];

@@ -19,6 +19,7 @@ mod tiny;
 mod variances;
 
 pub(crate) use base::Base;
+pub(crate) use block::{ScoreBlocks, Spare};
 pub(crate) use gather::{Curves, Outcome};
 pub(crate) use global::Global;
 pub(crate) use lira::Lira;

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::lanes::ln_1p;
+use crate::lanes::{Column, ln_1p};
 use crate::special::{digamma, half_ln_two_pi, ln_gamma, trigamma, trigamma_inverse};
 
 /// Log-moments of the sample variance, by the number of references.
@@ -52,15 +52,15 @@ pub(crate) const SUMS: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Prior {
     /// d0 s0^2; s0^2 where d0 is infinite.
-    base: Vec<f64>,
+    base: Column,
     /// What nu s2 counts: 1; 0 where d0 is infinite.
-    weight: Vec<f64>,
+    weight: Column,
     /// d0 / 2, 0 where it is infinite.
-    half_d0: Vec<f64>,
+    half_d0: Column,
     /// d0, infinite if the variances differ no more than by sampling.
-    d0: Vec<f64>,
+    d0: Column,
     /// The gamma functions and pi, by the number of references n; made when first asked for.
-    norms: Vec<OnceLock<Vec<f64>>>,
+    norms: Vec<OnceLock<Column>>,
 }
 
 impl Prior {
@@ -71,14 +71,15 @@ impl Prior {
     }
 
     fn new(fits: impl Iterator<Item = (f64, f64)>) -> Self {
-        let mut prior = Self::default();
-        for (d0, s02) in fits {
-            let finite = d0.is_finite();
-            prior.base.push(if finite { d0 * s02 } else { s02 });
-            prior.weight.push(if finite { 1.0 } else { 0.0 });
-            prior.half_d0.push(if finite { 0.5 * d0 } else { 0.0 });
-            prior.d0.push(d0);
-        }
+        let fits: Vec<(f64, f64)> = fits.collect();
+        let column = |of: fn(f64, f64) -> f64| fits.iter().map(|&(d0, s02)| of(d0, s02)).collect();
+        let mut prior = Self {
+            base: column(|d0, s02| if d0.is_finite() { d0 * s02 } else { s02 }),
+            weight: column(|d0, _| if d0.is_finite() { 1.0 } else { 0.0 }),
+            half_d0: column(|d0, _| if d0.is_finite() { 0.5 * d0 } else { 0.0 }),
+            d0: column(|d0, _| d0),
+            norms: Vec::new(),
+        };
         // A side has fewer references than there are targets.
         prior.norms.resize_with(prior.d0.len() + 1, OnceLock::new);
         prior

@@ -1,8 +1,10 @@
 //! What the likelihood-ratio attacks learn from all records: how widely signals spread on each side.
 
+use std::hint::black_box;
+
 use super::predictive::{LogChi, Prior, SUMS};
 use crate::config::Variance;
-use crate::lanes::{Kernel, Vector, dispatch, ln, padded};
+use crate::lanes::{Column, Kernel, Vector, dispatch, ln, padded};
 use crate::references::{References, Span, Tables};
 
 /// The least standard deviation of a side, as a share of that side's pooled one.
@@ -12,11 +14,11 @@ const FLOOR: f64 = 1e-3;
 #[derive(Debug, Default)]
 pub(super) struct Side {
     /// Pooled variance (divisor n).
-    pub pooled: Vec<f64>,
-    pub ln_pooled: Vec<f64>,
+    pub pooled: Column,
+    pub ln_pooled: Column,
     /// Least variance: (1e-3 pooled sd)^2.
-    pub floor: Vec<f64>,
-    pub ln_floor: Vec<f64>,
+    pub floor: Column,
+    pub ln_floor: Column,
     /// Shrunk variances only.
     pub prior: Prior,
 }
@@ -38,9 +40,9 @@ pub(super) struct Variances {
     pub sides: [Side; 2],
     /// [`Variance::Reference`] only: mean of all values of one side, their variance (divisor n) and its
     /// log; columns over the targets.
-    mean: Vec<f64>,
-    pub fixed: Vec<f64>,
-    pub ln_fixed: Vec<f64>,
+    mean: Column,
+    pub fixed: Column,
+    pub ln_fixed: Column,
 }
 
 impl Variances {
@@ -51,9 +53,9 @@ impl Variances {
             chi: LogChi::new(if kind == Variance::Shrunk { shadows } else { 0 }),
             targets: padded(shadows),
             sides: Default::default(),
-            mean: Vec::new(),
-            fixed: Vec::new(),
-            ln_fixed: Vec::new(),
+            mean: Column::default(),
+            fixed: Column::default(),
+            ln_fixed: Column::default(),
         }
     }
 
@@ -88,7 +90,10 @@ impl Variances {
     /// Adds the references of one channel of one record, centred on their means.
     pub fn observe(&self, pass: usize, references: &References, scratch: &mut Scratch, sums: &mut [f64]) {
         match (self.kind, pass) {
-            (Variance::Reference, _) => self.observe_values(pass, references, sums),
+            (Variance::Reference, _) => {
+                let mean = if pass == 0 { None } else { Some(&*self.mean) };
+                dispatch(AllValues { references, side: self.fixed_by as usize, mean, sums });
+            }
             (_, 0) => dispatch(Squares { references, sums }),
             _ => dispatch(Logs { variances: self, references, scratch, sums }),
         }
@@ -97,12 +102,12 @@ impl Variances {
     pub fn learn(&mut self, pass: usize, sums: &[f64]) {
         let targets = self.targets;
         let column = |index: usize| &sums[index * targets..(index + 1) * targets];
-        let ratios = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>();
-        let lns = |values: &[f64]| values.iter().map(|&value| ln(value)).collect::<Vec<_>>();
+        let ratios = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a / b).collect::<Column>();
+        let lns = |values: &[f64]| values.iter().map(|&value| ln(value)).collect::<Column>();
         match (self.kind, pass) {
             (Variance::Reference, 0) => {
                 self.mean = ratios(column(1), column(0));
-                self.fixed = column(0).to_vec();
+                self.fixed = column(0).iter().copied().collect();
             }
             (Variance::Reference, _) => {
                 self.fixed = ratios(column(0), &self.fixed);
@@ -124,38 +129,13 @@ impl Variances {
             }
         }
     }
-
-    /// The values of one side, once about 0 and then squared about their mean.
-    fn observe_values(&self, pass: usize, references: &References, sums: &mut [f64]) {
-        let (side, targets) = (self.fixed_by as usize, self.targets);
-        for span in &references.spans {
-            for target in span.targets.clone() {
-                let weights = [references.inside[target], references.outside[target]];
-                let (columns, n) = if weights[side] != 0.0 {
-                    (&references.own, span.own[side])
-                } else if weights[1 - side] != 0.0 {
-                    (&references.other, span.other[1 - side])
-                } else {
-                    continue;
-                };
-                let (n, mean) = (f64::from(n), references.signal(target) - columns.deviation[target]);
-                if pass == 0 {
-                    sums[target] += n;
-                    sums[targets + target] += n * mean;
-                } else {
-                    let d = mean - self.mean[target];
-                    sums[target] += columns.squares[target] + n * d * d;
-                }
-            }
-        }
-    }
 }
 
 /// Columns over the targets that mean nothing between two channels.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
-    pub own: Vec<f64>,
-    pub other: Vec<f64>,
+    pub own: Column,
+    pub other: Column,
     /// `[IN, OUT][block]`.
     pub table: [Vec<f64>; 2],
 }
@@ -164,7 +144,7 @@ impl Scratch {
     pub fn reset(&mut self, references: &References) {
         let targets = references.inside.len();
         for column in [&mut self.own, &mut self.other] {
-            column.resize(targets, 0.0);
+            column.fit(targets);
         }
         for table in &mut self.table {
             table.resize(references.tables.n[0].len(), 0.0);
@@ -222,6 +202,79 @@ fn add_squares(
     }
 }
 
+/// All values of one side, summed; once their mean is known, their squares about it.
+struct AllValues<'a> {
+    references: &'a References,
+    side: usize,
+    mean: Option<&'a [f64]>,
+    sums: &'a mut [f64],
+}
+
+impl Kernel for AllValues<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { references: r, side, mean, sums } = self;
+        let weights = [&r.inside, &r.outside];
+        for span in &r.spans {
+            let range = span.targets.clone();
+            let given = Values {
+                signals: &r.signals()[range.clone()],
+                weights: [&weights[side][range.clone()], &weights[1 - side][range.clone()]],
+                deviations: [&r.own.deviation[range.clone()], &r.other.deviation[range.clone()]],
+                squares: [&r.own.squares[range.clone()], &r.other.squares[range.clone()]],
+                n: [span.own[side], span.other[1 - side]].map(f64::from),
+            };
+            match mean {
+                None => {
+                    let (counts, values) = sums.split_at_mut(sums.len() / 2);
+                    add_values(given, &mut counts[range.clone()], &mut values[range]);
+                }
+                Some(mean) => add_squares_about(given, &mean[range.clone()], &mut sums[range]),
+            }
+        }
+    }
+}
+
+/// References of one side: the own one of some targets, and the other one of the rest.
+struct Values<'a> {
+    signals: &'a [f64],
+    weights: [&'a [f64]; 2],
+    deviations: [&'a [f64]; 2],
+    squares: [&'a [f64]; 2],
+    n: [f64; 2],
+}
+
+impl Values<'_> {
+    /// Their number, mean and squares; 0 of them where the target gives no signal.
+    #[inline(always)]
+    fn of(&self, i: usize) -> (f64, f64, f64) {
+        let (own, other) = (self.weights[0][i], self.weights[1][i]);
+        let deviation = if own != 0.0 { self.deviations[0][i] } else { self.deviations[1][i] };
+        let squares = own * self.squares[0][i] + other * self.squares[1][i];
+        (own * self.n[0] + other * self.n[1], self.signals[i] - deviation, squares)
+    }
+}
+
+#[inline(always)]
+fn add_values(given: Values<'_>, counts: &mut [f64], values: &mut [f64]) {
+    for (i, (count, value)) in counts.iter_mut().zip(values).enumerate() {
+        let (n, mean, _) = given.of(i);
+        *count += n;
+        *value += if n > 0.0 { n * mean } else { 0.0 };
+    }
+}
+
+#[inline(always)]
+fn add_squares_about(given: Values<'_>, about: &[f64], sums: &mut [f64]) {
+    for (i, (sum, about)) in sums.iter_mut().zip(about).enumerate() {
+        let (n, mean, squares) = given.of(i);
+        let d = mean - about;
+        *sum += if n > 0.0 { squares + n * d * d } else { 0.0 };
+    }
+}
+
 /// The log moments of both sides' sample variances.
 struct Logs<'a> {
     variances: &'a Variances,
@@ -266,7 +319,10 @@ impl Kernel for Logs<'_> {
                     [&side.floor[range.clone()], &side.ln_floor[range.clone()]],
                     &side.ln_pooled[range.clone()],
                     [variances.chi.of(own), variances.chi.of(other)],
-                    [count, first, second, spread],
+                    count,
+                    first,
+                    second,
+                    spread,
                 );
             }
         }
@@ -295,7 +351,8 @@ fn ln_own(span: &Span, weights: [&[f64]; 2], floors: [&[f64]; 2], squares: &[f64
     let length = logs.len();
     let (inside, squares) = (&weights[0][..length], &squares[..length]);
     let (floor_in, floor_out) = (&floors[0][..length], &floors[1][..length]);
-    let per_degree = span.own.map(|n| 1.0 / f64::from(n.saturating_sub(1)));
+    // Made out of the compiler's sight: it would divide for each target again.
+    let per_degree = span.own.map(|n| black_box(1.0 / f64::from(n.saturating_sub(1))));
     for i in 0..length {
         let is_in = inside[i] != 0.0;
         let variance = squares[i] * if is_in { per_degree[0] } else { per_degree[1] };
@@ -319,9 +376,11 @@ fn observe_logs(
     floor: [&[f64]; 2],
     pilot: &[f64],
     chi: [(f64, f64); 2],
-    sums: [&mut [f64]; SUMS],
+    count: &mut [f64],
+    first: &mut [f64],
+    second: &mut [f64],
+    spread: &mut [f64],
 ) {
-    let [count, first, second, spread] = sums;
     let length = count.len();
     let (first, second, spread) = (&mut first[..length], &mut second[..length], &mut spread[..length]);
     let (own, other) = (&weights[0][..length], &weights[1][..length]);

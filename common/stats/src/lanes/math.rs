@@ -22,10 +22,8 @@ const TWO_54: f64 = 18_014_398_509_481_984.0;
 #[inline(always)]
 pub(crate) fn ln(x: f64) -> f64 {
     let subnormal = x < f64::MIN_POSITIVE;
-    let lifted = if subnormal { x * TWO_54 } else { x };
-    let (k, m) = split(lifted);
-    let k = if subnormal { k - 54.0 } else { k };
-    let y = ln_of_split(k, m - 1.0, 0.0);
+    let (k, m) = split(x * if subnormal { TWO_54 } else { 1.0 });
+    let y = ln_of_split(k - if subnormal { 54.0 } else { 0.0 }, m - 1.0, 0.0);
     at_the_edges(x, x, y)
 }
 

@@ -4,9 +4,11 @@
 //! vector instructions ([`dispatch`]); the arithmetic is the same on each, to the last bit: Rust never
 //! contracts a product and a sum, and sums over [`LANES`] ([`Vector`]) are always added in the same order.
 
+mod column;
 mod dispatch;
 mod math;
 
+pub(crate) use column::Column;
 #[cfg(test)]
 pub(crate) use dispatch::on_every_level;
 pub(crate) use dispatch::{Kernel, Vector, dispatch};

@@ -77,7 +77,8 @@ impl Kernel for Medians<'_> {
         }
         let [for_in, for_out] = &tables.centre;
         Tables::spread::<V>([for_in, for_out], inside, blocks.size, shared);
-        for ((deviation, signal), centre) in other.deviation.iter_mut().zip(&*signals).zip(&*shared) {
+        for ((deviation, signal), centre) in other.deviation.iter_mut().zip(signals.iter()).zip(shared.iter())
+        {
             *deviation = signal - centre;
         }
     }

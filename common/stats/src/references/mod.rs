@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::config::{Center, Counts};
 use crate::design::Blocks;
-use crate::lanes::{LANES, Vector, dispatch, padded};
+use crate::lanes::{Column, LANES, Vector, dispatch, padded};
 use leave_one_out::{Drop, LeaveOneOut, Side, weigh};
 use median::Medians;
 pub(crate) use median::Middle;
@@ -34,12 +34,12 @@ pub(crate) enum Scheme {
 ///
 /// Columns are [`padded`]; where a target gives no signal they hold finite numbers without a meaning, and
 /// both weights are 0.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct References {
     /// 1 where the target is IN and gives a signal, else 0.
-    pub inside: Vec<f64>,
+    pub inside: Column,
     /// 1 where the target is OUT and gives a signal, else 0.
-    pub outside: Vec<f64>,
+    pub outside: Column,
     pub own: Columns,
     pub other: Columns,
     /// Squares of the other side, which targets of one block and side share.
@@ -48,27 +48,27 @@ pub(crate) struct References {
     pub spans: Vec<Span>,
     shadows: usize,
     /// The signals, 0 where absent.
-    signals: Vec<f64>,
+    signals: Column,
     /// Signals less their side's mean, 0 where absent.
-    centred: Vec<f64>,
+    centred: Column,
     /// IN and OUT.
     sides: [Side; 2],
     /// What [`Tables::spread`] writes to.
-    shared: Vec<f64>,
+    shared: Column,
     values: Vec<f64>,
 }
 
 /// One side of every target's references.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Columns {
     /// The target's signal less the references' centre.
-    pub deviation: Vec<f64>,
+    pub deviation: Column,
     /// Squared deviations of the references from their mean, summed.
-    pub squares: Vec<f64>,
+    pub squares: Column,
 }
 
 /// What the targets of one block and side share, `[IN, OUT][block]` by the side of the target.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tables {
     /// Number of references on the other side.
     pub n: [Vec<f64>; 2],
@@ -118,20 +118,18 @@ impl References {
         self.shadows
     }
 
-    /// The signal of a target that gives one.
-    pub fn signal(&self, target: usize) -> f64 {
-        self.signals[target]
+    /// The signals, 0 where there is none, in whole lanes.
+    pub fn signals(&self) -> &[f64] {
+        &self.signals
     }
 
     fn reset(&mut self, signals: &[f64], blocks: &Blocks) {
-        let length = padded(signals.len());
-        if self.signals.len() != length {
+        if self.signals.len() != padded(signals.len()) {
             let columns = [&mut self.inside, &mut self.outside, &mut self.signals, &mut self.centred];
             let own = [&mut self.own.deviation, &mut self.own.squares];
             let other = [&mut self.other.deviation, &mut self.other.squares, &mut self.shared];
-            for column in columns.into_iter().chain(own).chain(other) {
-                *column = vec![0.0; length];
-            }
+            let all = columns.into_iter().chain(own).chain(other);
+            all.for_each(|column| *column = Column::zeroes(signals.len()));
         }
         if self.tables.n[0].len() != blocks.count() {
             let tables = self.tables.n.iter_mut().chain(&mut self.tables.squares);
