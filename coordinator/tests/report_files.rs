@@ -127,6 +127,9 @@ fn a_summary_has_its_keys_in_their_order() {
     }
     expected.extend(
         "records records/records records/scored records/mean_auc records/mean_binormal_auc \
+         records/extrapolated_tpr_null records/extrapolated_tpr_null/0.01 records/extrapolated_tpr_null/0.01/mean \
+         records/extrapolated_tpr_null/0.01/p99 records/extrapolated_tpr_null/0.001 \
+         records/extrapolated_tpr_null/0.001/mean records/extrapolated_tpr_null/0.001/p99 \
          patients patients/units patients/detected patients/recognisable patients/recognisable/0.75 \
          patients/recognisable/0.9 patients/recognisable/0.99 patients/mirror patients/mean_auc patients/fdr \
          patients/bound_alpha patients/detection_limit patients/detection_limit/patients \
@@ -137,6 +140,7 @@ fn a_summary_has_its_keys_in_their_order() {
          patients/detection_limit/epsilon_alone patients/detection_limit/epsilon_worst \
          patients/looks patients/detected_anytime patients/epsilon_worst patients/delta \
          patients/survival patients/survival/auc patients/survival/observed patients/survival/null \
+         patients/survival/low patients/survival/high \
          groups groups/attribute groups/crossed groups/omnibus_p groups/omnibus_p_adjusted \
          groups/recognisable_omnibus_p groups/recognisable_omnibus_p_adjusted groups/top_omnibus_p \
          groups/top_omnibus_p_adjusted groups/groups groups/groups/name groups/groups/levels \
@@ -212,7 +216,18 @@ fn tables_read_back_as_they_were() {
 
     let (names, records) = rows(&folder.path().join("records.parquet"));
     let head = ["record", "unit", "label"];
-    let tail = ["auc", "binormal_auc", "mean_in", "mean_out", "sd_in", "sd_out", "n_in", "n_out"];
+    let tail = [
+        "auc",
+        "binormal_auc",
+        "mean_in",
+        "mean_out",
+        "sd_in",
+        "sd_out",
+        "n_in",
+        "n_out",
+        "extrapolated_tpr_0.01",
+        "extrapolated_tpr_0.001",
+    ];
     assert_eq!(names, [&head[..], &groups[..], &tail[..]].concat());
     let t = &tables.records;
     assert_eq!(records.len(), t.auc.len());
@@ -232,6 +247,8 @@ fn tables_read_back_as_they_were() {
             number(t.sd_out[i]),
             Field::Int(t.n_in[i] as i32),
             Field::Int(t.n_out[i] as i32),
+            number(t.extrapolated_tpr[0][i]),
+            number(t.extrapolated_tpr[1][i]),
         ];
         assert_eq!(fields(row), expected, "record {i}");
     }

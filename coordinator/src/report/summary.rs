@@ -13,6 +13,9 @@ use super::words;
 /// [`umbra_stats::RECOGNISABLE`] as keys.
 const LEVEL_KEYS: [&str; 3] = ["0.75", "0.9", "0.99"];
 
+/// [`umbra_stats::EXTRAPOLATED_FPRS`] as keys.
+pub(super) const EXTRAPOLATED_KEYS: [&str; 2] = ["0.01", "0.001"];
+
 /// The bytes of `summary.json`.
 ///
 /// # Errors
@@ -22,6 +25,8 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
     let summary = &analysis.summary;
     let (limit, records) = (&summary.limit, &analysis.records);
     let (inside, outside) = utility::sides(&analysis.utility);
+    let null = &analysis.extrapolation;
+    let nulls = null.null_mean.into_iter().zip(null.null_p99).map(|(mean, p99)| NullPart { mean, p99 });
     let document = Summary {
         attacks: Ordered(attacks),
         records: RecordsPart {
@@ -29,6 +34,7 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
             scored: records.scored,
             mean_auc: records.mean_auc,
             mean_binormal_auc: records.mean_binormal_auc,
+            extrapolated_tpr_null: Ordered(EXTRAPOLATED_KEYS.into_iter().zip(nulls).collect()),
         },
         patients: PatientsPart {
             units: summary.units,
@@ -59,6 +65,8 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
                 auc: &analysis.survival.auc,
                 observed: &analysis.survival.observed,
                 null: &analysis.survival.null,
+                low: &analysis.survival.low,
+                high: &analysis.survival.high,
             },
         },
         groups: analysis.attributes.iter().map(AttributePart::of).collect(),
@@ -140,6 +148,14 @@ struct RecordsPart {
     scored: usize,
     mean_auc: f64,
     mean_binormal_auc: f64,
+    extrapolated_tpr_null: Ordered<&'static str, NullPart>,
+}
+
+/// What an extrapolated true positive rate is where nothing leaks.
+#[derive(Serialize)]
+struct NullPart {
+    mean: f64,
+    p99: f64,
 }
 
 #[derive(Serialize)]
@@ -165,6 +181,8 @@ struct SurvivalPart<'a> {
     auc: &'a [f64],
     observed: &'a [f64],
     null: &'a [f64],
+    low: &'a [f64],
+    high: &'a [f64],
 }
 
 #[derive(Serialize)]

@@ -10,6 +10,7 @@ use super::exposed::MostExposed;
 use super::output::FindingsFile;
 use super::parquet::{Column, TableFile, Values};
 use super::subject::Rows;
+use super::summary::EXTRAPOLATED_KEYS;
 
 /// Takes the rows of both tables as they come and writes them; keeps what the other files need of them.
 /// Memory: one row group of each table.
@@ -112,7 +113,7 @@ fn record_columns<'t>(rows: &Rows<'t>, first: usize, table: &'t RecordTable) -> 
         Column::new("unit", Values::Text(Box::new(move |row| unit_names.name(table.unit[row] as usize)))),
         Column::new("label", Values::Text(Box::new(move |row| labels.of(first + row, table.label[row])))),
     ];
-    let tail = vec![
+    let mut tail = vec![
         Column::new("auc", Values::Number(&table.auc)),
         Column::new("binormal_auc", Values::Number(&table.binormal_auc)),
         Column::new("mean_in", Values::Number(&table.mean_in)),
@@ -122,6 +123,9 @@ fn record_columns<'t>(rows: &Rows<'t>, first: usize, table: &'t RecordTable) -> 
         Column::new("n_in", Values::Count(&table.n_in)),
         Column::new("n_out", Values::Count(&table.n_out)),
     ];
+    for (fpr, rates) in EXTRAPOLATED_KEYS.into_iter().zip(&table.extrapolated_tpr) {
+        tail.push(Column::new(format!("extrapolated_tpr_{fpr}"), Values::Number(rates)));
+    }
     with_groups(head, tail, attributes, &table.unit)
 }
 

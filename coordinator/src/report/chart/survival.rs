@@ -48,6 +48,12 @@ pub(in super::super) fn survival(survival: &Survival, patients: usize, descripti
         }
         points
     };
+    // Where the band ends below the drawing it is cut off, not closed.
+    let edge = |shares: &[f64]| -> Vec<(f64, f64)> {
+        let drawn = survival.auc.iter().zip(shares).filter(|(auc, _)| **auc >= FIRST);
+        drawn.map(|(&auc, &share)| (x.at(auc), y.at(share.clamp(low, 1.0)))).collect()
+    };
+    svg.band("band", &edge(&survival.high), &edge(&survival.low));
     svg.polyline("curve null", points(&survival.null));
     svg.polyline("curve s0", points(&survival.observed));
     let key = [("curve s0", "Found in this audit"), ("curve null", "By chance alone (exact)")];

@@ -44,6 +44,13 @@ impl Svg {
         self.put(format_args!(r#"<polyline class="{class}" points="{}"/>"#, text.trim_end()));
     }
 
+    /// The area between two lines.
+    pub fn band(&mut self, class: &str, upper: &[(f64, f64)], lower: &[(f64, f64)]) {
+        let mut text = String::new();
+        upper.iter().chain(lower.iter().rev()).for_each(|&(x, y)| push_point(&mut text, x, y));
+        self.put(format_args!(r#"<polygon class="{class}" points="{}"/>"#, text.trim_end()));
+    }
+
     pub fn circle(&mut self, class: &str, (x, y): (f64, f64), r: f64) {
         self.put(format_args!(r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="{r}"/>"#));
     }
