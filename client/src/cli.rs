@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use umbra_runtime::{Drain, signals, telemetry};
 
-use crate::command::{attack, audit, completions, coordinator, dataset, run, worker};
+use crate::command::{attack, audit, completions, coordinator, dataset, plan, run, worker};
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Output, note};
 
@@ -28,6 +28,8 @@ pub struct Cli {
 enum Command {
     /// Audit a data set on this machine, from the table to the report
     Run(run::Args),
+    /// Say what an audit will take and what it can show, before anything is spent
+    Plan(plan::Args),
     /// Compute the attacks on logits that another tool made, from the arrays to the findings
     Attack(Box<attack::Args>),
     /// Run the coordinator: it takes audits, hands out work and computes the findings
@@ -82,6 +84,8 @@ fn perform(cli: Cli) -> ExitCode {
         Command::Run(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(run::run(args, out, drain))))
         }
+        Command::Plan(args) => quiet_log()
+            .and_then(|()| interruptible(|| Box::pin(async move { plan::run(&args, &out).await }))),
         Command::Attack(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(attack::run(*args, out, drain))))
         }
@@ -174,6 +178,7 @@ mod tests {
         for line in [
             "umbra run AUDIT.toml",
             "umbra run AUDIT.toml --out DIR --workers 2 --keep-state --format json",
+            "umbra plan AUDIT.toml --format json",
             "umbra attack --logits L.npy --labels Y.npy --membership K.npy --out DIR",
             "umbra attack --logits L --labels Y --membership K --units U --design blocks:16 --population-logits P \
              --population-labels PY --attack lira-online,lira-offline,rmia,base,global --variance shrunk \

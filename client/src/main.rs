@@ -7,6 +7,7 @@ mod command;
 mod daemon;
 mod dataset;
 mod exit;
+mod forecast;
 mod headlines;
 mod host;
 mod human;

@@ -5,5 +5,6 @@ pub mod audit;
 pub mod completions;
 pub mod coordinator;
 pub mod dataset;
+pub mod plan;
 pub mod run;
 pub mod worker;

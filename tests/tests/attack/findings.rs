@@ -151,3 +151,54 @@ fn lost_shadows_are_found_and_told() {
     assert_eq!(summary["design"]["lost"], serde_json::json!([5]));
     assert_eq!(summary["attacks"]["global"]["targets"], 31);
 }
+
+/// Three labels a record, some of them not known: one sigmoid logit each.
+#[test]
+fn several_labels_a_record_add_up() {
+    let world = World::new(Plan { classes: 3, ..Plan::default() });
+    let labels: Vec<u8> = (0..3 * world.records()).map(|place| [1, 0, 255, 0, 1][place % 5]).collect();
+    world.save("Y.npy", &npy("|u1", &[world.records(), 3], labels.clone()));
+    world.attack("out", &TWO).expect(0);
+    let expected = world.logits.chunks_exact(3).enumerate().map(|(place, logits)| {
+        let record = place % world.records();
+        let signal = |label: usize| match labels[3 * record + label] {
+            1 => logits[label],
+            0 => -logits[label],
+            _ => 0.0,
+        };
+        signal(0) + signal(1) + signal(2)
+    });
+    for (score, signal) in world.scores("out", "global").iter().zip(expected) {
+        assert!((score - signal).abs() < 1e-12, "{score} {signal}");
+    }
+    let table = world.found("out", "records.parquet");
+    let has = |text: &[u8]| table.windows(text.len()).any(|part| part == text);
+    assert!(has(b"1,0,-") && has(b"0,1,1"), "labels are written as they were given");
+}
+
+#[test]
+fn a_population_lets_rmia_compare() {
+    let world = World::new(Plan::default());
+    let population: Vec<u8> = (0..32 * 50 * 2).flat_map(|i| ((i % 7) as f32 - 3.0).to_le_bytes()).collect();
+    world.save("P.npy", &npy("<f4", &[32, 50, 2], population));
+    world.save("PY.npy", &npy("|u1", &[50], (0..50).map(|i| i % 2).collect()));
+    let with = ["--population-logits", "P.npy", "--population-labels", "PY.npy"];
+    world.attack("all", &with).expect(0);
+    let attacks = ["lira-online", "lira-offline", "rmia", "base", "global"];
+    for attack in attacks {
+        let scores = world.scores("all", attack);
+        assert!(scores.iter().all(|score| score.is_finite()), "{attack}");
+    }
+    // The share of the population that a record beats.
+    let shares = world.scores("all", "rmia");
+    assert!(shares.iter().all(|share| (0.0..=1.0).contains(share) && (share * 50.0).fract().abs() < 1e-9));
+
+    let done = world.attack("offline", &[&with[..], &["--rmia-a", "0.4"]].concat()).expect(0);
+    assert!(done.err.contains("rmia runs offline with a = 0.4"), "{done:?}");
+    assert_eq!(world.summary("offline")["settings"]["offline"], true);
+    assert_ne!(world.scores("offline", "rmia"), shares);
+
+    world.save("P.npy", &npy("<f4", &[31, 50, 2], vec![0; 31 * 50 * 8]));
+    let done = world.attack("out", &with).expect(2);
+    assert!(done.err.contains("query the same shadows in the same way about both"), "{done:?}");
+}

@@ -33,7 +33,7 @@ impl<'d> Cpu<'d> {
 }
 
 /// The floats a row takes: whole vectors of 16, on every instruction set.
-pub(crate) fn pitch(columns: usize) -> usize {
+pub fn pitch(columns: usize) -> usize {
     columns.next_multiple_of(gemm::LANES)
 }
 
