@@ -14,6 +14,7 @@ mod offline;
 mod predictive;
 mod rmia;
 mod run;
+mod shares;
 mod tile;
 mod tiny;
 mod variances;

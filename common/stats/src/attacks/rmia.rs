@@ -4,8 +4,11 @@
 //! p_t is the probability of the true label under the target, averaged over queries, and p that under
 //! any model, formed from the references. Nobody was trained on z: all its references are OUT.
 
+use rayon::prelude::*;
+
 use super::likelihood::{Likelihood, Mixture};
 use super::odds::Odds;
+use super::shares::Shares;
 use super::{Attack, Work, tiny};
 use crate::config::Config;
 use crate::error::{SourceError, StatsError};
@@ -25,8 +28,8 @@ const READ: usize = 1 << 18;
 pub(crate) struct Rmia {
     mixture: Mixture,
     ln_gamma: f64,
-    /// Per target the log ratios of the population records that have one, ascending.
-    population: Vec<Vec<f64>>,
+    /// Per target the log ratios of the population records that have one.
+    population: Vec<Shares>,
 }
 
 impl Rmia {
@@ -47,11 +50,9 @@ impl Rmia {
             true => (Mixture::Outside { a: config.rmia_a }, Mixture::Outside { a: config.rmia_a }),
             false => (Mixture::Halves, Mixture::Outside { a: 1.0 }),
         };
-        let mut ratios = population_ratios(population, &checked.blocks.lost, all)?;
-        for ratios in &mut ratios {
-            ratios.sort_unstable_by(f64::total_cmp);
-        }
-        Ok(Self { mixture, ln_gamma: libm::log(config.gamma), population: ratios })
+        let ratios = population_ratios(population, &checked.blocks.lost, all)?;
+        let population = ratios.into_par_iter().map(Shares::new).collect();
+        Ok(Self { mixture, ln_gamma: libm::log(config.gamma), population })
     }
 }
 
@@ -142,32 +143,7 @@ impl Attack for Rmia {
     }
 
     fn finish(&self, target: usize, scores: &mut [f64]) {
-        shares_below(&self.population[target], scores);
-    }
-}
-
-/// Bounds that are looked up side by side: the steps of one hide the waiting for memory of the others.
-const TOGETHER: usize = 16;
-
-/// Puts in the place of each bound the share of `sorted` that lies below it; NaN stays NaN, and so becomes
-/// everything if there is nothing to be below.
-fn shares_below(sorted: &[f64], bounds: &mut [f64]) {
-    let n = sorted.len() as f64;
-    for bounds in bounds.chunks_mut(TOGETHER) {
-        let mut below = [0usize; TOGETHER];
-        let mut rest = sorted.len();
-        // Binary search without a branch: `below` values are known to lie below, of `rest` it is not known.
-        while rest > 1 {
-            let half = rest / 2;
-            for (below, &bound) in below.iter_mut().zip(bounds.iter()) {
-                *below += if sorted[*below + half - 1] < bound { half } else { 0 };
-            }
-            rest -= half;
-        }
-        for (&below, bound) in below.iter().zip(bounds) {
-            let last = usize::from(rest == 1 && sorted[below] < *bound);
-            *bound = if bound.is_nan() { f64::NAN } else { (below + last) as f64 / n };
-        }
+        self.population[target].below(scores);
     }
 }
 
@@ -227,23 +203,6 @@ mod tests {
                 let found = own_population(&config, trained);
                 assert!(targets.clone().all(|t| found[t] == score), "{found:?}, gamma {gamma}");
             }
-        }
-    }
-
-    #[test]
-    fn shares_are_counted() {
-        for n in [0, 1, 2, 3, 7, 8, 9, 100] {
-            let sorted: Vec<f64> = (0..n).map(|i| f64::from(i / 2)).collect();
-            let mut bounds: Vec<f64> = (-2..60).map(f64::from).chain([0.5, f64::NAN, 3.25]).collect();
-            let expected: Vec<f64> = bounds
-                .iter()
-                .map(|&bound| {
-                    let below = sorted.iter().filter(|&&value| value < bound).count();
-                    if bound.is_nan() { bound } else { below as f64 / f64::from(n) }
-                })
-                .collect();
-            shares_below(&sorted, &mut bounds);
-            assert_eq!(format!("{bounds:?}"), format!("{expected:?}"));
         }
     }
 }

@@ -7,9 +7,9 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
     __m256d, __m512d, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_pd, _mm256_and_pd, _mm256_blendv_pd, _mm256_cmp_pd,
-    _mm256_loadu_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd, _mm512_add_pd,
-    _mm512_cmp_pd_mask, _mm512_loadu_pd, _mm512_mask_blend_pd, _mm512_maskz_mov_pd, _mm512_mul_pd,
-    _mm512_set1_pd, _mm512_storeu_pd, _mm512_sub_pd,
+    _mm256_loadu_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd,
+    _mm512_add_pd, _mm512_cmp_pd_mask, _mm512_loadu_pd, _mm512_mask_blend_pd, _mm512_maskz_mov_pd,
+    _mm512_mul_pd, _mm512_set1_pd, _mm512_storeu_pd, _mm512_sub_pd,
 };
 
 use super::LANES;
@@ -39,6 +39,8 @@ pub(crate) trait Vector: Copy {
     fn below(self, other: Self) -> Self;
     /// `a` where this one is above 0, else `b`.
     fn pick(self, a: Self, b: Self) -> Self;
+    /// In how many lanes this one is less.
+    fn count_below(self, other: Self) -> u32;
 
     /// The sum over the lanes, always in the same order.
     #[inline(always)]
@@ -88,17 +90,17 @@ fn has_avx2() -> bool {
     if LIMIT.get() < Level::Avx2 {
         return false;
     }
-    is_x86_feature_detected!("avx2")
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,avx512f,avx512vl,avx512dq,avx512bw")]
+#[target_feature(enable = "avx2,popcnt,avx512f,avx512vl,avx512dq,avx512bw")]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,popcnt")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
@@ -162,6 +164,11 @@ impl Vector for Portable {
         }
         Self(lanes)
     }
+
+    #[inline(always)]
+    fn count_below(self, other: Self) -> u32 {
+        (0..LANES).map(|lane| u32::from(self.0[lane] < other.0[lane])).sum()
+    }
 }
 
 // SAFETY (every block below): `Avx512` and `Avx2` are named only by the functions `avx512` and `avx2`
@@ -217,6 +224,11 @@ impl Vector for Avx512 {
             let above = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_set1_pd(0.0));
             _mm512_mask_blend_pd(above, b.0, a.0)
         })
+    }
+
+    #[inline(always)]
+    fn count_below(self, other: Self) -> u32 {
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0) }.count_ones()
     }
 }
 
@@ -274,6 +286,12 @@ impl Vector for Avx2 {
         let pick =
             |x, a, b| unsafe { _mm256_blendv_pd(b, a, _mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_set1_pd(0.0))) };
         Self(pick(self.0, a.0, b.0), pick(self.1, a.1, b.1))
+    }
+
+    #[inline(always)]
+    fn count_below(self, other: Self) -> u32 {
+        let mask = |a, b| unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(a, b)) };
+        mask(self.0, other.0).count_ones() + mask(self.1, other.1).count_ones()
     }
 }
 
