@@ -1,5 +1,6 @@
 //! Time of exact ROC figures of 50,000 records x 128 shadows on one core: distribution, sort and walk; and
-//! what the bootstrap adds. `cargo bench -p umbra-stats --bench roc [-- RECORDS SHADOWS]`
+//! what the bootstrap adds. `cargo bench -p umbra-stats --bench roc [-- RECORDS SHADOWS THREADS]`, the threads
+//! reading.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -38,7 +39,7 @@ fn main() {
         })
         .collect();
     let design = Design::blocks(if shadows.is_multiple_of(16) { 16 } else { shadows });
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(*sizes.get(2).unwrap_or(&1)).build().unwrap();
     let run = |replicates: usize| -> (f64, f64, ScoreFindings) {
         let begin = Instant::now();
         let mut curves = ScoreCurves::try_new(

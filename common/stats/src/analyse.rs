@@ -97,12 +97,12 @@ pub fn analyse_into(
 
     let utility = utility::finish(checked.shape.shadows, &utility_sums, outcomes.task)?;
     let targets = signals.iter().filter(|&&count| count > 0.0).count();
-    let attacks = outcomes
-        .attacks
-        .into_iter()
-        .map(|outcome| attack_result(outcome, targets, &checked, sampling.as_ref()))
-        .collect::<Result<_, _>>()?;
-    progress(CURVES_DONE)?;
+    let (mut attacks, begin, all) =
+        (Vec::new(), SWEEPS_SHARE + PATIENTS_SHARE, outcomes.attacks.len() as f64);
+    for (index, outcome) in outcomes.attacks.into_iter().enumerate() {
+        attacks.push(attack_result(outcome, targets, &checked, sampling.as_ref())?);
+        progress(begin + (CURVES_DONE - begin) * (index + 1) as f64 / all)?;
+    }
     let patients = patients.close()?;
     let About { summary, survival, attributes } =
         patient::findings(inputs, &checked, config, &records_of, &patients, &exam, sink)?;

@@ -41,7 +41,8 @@ pub struct AttackResult {
     pub attack: AttackKind,
     /// Over all scored (shadow, record) pairs at once.
     pub figures: Figures,
-    /// Two-way bootstrap interval of `figures`; `None` if not asked for, or with nothing to resample.
+    /// Two-way bootstrap interval of `figures`; `None` if not asked for, or with too few patients or shadows
+    /// to resample.
     pub interval: Option<Interval>,
     /// Over the targets one by one.
     pub per_target: PerTarget,

@@ -5,22 +5,25 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::histogram::{Histogram, LANES};
-use super::sampling::Sampling;
+use super::sampling::{FEWEST_CLUSTERS, Sampling};
 use crate::analysis::{FPRS, Figures, Interval};
 use crate::roc::reader::limits;
 
 /// Replicates that are drawn at once.
 const BATCH: usize = 512;
 
+/// Fewer sampling units of a kind say too little about how they vary.
+const FEWEST_GROUPS: usize = 8;
+
 /// The ends of a 95 % interval.
 const ENDS: [f64; 2] = [0.025, 0.975];
 
 impl Sampling {
     /// The interval around the exact figures. The percentiles of the replicates are moved by the difference
-    /// of the exact figure and the histogram's own, so that bins do not displace them. `None` with fewer
-    /// than two sampling units of a kind, or no replicates.
+    /// of the exact figure and the histogram's own, so that bins do not displace them. `None` with too few
+    /// sampling units of a kind to tell how they vary, or no replicates.
     pub(in crate::roc) fn interval(&self, histogram: &Histogram, exact: &Figures) -> Option<Interval> {
-        if self.groups < 2 || self.clusters < 2 || self.replicates == 0 {
+        if self.groups < FEWEST_GROUPS || self.clusters < FEWEST_CLUSTERS || self.replicates == 0 {
             return None;
         }
         let whole = Draws {

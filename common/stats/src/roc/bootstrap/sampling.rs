@@ -5,8 +5,8 @@ use umbra_core::seed::{Purpose, Seed, Stream};
 use super::super::key::Layout;
 use crate::design::Blocks;
 
-/// Fewer blocks than this say too little about how blocks vary: then shadows are drawn one by one.
-const FEWEST_BLOCKS: usize = 4;
+/// Fewer blocks say too little about how blocks vary: then shadows are drawn one by one.
+pub(super) const FEWEST_CLUSTERS: usize = 4;
 
 /// Beyond as many, blocks or shadows are dealt to groups.
 const MOST_CLUSTERS: usize = 32;
@@ -42,7 +42,7 @@ impl Sampling {
             group_of[unit] = group as u8;
         });
 
-        let stratum = if blocks.count() < FEWEST_BLOCKS { 1 } else { blocks.size };
+        let stratum = if blocks.count() < FEWEST_CLUSTERS { 1 } else { blocks.size };
         let kept: Vec<usize> = (0..blocks.shadows / stratum)
             .filter(|index| blocks.lost[index * stratum..(index + 1) * stratum].contains(&false))
             .collect();
