@@ -84,8 +84,9 @@ fn perform(cli: Cli) -> ExitCode {
         Command::Run(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(run::run(args, out, drain))))
         }
-        Command::Plan(args) => quiet_log()
-            .and_then(|()| interruptible(|| Box::pin(async move { plan::run(&args, &out).await }))),
+        Command::Plan(args) => {
+            quiet_log().and_then(|()| interruptible(|| Box::pin(async move { plan::run(&args, &out).await })))
+        }
         Command::Attack(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(attack::run(*args, out, drain))))
         }

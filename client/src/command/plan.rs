@@ -14,10 +14,12 @@ use crate::remote::{ServerArgs, upload};
 
 /// Arguments of `umbra plan`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Reads the table as `umbra run` does, or asks the coordinator about a data set that was \
+#[command(
+    after_help = "Reads the table as `umbra run` does, or asks the coordinator about a data set that was \
                   imported, and computes by the tables of the patient test what so many shadows can show \
                   about so many patients. Nothing is trained.\n\nExamples:\n  umbra plan AUDIT.toml\n  umbra \
-                  plan AUDIT.toml --format json")]
+                  plan AUDIT.toml --format json"
+)]
 pub struct Args {
     /// The audit file
     file: PathBuf,

@@ -47,8 +47,22 @@ fn an_audit_and_its_logits_in_an_array_give_the_same_scores() {
     save("U.npy", npy("<i8", &[records], numbers(dataset.record_units())));
 
     let arguments = [
-        "attack", "--logits", "L.npy", "--labels", "Y.npy", "--membership", "audit/membership.npy", "--units",
-        "U.npy", "--attack", "lira-online,global", "--variance", "per-record", "--design", "blocks:8", "--out",
+        "attack",
+        "--logits",
+        "L.npy",
+        "--labels",
+        "Y.npy",
+        "--membership",
+        "audit/membership.npy",
+        "--units",
+        "U.npy",
+        "--attack",
+        "lira-online,global",
+        "--variance",
+        "per-record",
+        "--design",
+        "blocks:8",
+        "--out",
         "attack",
     ];
     umbra(folder.path(), &arguments).expect(0);
