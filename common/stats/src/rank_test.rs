@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::anytime;
+use crate::lanes::{Kernel, LANES, Vector, dispatch};
 use crate::layout::Layout;
 use crate::nulls::{Null, NullTables, Strata};
 use crate::ties::{self, MIDRANKS, Pattern, TieTables};
@@ -238,26 +239,44 @@ fn by_value(a: &f64, b: &f64) -> std::cmp::Ordering {
 
 /// Twice U and whether any two values are equal, by looking at every pair.
 fn pairwise(inside: &[f64], outside: &[f64]) -> (u64, bool) {
-    let (mut wins, mut losses) = (0u64, 0u64);
-    for &x in inside {
-        for &y in outside {
-            wins += u64::from(x > y);
-            losses += u64::from(x < y);
-        }
-    }
-    let ties = (inside.len() * outside.len()) as u64 - wins - losses;
-    (2 * wins + ties, ties > 0 || repeats(inside) || repeats(outside))
+    dispatch(Pairwise { inside, outside })
 }
 
-/// Whether two of a few values are equal.
-fn repeats(side: &[f64]) -> bool {
-    let mut equal = 0u64;
-    for &x in side {
-        for &y in side {
-            equal += u64::from(x == y);
+struct Pairwise<'a> {
+    inside: &'a [f64],
+    outside: &'a [f64],
+}
+
+impl Kernel for Pairwise<'_> {
+    type Output = (u64, bool);
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> (u64, bool) {
+        let (m, n) = (self.inside.len() as u64, self.outside.len() as u64);
+        let (wins, losses) = ordered::<V>(self.inside, self.outside);
+        let ties = m * n - wins - losses;
+        // Among values of one side that all differ, every pair has a higher one.
+        let (a, b) = (ordered::<V>(self.inside, self.inside).0, ordered::<V>(self.outside, self.outside).0);
+        (2 * wins + ties, ties > 0 || 2 * a < m * (m - 1) || 2 * b < n * (n - 1))
+    }
+}
+
+/// The pairs in which the value of `one` is higher, and those in which it is lower.
+#[inline(always)]
+fn ordered<V: Vector>(one: &[f64], other: &[f64]) -> (u64, u64) {
+    let (mut higher, mut lower) = (V::splat(0.0), V::splat(0.0));
+    for chunk in other.chunks(LANES) {
+        // Nothing is above or below what is not a number.
+        let mut lanes = [f64::NAN; LANES];
+        lanes[..chunk.len()].copy_from_slice(chunk);
+        let y = V::load(&lanes);
+        for &x in one {
+            let x = V::splat(x);
+            higher = higher.add(y.below(x));
+            lower = lower.add(x.below(y));
         }
     }
-    equal > side.len() as u64
+    (higher.total() as u64, lower.total() as u64)
 }
 
 /// The same as [`pairwise`] by sorting both sides.
