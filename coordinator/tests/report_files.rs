@@ -183,6 +183,7 @@ fn a_summary_has_its_keys_in_their_order() {
     assert_eq!(value["patients"]["detected"], analysis.summary.detected);
     assert_eq!(value["patients"]["recognisable"]["0.75"], analysis.summary.recognisable[0]);
     assert_eq!(value["groups"][0]["groups"][0]["risk_ratio"], Value::Null, "NaN is null");
+    assert_eq!(value["groups"][2]["crossed"], serde_json::json!(["sex", "disease"]));
     assert_eq!(value["design"]["block"], 16);
 }
 
@@ -318,6 +319,7 @@ fn an_attribute_cannot_take_the_name_of_a_figure() {
     let mut world = World::new(LEAKY);
     world.attributes[0].name = "auc".to_owned();
     world.attributes[1].name = "auc_group".to_owned();
+    world.config.intersections.clear();
     world.write(folder.path());
     let (names, _) = rows(&folder.path().join("patients.parquet"));
     assert_eq!(names[..5], ["unit", "records", "auc_group", "auc_group_group", "auc"]);

@@ -43,5 +43,8 @@ pub fn wilson(successes: usize, n: usize) -> (f64, f64) {
     let centre = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    (((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0))
+    // Nothing and all are ends themselves, which rounding would miss.
+    let low = if successes == 0 { 0.0 } else { (centre - half) / scale };
+    let high = if share == 1.0 { 1.0 } else { (centre + half) / scale };
+    (low, high)
 }

@@ -103,7 +103,12 @@ impl World {
             plan,
             audit: AuditId::derive(spec.name(), &Digest::of(b"request")),
             spec,
-            config: Config { permutations: 499, bootstrap: 50, ..Config::default() },
+            config: Config {
+                permutations: 499,
+                bootstrap: 50,
+                intersections: vec![(attributes[0].name.clone(), attributes[1].name.clone())],
+                ..Config::default()
+            },
             source_rows: (0..records as u64).map(|record| record * 2).collect(),
             unit_names,
             class_names: vec![hostile(0, "0".to_owned()), hostile(3, "1".to_owned())],
