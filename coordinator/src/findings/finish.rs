@@ -13,10 +13,7 @@ use umbra_core::keys::findings_key;
 use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
 use umbra_runtime::clock::Clock;
-use umbra_stats::{
-    AttackKind, Attribute, Center, Config, Counts, Design, Inputs, Labels, Membership, StatsError, Variance,
-    analyse_into,
-};
+use umbra_stats::{Attribute, Config, Design, Inputs, Labels, Membership, StatsError, analyse_into};
 
 use super::packs::{PackReader, open_pack};
 use super::scratch::FileScratch;
@@ -221,31 +218,12 @@ fn is_disk(error: &StatsError) -> bool {
 }
 
 fn config(facts: &AuditFacts) -> Config {
-    use umbra_core::spec;
     let statistics = facts.spec.statistics();
-    let attacks = statistics.attacks().iter().map(|attack| match attack {
-        spec::Attack::LiraOnline => AttackKind::LiraOnline,
-        spec::Attack::LiraOffline => AttackKind::LiraOffline,
-        spec::Attack::Base => AttackKind::Base,
-        spec::Attack::Global => AttackKind::Global,
-    });
     Config {
-        attacks: attacks.collect(),
-        variance: match statistics.variance() {
-            spec::Variance::PerRecord => Variance::PerRecord,
-            spec::Variance::Pooled => Variance::Pooled,
-            spec::Variance::Shrunk => Variance::Shrunk,
-            spec::Variance::Reference => Variance::Reference,
-        },
-        center: match statistics.center() {
-            spec::Center::Mean => Center::Mean,
-            spec::Center::Median => Center::Median,
-        },
-        counts: match statistics.counts() {
-            spec::Counts::Equal => Counts::Equal,
-            spec::Counts::First => Counts::First,
-            spec::Counts::All => Counts::All,
-        },
+        attacks: statistics.attacks().to_vec(),
+        variance: statistics.variance(),
+        center: statistics.center(),
+        counts: statistics.counts(),
         offline: statistics.offline(),
         temperature: statistics.temperature(),
         fdr: statistics.fdr(),

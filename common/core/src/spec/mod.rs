@@ -4,6 +4,7 @@
 //! an [`AuditSpec`], and it reports every mistake at once.
 
 mod check;
+mod choices;
 mod draft;
 mod model;
 mod shadows;
@@ -11,12 +12,13 @@ mod statistics;
 mod training;
 
 pub use check::{Violation, Violations};
+pub use choices::{Attack, Center, Counts, UnknownWord, Variance};
 pub use draft::{
     ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft, TrainingDraft,
 };
 pub use model::Model;
 pub use shadows::{Placement, Queries, Shadows};
-pub use statistics::{Attack, Center, Counts, Statistics, Variance};
+pub use statistics::Statistics;
 pub use training::{Optimizer, Schedule, Training};
 
 use crate::ids::{AuditName, DatasetName};

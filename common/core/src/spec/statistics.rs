@@ -1,104 +1,8 @@
 //! Which statistics are computed.
 
 use super::check::Violations;
+use super::choices::{Attack, Center, Counts, Variance};
 use super::draft::StatisticsDraft;
-
-/// A membership-inference attack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Attack {
-    /// The online likelihood-ratio attack (Carlini et al. 2022, arXiv 2112.03570), leave-one-out.
-    LiraOnline,
-    /// The same with references that never saw the record.
-    LiraOffline,
-    /// The label's probability against its mean over the references.
-    Base,
-    /// The target's signal alone, one threshold for all records (Yeom et al. 2018, arXiv 1709.01604).
-    Global,
-}
-
-impl Attack {
-    const WORDS: [(&'static str, Self); 4] = [
-        ("lira-online", Self::LiraOnline),
-        ("lira-offline", Self::LiraOffline),
-        ("base", Self::Base),
-        ("global", Self::Global),
-    ];
-
-    /// The attack's name, as files and tables write it.
-    pub fn name(self) -> &'static str {
-        spell(&Self::WORDS, self)
-    }
-}
-
-/// How LiRA estimates the spread of a record's signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Variance {
-    /// From the record alone, IN and OUT apart.
-    PerRecord,
-    /// One spread a side for all records.
-    Pooled,
-    /// Between the two, by empirical Bayes (Smyth 2004, doi 10.2202/1544-6115.1027).
-    Shrunk,
-    /// One spread of all IN signals for both sides, as the public implementation has it.
-    Reference,
-}
-
-impl Variance {
-    const WORDS: [(&'static str, Self); 4] = [
-        ("per-record", Self::PerRecord),
-        ("pooled", Self::Pooled),
-        ("shrunk", Self::Shrunk),
-        ("reference", Self::Reference),
-    ];
-
-    /// The name, as files write it.
-    pub fn name(self) -> &'static str {
-        spell(&Self::WORDS, self)
-    }
-}
-
-/// What stands for the middle of a record's signals in LiRA.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Center {
-    /// Their mean.
-    Mean,
-    /// Their median.
-    Median,
-}
-
-impl Center {
-    const WORDS: [(&'static str, Self); 2] = [("mean", Self::Mean), ("median", Self::Median)];
-
-    /// The name, as files write it.
-    pub fn name(self) -> &'static str {
-        spell(&Self::WORDS, self)
-    }
-}
-
-/// Which references LiRA uses once the target is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counts {
-    /// As many on both sides: the other side gives one up, too.
-    Equal,
-    /// As many on both sides, the first in shadow order.
-    First,
-    /// Every reference there is.
-    All,
-}
-
-impl Counts {
-    const WORDS: [(&'static str, Self); 3] =
-        [("equal", Self::Equal), ("first", Self::First), ("all", Self::All)];
-
-    /// The name, as files write it.
-    pub fn name(self) -> &'static str {
-        spell(&Self::WORDS, self)
-    }
-}
-
-fn spell<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
-    words.iter().find(|(_, known)| *known == value).expect("every value has its word").0
-}
 
 /// Checked statistics.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,11 +39,14 @@ impl Statistics {
             Some(names) => attacks_of(names, wrong),
         };
         let variance = draft.variance.as_deref().unwrap_or("per-record");
-        let variance = wrong.word("statistics.variance", variance, &Variance::WORDS);
+        let variance =
+            wrong.word("statistics.variance", variance, &Variance::ALL.map(|choice| (choice.name(), choice)));
         let center = draft.center.as_deref().unwrap_or("mean");
-        let center = wrong.word("statistics.center", center, &Center::WORDS);
+        let center =
+            wrong.word("statistics.center", center, &Center::ALL.map(|choice| (choice.name(), choice)));
         let counts = draft.counts.as_deref().unwrap_or("equal");
-        let counts = wrong.word("statistics.counts", counts, &Counts::WORDS);
+        let counts =
+            wrong.word("statistics.counts", counts, &Counts::ALL.map(|choice| (choice.name(), choice)));
         let temperature = draft.temperature.unwrap_or(2.0);
         let temperature = wrong.within("statistics.temperature", temperature, 0.001, 1000.0);
         let fdr = wrong.within("statistics.fdr", draft.fdr.unwrap_or(0.05), 0.0001, 0.5);
@@ -230,17 +137,22 @@ impl Statistics {
 
 /// The named attacks, if every name is known and none is named twice.
 fn attacks_of(names: &[String], wrong: &mut Violations) -> Option<Vec<Attack>> {
+    let usable: Vec<_> = Attack::ALL
+        .into_iter()
+        .filter(|attack| *attack != Attack::Rmia)
+        .map(|attack| (attack.name(), attack))
+        .collect();
     let mut attacks = Vec::new();
     let mut right = true;
     for name in names {
-        if name == "rmia" {
+        if name == Attack::Rmia.name() {
             let message = "rmia compares with records that no shadow was trained on, and audits reserve none: \
                            leave it out, or run `umbra attack` on logits that have them";
             wrong.push("statistics.attacks", message);
             right = false;
             continue;
         }
-        match wrong.word("statistics.attacks", name, &Attack::WORDS) {
+        match wrong.word("statistics.attacks", name, &usable) {
             Some(attack) if attacks.contains(&attack) => {
                 wrong.push("statistics.attacks", format!("\"{name}\" is named twice"));
                 right = false;
