@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -83,13 +83,7 @@ impl OutFolder {
             return Ok(Opened::Complete);
         }
         refuse_strangers(path)?;
-        let lock = FolderLock::take(&path.join(".state")).map_err(|error| match error {
-            LockError::Held { holder, .. } => Failure::failed(format!(
-                "{} is in use by {holder}: wait until it ends, or name another folder with --out",
-                path.display()
-            )),
-            LockError::File(error) => Failure::failed(error.to_string()),
-        })?;
+        let lock = lock(path)?;
         // Whoever held the lock may have just finished.
         if is_complete(path, &identity)? {
             return Ok(Opened::Complete);
@@ -131,6 +125,35 @@ impl OutFolder {
     }
 }
 
+/// Takes the lock of an output folder.
+pub(crate) fn lock(path: &Path) -> Result<FolderLock, Failure> {
+    FolderLock::take(&path.join(".state")).map_err(|error| match error {
+        LockError::Held { holder, .. } => Failure::failed(format!(
+            "{} is in use by {holder}: wait until it ends, or name another folder with --out",
+            path.display()
+        )),
+        LockError::File(error) => Failure::failed(error.to_string()),
+    })
+}
+
+/// The name of a file in a folder, for people, if there is one: hidden files are what an interrupted start
+/// leaves, and a folder that is not there has none.
+pub(crate) fn first_visible(path: &Path) -> io::Result<Option<String>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with('.') {
+            return Ok(Some(plain(&name)));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether the folder holds the complete findings of this audit.
 fn is_complete(path: &Path, identity: &Identity) -> Result<bool, Failure> {
     let Some(record) = read(path)? else { return Ok(false) };
@@ -162,30 +185,18 @@ fn read(path: &Path) -> Result<Option<Record>, Failure> {
 
 /// Refuses a folder with files in it but no record: they are someone else's.
 fn refuse_strangers(path: &Path) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::usage(format!("cannot use {} as output folder: {error}", path.display()))
-    };
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unreadable(error)),
-    };
     if path.join(RECORD).exists() {
         return Ok(());
     }
-    for entry in entries {
-        let name = entry.map_err(unreadable)?.file_name();
-        let name = name.to_string_lossy();
-        // Hidden files are what an interrupted start leaves.
-        if !name.starts_with('.') {
-            return Err(Failure::usage(format!(
-                "{} holds other files such as {}: name a new folder with --out",
-                path.display(),
-                plain(&name)
-            )));
-        }
+    let unreadable =
+        |error: io::Error| Failure::usage(format!("cannot use {} as output folder: {error}", path.display()));
+    match first_visible(path).map_err(unreadable)? {
+        Some(name) => Err(Failure::usage(format!(
+            "{} holds other files such as {name}: name a new folder with --out",
+            path.display()
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn is_whole(folder: &Path, entry: &FileEntry) -> bool {

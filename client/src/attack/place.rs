@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use umbra_runtime::FolderLock;
 use umbra_runtime::files::{self, FileError};
-use umbra_runtime::lock::LockError;
 
 use crate::exit::Failure;
-use crate::output::plain;
+use crate::out_folder::{first_visible, lock};
 
 /// Says, where it is, that all the others are there.
 const LAST: &str = "summary.json";
@@ -32,13 +31,7 @@ impl Place {
     pub fn take(path: &Path) -> Result<Self, Failure> {
         refuse_used(path)?;
         let is_old = path.exists();
-        let lock = FolderLock::take(&path.join(".state")).map_err(|error| match error {
-            LockError::Held { holder, .. } => Failure::failed(format!(
-                "{} is in use by {holder}: wait until it ends, or name another folder with --out",
-                path.display()
-            )),
-            LockError::File(error) => Failure::failed(error.to_string()),
-        })?;
+        let lock = lock(path)?;
         let place = Self { path: path.to_owned(), is_old, _lock: lock };
         // Whoever held the lock may have just finished.
         refuse_used(path)?;
@@ -99,23 +92,13 @@ fn refuse_used(path: &Path) -> Result<(), Failure> {
             path.display()
         ))
     };
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unusable(error)),
-    };
-    for entry in entries {
-        let name = entry.map_err(unusable)?.file_name();
-        let name = name.to_string_lossy();
-        if !name.starts_with('.') {
-            return Err(Failure::usage(format!(
-                "{} holds files such as {} already: name a new folder with --out",
-                path.display(),
-                plain(&name)
-            )));
-        }
+    match first_visible(path).map_err(unusable)? {
+        Some(name) => Err(Failure::usage(format!(
+            "{} holds files such as {name} already: name a new folder with --out",
+            path.display()
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn failed(error: FileError) -> Failure {
