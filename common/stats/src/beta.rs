@@ -1,5 +1,7 @@
 //! The binomial distribution and its confidence limits, through the incomplete beta function.
 
+use crate::special::stirling_error;
+
 /// Terms after which the continued fraction is given up; it takes some sqrt(n) of them.
 const TERMS: usize = 100_000;
 
@@ -9,7 +11,7 @@ pub(crate) fn binomial_upper(k: u64, n: u64, p: f64) -> f64 {
     match k {
         0 => 1.0,
         _ if k > n => 0.0,
-        _ => regularised_beta(p, k as f64, (n - k + 1) as f64),
+        _ => regularised_beta(p, k, n - k + 1),
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) fn chance_upper(k: u64, n: u64, alpha: f64) -> f64 {
 }
 
 /// I_x(a, b): the continued fraction 26.5.8 of Abramowitz and Stegun, by the modified method of Lentz.
-fn regularised_beta(x: f64, a: f64, b: f64) -> f64 {
+fn regularised_beta(x: f64, a: u64, b: u64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }
@@ -51,11 +53,12 @@ fn regularised_beta(x: f64, a: f64, b: f64) -> f64 {
         return 1.0;
     }
     // The fraction converges fast below the mean.
-    if x > (a + 1.0) / (a + b + 2.0) { 1.0 - fraction(1.0 - x, b, a) } else { fraction(x, a, b) }
+    if x > (a + 1) as f64 / (a + b + 2) as f64 { 1.0 - fraction(1.0 - x, b, a) } else { fraction(x, a, b) }
 }
 
-fn fraction(x: f64, a: f64, b: f64) -> f64 {
+fn fraction(x: f64, a: u64, b: u64) -> f64 {
     let front = ln_front(x, a, b);
+    let (a, b) = (a as f64, b as f64);
     let tiny = 1e-300;
     let (mut c, mut d) = (1.0f64, 1.0 - (a + b) * x / (a + 1.0));
     d = 1.0 / if d.abs() < tiny { tiny } else { d };
@@ -83,7 +86,10 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
 
 /// ln of x^a (1 - x)^b / B(a, b), without the difference of large logarithms of gamma functions: by the
 /// deviances from the mean (Loader 2000, "Fast and accurate computation of binomial probabilities").
-fn ln_front(x: f64, a: f64, b: f64) -> f64 {
+fn ln_front(x: f64, a: u64, b: u64) -> f64 {
+    // The errors of Gamma(z) and of z! = z Gamma(z) are the same.
+    let errors = stirling_error(a + b) - stirling_error(a) - stirling_error(b);
+    let (a, b) = (a as f64, b as f64);
     let n = a + b;
     let deviance = |k: f64, mean: f64| {
         // k ln(k / mean) + mean - k.
@@ -92,11 +98,7 @@ fn ln_front(x: f64, a: f64, b: f64) -> f64 {
     };
     // Stirling: Gamma(n) / (Gamma(a) Gamma(b)) = sqrt(a b / (2 pi n)) n^n / (a^a b^b) exp(error).
     let ln_root = 0.5 * libm::log(a * b / (2.0 * std::f64::consts::PI * n));
-    ln_root + stirling_error(n)
-        - stirling_error(a)
-        - stirling_error(b)
-        - deviance(a, n * x)
-        - deviance(b, n * (1.0 - x))
+    ln_root + errors - deviance(a, n * x) - deviance(b, n * (1.0 - x))
 }
 
 /// ln(1 + t) - t.
@@ -111,15 +113,6 @@ fn log1p_less(t: f64) -> f64 {
         sum += power / f64::from(k);
     }
     sum
-}
-
-/// ln Gamma(x) - ((x - 1/2) ln x - x + ln(2 pi) / 2).
-fn stirling_error(x: f64) -> f64 {
-    if x < 16.0 {
-        return libm::lgamma(x) - ((x - 0.5) * libm::log(x) - x + crate::special::half_ln_two_pi());
-    }
-    let y = 1.0 / (x * x);
-    (1.0 / 12.0 - y * (1.0 / 360.0 - y * (1.0 / 1260.0 - y * (1.0 / 1680.0 - y / 1188.0)))) / x
 }
 
 #[cfg(test)]

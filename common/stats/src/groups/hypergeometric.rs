@@ -2,6 +2,8 @@
 
 use umbra_core::seed::Stream;
 
+use crate::special::stirling_error;
+
 /// Draws one by one up to here; by inversion beyond.
 const ONE_BY_ONE: u32 = 32;
 
@@ -83,36 +85,6 @@ fn probability(total: u64, marked: u64, drawn: u64, both: u64) -> f64 {
         scale *= margin as f64 / count as f64;
     }
     scale.sqrt() * libm::exp(exponent)
-}
-
-/// ln z! less Stirling's formula, (z + 1/2) ln z - z + ln(2 pi) / 2, for z >= 1.
-fn stirling_error(z: u64) -> f64 {
-    /// For z = 1 to 15, by mpmath 1.3.0.
-    const SMALL: [f64; 15] = [
-        0.081_061_466_795_327_26,
-        0.041_340_695_955_409_3,
-        0.027_677_925_684_998_34,
-        0.020_790_672_103_765_093,
-        0.016_644_691_189_821_193,
-        0.013_876_128_823_070_748,
-        0.011_896_709_945_891_77,
-        0.010_411_265_261_972_096,
-        0.009_255_462_182_712_733,
-        0.008_330_563_433_362_87,
-        0.007_573_675_487_951_841,
-        0.006_942_840_107_209_53,
-        0.006_408_994_188_004_207,
-        0.005_951_370_112_758_847_5,
-        0.005_554_733_551_962_801,
-    ];
-    match z {
-        ..=15 => SMALL[z as usize - 1],
-        _ => {
-            let y = 1.0 / z as f64;
-            let square = y * y;
-            y * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0)))
-        }
-    }
 }
 
 #[cfg(test)]
