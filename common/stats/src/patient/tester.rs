@@ -9,7 +9,7 @@ use crate::error::StatsError;
 use crate::layout::Layout;
 use crate::nulls::Null;
 use crate::patient::forward::Forward;
-use crate::rank_test::{Comparison, Tables};
+use crate::rank_test::{Comparison, Tables, Verdict};
 
 /// What the tests of all patients share.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Examiner {
     /// Tests a patient with one record, whose signals [`Self::compare`] has just compared. `None` if there
     /// is nothing to compare.
     pub fn one(&mut self, signals: &[f64], column: &[u64], exam: &Exam) -> Option<Tested> {
-        let Exam { layout, tables, level } = exam;
+        let Exam { layout, tables, .. } = exam;
         let verdict = self.comparison.verdict(signals, column, &layout.whole, tables)?;
         let mut ln_e = verdict.ln_e;
         if layout.parts != layout.whole {
@@ -63,42 +63,48 @@ impl Examiner {
             let by_group = self.by_group.verdict(signals, column, &layout.parts, tables);
             ln_e = by_group.map_or(0.0, |verdict| verdict.ln_e);
         }
-        let (inside, outside) = self.comparison.counts();
-        let hits = match verdict.upper <= *level {
-            true => self.thresholds.hits(signals, column, &layout.groups),
-            false => Hits::default(),
-        };
-        Some(Tested {
-            auc: self.comparison.auc(),
-            upper: verdict.upper,
-            lower: verdict.lower,
-            ln_e,
-            n: inside.min(outside),
-            hits,
-            null: verdict.null,
-        })
+        Some(tested(
+            &self.comparison,
+            &mut self.thresholds,
+            Verdict { ln_e, ..verdict },
+            signals,
+            column,
+            exam,
+        ))
     }
 
     /// Tests a patient with several records, `signals` `[record][shadow]`.
     pub fn several(&mut self, signals: &[f64], column: &[u64], exam: &Exam) -> Option<Tested> {
-        let Exam { layout, tables, level } = exam;
+        let Exam { layout, tables, .. } = exam;
         let scores = self.forward.scores(signals, column, layout);
         self.comparison.of(scores, column, layout, &layout.parts);
         let verdict = self.comparison.verdict(scores, column, &layout.parts, tables)?;
-        let (inside, outside) = self.comparison.counts();
-        let hits = match verdict.upper <= *level {
-            true => self.thresholds.hits(scores, column, &layout.groups),
-            false => Hits::default(),
-        };
-        Some(Tested {
-            auc: self.comparison.auc(),
-            upper: verdict.upper,
-            lower: verdict.lower,
-            ln_e: verdict.ln_e,
-            n: inside.min(outside),
-            hits,
-            null: verdict.null,
-        })
+        Some(tested(&self.comparison, &mut self.thresholds, verdict, scores, column, exam))
+    }
+}
+
+/// What the comparison of a patient's numbers comes to.
+fn tested(
+    comparison: &Comparison,
+    thresholds: &mut Thresholds,
+    verdict: Verdict,
+    values: &[f64],
+    column: &[u64],
+    exam: &Exam,
+) -> Tested {
+    let (inside, outside) = comparison.counts();
+    let hits = match verdict.upper <= exam.level {
+        true => thresholds.hits(values, column, &exam.layout.groups),
+        false => Hits::default(),
+    };
+    Tested {
+        auc: comparison.auc(),
+        upper: verdict.upper,
+        lower: verdict.lower,
+        ln_e: verdict.ln_e,
+        n: inside.min(outside),
+        hits,
+        null: verdict.null,
     }
 }
 
