@@ -1,9 +1,11 @@
-//! The likelihood-ratio attack, online (Carlini et al. 2022, arXiv 2112.03570, algorithm 1):
-//! ln N(phi_t; mu_in, sd_in) - ln N(phi_t; mu_out, sd_out), mean over queries, summed over labels.
+//! The likelihood-ratio attack (Carlini et al. 2022, arXiv 2112.03570), and its online score (algorithm 1):
+//! ln N(phi_t; mu_in, sd_in) - ln N(phi_t; mu_out, sd_out), mean over queries, summed over labels. The
+//! offline score is that of [`super::offline`].
 
 use std::hint::black_box;
 
 use super::channels::{Found, each_channel};
+use super::offline::Distances;
 use super::predictive::{Given, Of};
 use super::variances::{FixedBy, Scratch, Side, Variances, ln_shared, raised};
 use super::{Attack, Work};
@@ -13,24 +15,22 @@ use crate::lanes::{Kernel, Vector, dispatch, ln};
 use crate::references::{References, Scheme, Span};
 use crate::signal::View;
 
-/// Online LiRA with any reference scheme, centre and variance.
+/// LiRA with any reference scheme, centre and variance; offline where the scheme has OUT references only.
 pub(crate) struct Lira {
     scheme: Scheme,
     center: Center,
-    variance: Variance,
     blocks: Blocks,
     variances: Variances,
 }
 
 impl Lira {
     pub fn new(scheme: Scheme, center: Center, variance: Variance, blocks: &Blocks) -> Self {
-        Self {
-            scheme,
-            center,
-            variance,
-            blocks: blocks.clone(),
-            variances: Variances::new(variance, FixedBy::Inside, blocks.shadows),
-        }
+        let fixed_by = match scheme {
+            Scheme::OutsideOnly(_) => FixedBy::Outside,
+            Scheme::LeaveOneOut(_) | Scheme::EarlierBlocks => FixedBy::Inside,
+        };
+        let variances = Variances::new(variance, fixed_by, blocks.shadows);
+        Self { scheme, center, blocks: blocks.clone(), variances }
     }
 }
 
@@ -58,14 +58,20 @@ impl Attack for Lira {
         let Work { references, scratch, channels, .. } = work;
         channels.score(view, scores, |signals, found| {
             references.fill(self.scheme, self.center, signals, view.column, &self.blocks);
-            dispatch(Ratios { lira: self, references, scratch, found });
+            let variances = &self.variances;
+            match self.scheme {
+                Scheme::OutsideOnly(_) => dispatch(Distances { variances, references, found }),
+                Scheme::LeaveOneOut(_) | Scheme::EarlierBlocks => {
+                    dispatch(Ratios { variances, references, scratch, found });
+                }
+            }
         })
     }
 }
 
 /// The log-likelihood ratios of one channel.
 struct Ratios<'a> {
-    lira: &'a Lira,
+    variances: &'a Variances,
     references: &'a References,
     scratch: &'a mut Scratch,
     found: &'a mut Found,
@@ -76,20 +82,20 @@ impl Kernel for Ratios<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let Self { lira, references: r, scratch, found } = self;
-        let Variances { sides, fixed, ln_fixed, .. } = &lira.variances;
+        let Self { variances, references: r, scratch, found } = self;
+        let Variances { kind, sides, fixed, ln_fixed, .. } = variances;
         scratch.reset(r);
-        if lira.variance == Variance::PerRecord {
+        if *kind == Variance::PerRecord {
             ln_shared::<V>(r, scratch, |n| n);
         }
         for span in &r.spans {
             let targets = span.targets.clone();
-            let given = Targets::new(r, span, lira.variances.least());
+            let given = Targets::new(r, span, variances.least());
             let score = &mut found.score[targets.clone()];
             let floored = &mut found.floored[targets.clone()];
             let columns =
                 |of: fn(&Side) -> &[f64]| [&of(&sides[0])[targets.clone()], &of(&sides[1])[targets.clone()]];
-            match lira.variance {
+            match kind {
                 Variance::PerRecord => {
                     let ln_other = &scratch.other[targets.clone()];
                     per_record(
@@ -281,7 +287,6 @@ fn shrunk(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attacks::LiraOffline;
     use crate::config::Counts;
     use crate::design::Design;
     use crate::lanes::on_every_level;
@@ -329,11 +334,10 @@ mod tests {
             for center in Center::ALL {
                 for variance in Variance::ALL {
                     for counts in Counts::ALL {
-                        let online =
-                            |counts| Lira::new(Scheme::LeaveOneOut(counts), center, variance, &blocks);
+                        let lira = |scheme| Lira::new(scheme, center, variance, &blocks);
                         let found = on_every_level(|| {
-                            let mut all = scores(online(counts), &records);
-                            all.extend(scores(LiraOffline::new(counts, center, variance, &blocks), &records));
+                            let mut all = scores(lira(Scheme::LeaveOneOut(counts)), &records);
+                            all.extend(scores(lira(Scheme::OutsideOnly(counts)), &records));
                             all
                         });
                         let there = found[0].iter().filter(|bits| **bits != 0).count();

@@ -27,7 +27,6 @@ pub(crate) use lira::Lira;
 #[cfg(test)]
 pub(crate) use lira::gaussian;
 pub(crate) use multivariate::Multivariate;
-pub(crate) use offline::LiraOffline;
 pub(crate) use rmia::Rmia;
 pub(crate) use run::{Entry, Observer, run};
 
@@ -92,7 +91,7 @@ pub(crate) fn build(
             Box::new(Lira::new(scheme, config.center, config.variance, blocks))
         }
         AttackKind::LiraOffline => {
-            Box::new(LiraOffline::new(config.counts, config.center, config.variance, blocks))
+            Box::new(Lira::new(Scheme::OutsideOnly(config.counts), config.center, config.variance, blocks))
         }
         AttackKind::Global => Box::new(Global),
         AttackKind::Rmia => Box::new(Rmia::new(config, checked)?),

@@ -4,68 +4,14 @@
 //!
 //! z is written as it is: its tail probability, the paper's score, is 1 to all digits beyond 8.3.
 
-use super::channels::{Found, each_channel};
+use super::channels::Found;
 use super::predictive::{Given, Of};
-use super::variances::{FixedBy, Side, Variances, raised};
-use super::{Attack, Work};
+use super::variances::{Side, Variances, raised};
 use crate::config::{Center, Counts, Variance};
 use crate::design::Blocks;
-use crate::lanes::{Kernel, Vector, dispatch};
+use crate::lanes::{Kernel, Vector};
 use crate::references::{References, Scheme, Span};
-use crate::signal::View;
 use crate::special::half_ln_two_pi;
-
-/// Offline LiRA. With [`Variance::Shrunk`] the standard deviation is the scale of the predictive density,
-/// s~ sqrt(1 + 1/n); with [`Variance::Reference`] the score is the two-sided - ln N(phi_t; mu_out, sd_out)
-/// of the public implementation, sd_out being one for all records.
-pub(crate) struct LiraOffline {
-    scheme: Scheme,
-    center: Center,
-    variance: Variance,
-    blocks: Blocks,
-    variances: Variances,
-}
-
-impl LiraOffline {
-    pub fn new(counts: Counts, center: Center, variance: Variance, blocks: &Blocks) -> Self {
-        Self {
-            scheme: Scheme::OutsideOnly(counts),
-            center,
-            variance,
-            blocks: blocks.clone(),
-            variances: Variances::new(variance, FixedBy::Outside, blocks.shadows),
-        }
-    }
-}
-
-impl Attack for LiraOffline {
-    fn passes(&self) -> usize {
-        self.variances.passes()
-    }
-
-    fn width(&self, pass: usize) -> usize {
-        self.variances.width(pass)
-    }
-
-    fn observe(&self, pass: usize, view: &View<'_>, work: &mut Work, sums: &mut [f64]) {
-        for signals in each_channel(view, self.blocks.shadows) {
-            work.references.fill(self.scheme, Center::Mean, signals, view.column, &self.blocks);
-            self.variances.observe(pass, &work.references, &mut work.scratch, sums);
-        }
-    }
-
-    fn learn(&mut self, pass: usize, sums: &[f64]) {
-        self.variances.learn(pass, sums);
-    }
-
-    fn score(&self, view: &View<'_>, work: &mut Work, scores: &mut [f64]) -> u64 {
-        let Work { references, channels, .. } = work;
-        channels.score(view, scores, |signals, found| {
-            references.fill(self.scheme, self.center, signals, view.column, &self.blocks);
-            dispatch(Distances { variances: &self.variances, variance: self.variance, references, found });
-        })
-    }
-}
 
 /// Turns the scores of one record, one per shadow as the target, into z against the scores of the shadows
 /// that are OUT: mean and standard deviation (divisor n) without the target and in equal numbers. Absent
@@ -90,12 +36,13 @@ pub(super) fn calibrate(
     }
 }
 
-/// The distances of one channel.
-struct Distances<'a> {
-    variances: &'a Variances,
-    variance: Variance,
-    references: &'a References,
-    found: &'a mut Found,
+/// The distances of one channel. With [`Variance::Shrunk`] the standard deviation is the scale of the
+/// predictive density, s~ sqrt(1 + 1/n); with [`Variance::Reference`] the score is the two-sided
+/// - ln N(phi_t; mu_out, sd_out) of the public implementation, sd_out being one for all records.
+pub(super) struct Distances<'a> {
+    pub variances: &'a Variances,
+    pub references: &'a References,
+    pub found: &'a mut Found,
 }
 
 impl Kernel for Distances<'_> {
@@ -103,14 +50,14 @@ impl Kernel for Distances<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let Self { variances, variance, references, found } = self;
+        let Self { variances, references, found } = self;
         let Side { pooled, floor, prior, .. } = &variances.sides[1];
         for span in &references.spans {
             let targets = span.targets.clone();
             let given = Outside::new(references, span, variances.least());
             let score = &mut found.score[targets.clone()];
             let floored = &mut found.floored[targets.clone()];
-            match variance {
+            match variances.kind {
                 Variance::PerRecord => per_record(given, &floor[targets], score, floored),
                 Variance::Pooled => {
                     floored.fill(0.0);

@@ -32,7 +32,7 @@ pub(super) enum FixedBy {
 
 /// The spreads of both sides, IN and OUT.
 pub(super) struct Variances {
-    kind: Variance,
+    pub kind: Variance,
     fixed_by: FixedBy,
     chi: LogChi,
     /// Targets, in whole lanes.
