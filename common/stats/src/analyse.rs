@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::analysis::{Analysis, AttackResult, Calibrated};
-use crate::attacks::{self, Curves, Entry, Outcome};
+use crate::attacks::{self, Curves, Entry, Nobody, Outcome};
 use crate::config::{AttackKind, Config};
 use crate::error::StatsError;
 use crate::extrapolation;
@@ -81,7 +81,7 @@ pub fn analyse_into(
         &checked,
         config.tile_records,
         entries(config, &checked)?,
-        Curves { sampling: sampling.as_ref(), calibrated: config.calibrated, task: true },
+        Curves { scores: true, sampling: sampling.as_ref(), calibrated: config.calibrated, task: true },
         &survey,
         |sink, tile, seen| surveyed.take(sink, tile, seen),
         sink,
@@ -112,6 +112,20 @@ pub fn analyse_into(
     Ok(Analysis { attacks, records, extrapolation, summary, survival, attributes, utility })
 }
 
+/// Scores all (target, record) pairs by the configured attacks and hands them to `sink`, and computes
+/// nothing else. They are those of [`analyse_into`].
+///
+/// # Errors
+/// As [`analyse_into`].
+pub fn score_into(inputs: &Inputs<'_>, config: &Config, sink: &mut dyn Sink) -> Result<(), StatsError> {
+    config.check()?;
+    let checked = inputs.check(&MemoryScratch)?;
+    let entries = entries(config, &checked)?;
+    let (take, progress) = (|_: &mut dyn Sink, _, ()| Ok(()), |_| Ok(()));
+    attacks::run(&checked, config.tile_records, entries, Curves::default(), &Nobody, take, sink, &progress)?;
+    Ok(())
+}
+
 /// The configured attacks.
 fn entries(config: &Config, checked: &Checked<'_>) -> Result<Vec<Entry>, StatsError> {
     let entry = |&kind: &AttackKind| Ok(Entry { kind, attack: attacks::build(kind, config, checked)? });
@@ -124,7 +138,8 @@ fn attack_result(
     checked: &Checked<'_>,
     intervals: Option<&Sampling>,
 ) -> Result<AttackResult, StatsError> {
-    let found = outcome.scores.find(Want { pooled: true, curves: true, intervals })?;
+    let scores = outcome.scores.expect("the curves were asked for");
+    let found = scores.find(Want { pooled: true, curves: true, intervals })?;
     let pooled = found.pooled.expect("the pooled curve was asked for");
     let calibrated = outcome.calibrated.map(Collector::pooled).transpose()?;
     let scored = pooled.members + pooled.nonmembers;

@@ -44,7 +44,6 @@ mod rank_test;
 mod records;
 mod references;
 mod roc;
-mod scores;
 mod scratch;
 mod signal;
 mod sink;
@@ -61,7 +60,7 @@ mod ties;
 mod unit_levels;
 mod utility;
 
-pub use analyse::{analyse, analyse_into};
+pub use analyse::{analyse, analyse_into, score_into};
 pub use analysis::{
     Analysis, AttackResult, Calibrated, DetectionLimit, EXTRAPOLATED_FPRS, Extrapolation, FPR_KEYS, FPRS,
     Figures, Interval, PatientSummary, PatientTable, PerTarget, RECOGNISABLE, RecordSummary, RecordTable,
@@ -85,7 +84,6 @@ pub use membership::{Membership, MembershipMatrix};
 pub use patient::{PatientTest, PatientTester};
 pub use provisional::{Provisional, provisional};
 pub use roc::{Roc, ScoreCurves, ScoreFindings, roc};
-pub use scores::score_into;
 pub use scratch::{MemoryScratch, Region, Scratch};
 pub use sink::{MemoryScores, MemoryTables, NoSink, Sink};
 pub use source::{Logits, MemoryLogits, Shape, Tile, TileSource, Values};

@@ -1,14 +1,11 @@
 //! The running figure of an audit that is still under way.
 
-use std::ops::Range;
-
-use crate::attacks::{self, Curves, Entry, Lira, Observer};
+use crate::attacks::{self, Curves, Entry, Lira, Nobody};
 use crate::config::{AttackKind, Center, Variance};
 use crate::error::StatsError;
 use crate::inputs::Inputs;
 use crate::references::Scheme;
 use crate::scratch::MemoryScratch;
-use crate::signal::View;
 use crate::sink::{NoSink, Sink};
 
 /// A running figure: provisional, for a progress display and not for a report.
@@ -40,10 +37,11 @@ pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsErro
     }
     let attack = Lira::new(Scheme::EarlierBlocks, Center::Mean, Variance::Shrunk, &checked.blocks);
     let entry = Entry { kind: AttackKind::LiraOnline, attack: Box::new(attack) };
-    let (curves, take, progress) = (Curves::default(), |_: &mut dyn Sink, _, ()| Ok(()), |_| Ok(()));
+    let curves = Curves { scores: true, ..Curves::default() };
+    let (take, progress) = (|_: &mut dyn Sink, _, ()| Ok(()), |_| Ok(()));
     let outcomes = attacks::run(&checked, None, vec![entry], curves, &Nobody, take, &mut NoSink, &progress)?;
-    let Some(outcome) = outcomes.attacks.into_iter().next() else { return Ok(None) };
-    let pooled = outcome.scores.pooled()?;
+    let scores = outcomes.attacks.into_iter().find_map(|outcome| outcome.scores);
+    let pooled = scores.expect("one attack was run, for its curve").pooled()?;
     let scored = pooled.members + pooled.nonmembers;
     Ok((scored > 0 && pooled.figures.auc.is_finite()).then_some(Provisional {
         auc: pooled.figures.auc,
@@ -51,15 +49,4 @@ pub fn provisional(inputs: &Inputs<'_>) -> Result<Option<Provisional>, StatsErro
         records: checked.shape.records,
         scored,
     }))
-}
-
-/// Looks at no record.
-struct Nobody;
-
-impl Observer for Nobody {
-    type Part = ();
-
-    fn begin(&self, _: Range<usize>) {}
-
-    fn record(&self, (): &mut (), _: usize, _: &View<'_>) {}
 }

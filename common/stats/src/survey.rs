@@ -37,6 +37,8 @@ pub(crate) struct Seen {
 impl Observer for Survey<'_> {
     type Part = Seen;
 
+    const SEES_TASK: bool = true;
+
     fn begin(&self, records: Range<usize>) -> Seen {
         let sums = StripSums::new(records.len(), width(self.checked.shape.shadows));
         Seen { first: records.start, sums: Some(sums), ..Seen::default() }

@@ -16,6 +16,8 @@ const MEMORY: usize = 48 << 20;
 /// Which curves will be read.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Curves<'a> {
+    /// Whether those of the scores: pooled, and per target.
+    pub scores: bool,
     /// What is drawn again for intervals.
     pub sampling: Option<&'a Sampling>,
     /// Whether those of calibrated scores, too.
@@ -27,8 +29,8 @@ pub(crate) struct Curves<'a> {
 /// The collected scores of an attack.
 pub(crate) struct Outcome<'a> {
     pub kind: AttackKind,
-    /// Positive for members; a curve per target ([`Layout::per_shadow`]).
-    pub scores: Collector<'a>,
+    /// Positive for members; a curve per target ([`Layout::per_shadow`]). Only if curves were wanted.
+    pub scores: Option<Collector<'a>>,
     /// The same, calibrated record by record; one curve ([`Layout::POOLED`]).
     pub calibrated: Option<Collector<'a>>,
     /// Scores in which the variance floor acted.
@@ -40,15 +42,16 @@ impl Outcome<'_> {
     pub fn take(
         &mut self,
         blocks: &ScoreBlocks,
-        sorted: &Sorted,
+        sorted: Option<&Sorted>,
         calibrated: Option<&Sorted>,
     ) -> Result<(), StatsError> {
         self.floored += blocks.floored;
-        self.scores.take(sorted)?;
-        match (&mut self.calibrated, calibrated) {
-            (Some(collector), Some(calibrated)) => collector.take(calibrated),
-            _ => Ok(()),
+        for (collector, sorted) in [(&mut self.scores, sorted), (&mut self.calibrated, calibrated)] {
+            if let (Some(collector), Some(sorted)) = (collector, sorted) {
+                collector.take(sorted)?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -67,12 +70,15 @@ impl<'a> Outcomes<'a> {
         let task = curves.task && task_labels(checked).is_some();
         // Where scratch room is memory, too, moving there gains nothing.
         let memory = if checked.scratch.is_memory() { usize::MAX } else { MEMORY };
-        let collectors = entries.len() * (1 + usize::from(curves.calibrated)) + usize::from(task);
+        let kinds = usize::from(curves.scores) + usize::from(curves.calibrated);
+        let collectors = entries.len() * kinds + usize::from(task);
         let sizes = Sizes::holding(memory / collectors.max(1));
         let pooled = || Collector::new(Layout::POOLED, sizes, checked.scratch);
         let attacks = entries.iter().map(|entry| Outcome {
             kind: entry.kind,
-            scores: Collector::new(Layout::per_shadow(shadows), sizes, checked.scratch),
+            scores: curves
+                .scores
+                .then(|| Collector::new(Layout::per_shadow(shadows), sizes, checked.scratch)),
             calibrated: curves.calibrated.then(pooled),
             floored: 0,
         });

@@ -20,7 +20,6 @@ mod tiny;
 mod variances;
 
 pub(crate) use base::Base;
-pub(crate) use block::{ScoreBlocks, Spare};
 pub(crate) use gather::{Curves, Outcome};
 pub(crate) use global::Global;
 pub(crate) use lira::Lira;
@@ -28,7 +27,7 @@ pub(crate) use lira::Lira;
 pub(crate) use lira::gaussian;
 pub(crate) use multivariate::Multivariate;
 pub(crate) use rmia::Rmia;
-pub(crate) use run::{Entry, Observer, run};
+pub(crate) use run::{Entry, Nobody, Observer, run};
 
 use crate::config::{AttackKind, Config};
 use crate::error::StatsError;

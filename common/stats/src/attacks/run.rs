@@ -24,11 +24,27 @@ pub(crate) trait Observer: Sync {
     /// What is gathered from a tile.
     type Part: Send;
 
+    /// Whether its views tell how the shadows did their own task.
+    const SEES_TASK: bool;
+
     /// Nothing gathered yet from a tile of `records`.
     fn begin(&self, records: Range<usize>) -> Self::Part;
 
     /// Adds the record at `index` of the tile.
     fn record(&self, part: &mut Self::Part, index: usize, view: &View<'_>);
+}
+
+/// Looks at no record.
+pub(crate) struct Nobody;
+
+impl Observer for Nobody {
+    type Part = ();
+
+    const SEES_TASK: bool = false;
+
+    fn begin(&self, _: Range<usize>) {}
+
+    fn record(&self, (): &mut (), _: usize, _: &View<'_>) {}
 }
 
 /// Runs `entries` to their collected scores. `take` gets the observer's parts in record order, and the sink;
@@ -65,7 +81,7 @@ pub(crate) fn run<'a, O: Observer>(
                     match part {
                         Part::Sums(sums) => sums.add_to(&mut [totals]),
                         Part::Scores(Scored { blocks, sorted, calibrated }) => {
-                            outcome.take(&blocks, &sorted, calibrated.as_ref())?;
+                            outcome.take(&blocks, sorted.as_ref(), calibrated.as_ref())?;
                             let (start, end) = (tile.start, tile.end);
                             sink.scores(outcome.kind, tile.clone(), blocks.values())
                                 .map_err(|source| StatsError::Sink { start, end, source })?;

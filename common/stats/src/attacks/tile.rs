@@ -25,7 +25,7 @@ pub(super) enum Part<S> {
 pub(super) struct Scored {
     pub blocks: ScoreBlocks,
     /// The same for the collector.
-    pub sorted: Sorted,
+    pub sorted: Option<Sorted>,
     /// The same, calibrated record by record.
     pub calibrated: Option<Sorted>,
 }
@@ -76,7 +76,8 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
     }
 
     pub fn worker(&self) -> Worker<'a> {
-        Worker { extractor: Extractor::new(self.checked, self.number == 0), work: Work::default() }
+        let with_task = self.observer.is_some() && O::SEES_TASK;
+        Worker { extractor: Extractor::new(self.checked, with_task), work: Work::default() }
     }
 
     /// Sums that an attack forms.
@@ -90,7 +91,9 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
         let of = |entry: &Entry| match self.number.cmp(&entry.attack.passes()) {
             Ordering::Less => self.width(entry).div_ceil(STRIP),
             // The scores, and the same sorted.
-            Ordering::Equal => 2 * shadows * (1 + usize::from(self.curves.calibrated)),
+            Ordering::Equal => {
+                shadows * (1 + usize::from(self.curves.scores) + 2 * usize::from(self.curves.calibrated))
+            }
             Ordering::Greater => 0,
         };
         // What the observer gathers, and the margins of the task.
@@ -166,7 +169,7 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
         work: &mut Work,
     ) -> Scored {
         blocks.finish(&*entry.attack);
-        let sorted = sorter.scores(blocks.values());
+        let sorted = self.curves.scores.then(|| sorter.scores(blocks.values()));
         let calibrated = self.curves.calibrated.then(|| {
             let blocks = calibrated(self.checked, tile, &blocks, &mut work.references, &self.spare);
             let sorted = sorter.calibrated(blocks.values());
