@@ -1,6 +1,7 @@
 //! What an audit will take and what it can show, before anything is spent.
 
 use serde_json::{Value, json};
+use umbra_coordinator::report::LimitFigures;
 use umbra_core::plan::{DataShape, plan};
 use umbra_core::spec::AuditSpec;
 use umbra_stats::{Config, Design, DetectionLimit, RECOGNISABLE, StatsError, detection_limit};
@@ -61,7 +62,7 @@ impl Forecast {
 
     /// For programs.
     pub fn json(&self) -> Value {
-        let (limit, shadows, (logits, scores)) = (&self.limit, self.spec.shadows(), self.bytes());
+        let (shadows, (logits, scores)) = (self.spec.shadows(), self.bytes());
         let flops = self.flops();
         json!({
             "name": self.spec.name().as_str(),
@@ -83,22 +84,16 @@ impl Forecast {
                 "logits": logits,
                 "scores": scores,
             },
-            "limit": {
-                "patients": limit.patients,
-                "fdr": self.spec.statistics().fdr(),
-                "looks": self.spec.statistics().looks(),
-                "least_p": limit.least_p,
-                "least_q": limit.least_q,
-                "detectable_auc": limit.detectable_auc,
-                "null_sd": limit.null_sd,
-                "bound_alone": limit.bound_alone,
-                "bound_worst": limit.bound_worst,
-                "certifiable_alone": limit.certifiable_alone,
-                "certifiable_worst": limit.certifiable_worst,
-                "epsilon_alone": limit.epsilon_alone,
-                "epsilon_worst": limit.epsilon_worst,
-            },
+            "limit": self.limit_json(),
         })
+    }
+
+    /// The limit, with what it was computed for.
+    fn limit_json(&self) -> Value {
+        let mut limit = json!(LimitFigures::from(&self.limit));
+        limit["fdr"] = json!(self.spec.statistics().fdr());
+        limit["looks"] = json!(self.spec.statistics().looks());
+        limit
     }
 
     /// For people.

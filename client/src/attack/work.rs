@@ -97,7 +97,7 @@ impl Work {
             format!("as named; the membership looks like {}: {}", found.design, found.explanation)
         };
         let name = design.to_string();
-        let block = name.strip_prefix("blocks:").and_then(|size| size.parse().ok());
+        let block = design.block().and_then(|size| u32::try_from(size).ok());
         notes.push(format!("design {name}: {explanation}"));
         notes.extend(found.warnings.iter().map(|warning| format!("warning: {warning}")));
         let words = DesignWords { name, block, explanation, warnings: found.warnings };

@@ -59,6 +59,14 @@ impl Design {
         self
     }
 
+    /// Shadows per block, where membership was drawn in blocks.
+    pub fn block(&self) -> Option<usize> {
+        match self.scheme {
+            Scheme::Blocks { size } => Some(size),
+            Scheme::Pairs | Scheme::Exact | Scheme::Bernoulli => None,
+        }
+    }
+
     /// The lost shadows, ascending.
     pub fn lost(&self) -> &[u32] {
         &self.lost

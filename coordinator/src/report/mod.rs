@@ -12,6 +12,7 @@ mod exposed;
 mod files;
 mod groups;
 mod json;
+mod limit;
 mod names;
 mod npy;
 mod numbers;
@@ -29,6 +30,7 @@ mod write;
 
 pub use error::ReportError;
 pub use files::FindingsFiles;
+pub use limit::LimitFigures;
 pub use names::{DatasetUnits, LabelNames, Names, Numbered, SourceRows};
 pub use output::FindingsFile;
 pub use page::report_html;

@@ -6,6 +6,7 @@ use umbra_stats::{Analysis, AttackResult, Calibrated, Config, FPR_KEYS, Figures,
 use super::error::ReportError;
 use super::groups::AttributePart;
 use super::json::{self, Ordered};
+use super::limit::LimitFigures;
 use super::subject::{Dataset, Tables};
 use super::utility::{self, Side};
 use super::words;
@@ -23,7 +24,7 @@ pub(super) const EXTRAPOLATED_KEYS: [&str; 2] = ["0.01", "0.001"];
 pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let attacks = analysis.attacks.iter().map(|a| (a.attack.name(), attack(a))).collect();
     let summary = &analysis.summary;
-    let (limit, records) = (&summary.limit, &analysis.records);
+    let records = &analysis.records;
     let (inside, outside) = utility::sides(&analysis.utility);
     let null = &analysis.extrapolation;
     let nulls = null.null_mean.into_iter().zip(null.null_p99).map(|(mean, p99)| NullPart { mean, p99 });
@@ -44,19 +45,7 @@ pub fn summary_json(tables: &Tables<'_>, analysis: &Analysis) -> Result<Vec<u8>,
             mean_auc: summary.mean_auc,
             fdr: tables.config.fdr,
             bound_alpha: summary.bound_alpha,
-            detection_limit: LimitPart {
-                patients: limit.patients,
-                least_p: limit.least_p,
-                least_q: limit.least_q,
-                detectable_auc: limit.detectable_auc,
-                null_sd: limit.null_sd,
-                bound_alone: limit.bound_alone,
-                bound_worst: limit.bound_worst,
-                certifiable_alone: limit.certifiable_alone,
-                certifiable_worst: limit.certifiable_worst,
-                epsilon_alone: limit.epsilon_alone,
-                epsilon_worst: limit.epsilon_worst,
-            },
+            detection_limit: LimitFigures::from(&summary.limit),
             looks: summary.looks,
             detected_anytime: summary.detected_anytime,
             epsilon_worst: summary.epsilon_worst,
@@ -167,7 +156,7 @@ struct PatientsPart<'a> {
     mean_auc: f64,
     fdr: f64,
     bound_alpha: f64,
-    detection_limit: LimitPart,
+    detection_limit: LimitFigures,
     looks: u32,
     detected_anytime: usize,
     epsilon_worst: f64,
@@ -183,21 +172,6 @@ struct SurvivalPart<'a> {
     null: &'a [f64],
     low: &'a [f64],
     high: &'a [f64],
-}
-
-#[derive(Serialize)]
-struct LimitPart {
-    patients: usize,
-    least_p: f64,
-    least_q: f64,
-    detectable_auc: f64,
-    null_sd: f64,
-    bound_alone: f64,
-    bound_worst: f64,
-    certifiable_alone: f64,
-    certifiable_worst: f64,
-    epsilon_alone: f64,
-    epsilon_worst: f64,
 }
 
 /// Means over the shadows that gave signals.
