@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use umbra_coordinator::report::LimitFigures;
-use umbra_core::plan::{DataShape, plan};
+use umbra_core::plan::plan;
+use umbra_core::shape::DataShape;
 use umbra_core::spec::AuditSpec;
 use umbra_stats::{Config, Design, DetectionLimit, RECOGNISABLE, StatsError, detection_limit};
 use umbra_train::cpu::pitch;
@@ -253,7 +254,7 @@ mod tests {
             shadows: ShadowsDraft { count: Some(shadows), block: None, population: None },
             ..SpecDraft::default()
         };
-        let shape = DataShape { records: 9105, units: 9105, features: 64, classes: 2 };
+        let shape = DataShape::table(9105, 9105, 64, 2);
         Forecast::of(AuditSpec::try_new(&draft).unwrap(), shape, 3 << 20).unwrap()
     }
 

@@ -299,7 +299,13 @@ mod tests {
     fn lists_are_tables_for_people() {
         let set = v1::Dataset {
             name: "icu".into(),
-            shape: Some(v1::DataShape { records: 9105, units: 9000, features: 51, classes: 2 }),
+            shape: Some(v1::DataShape {
+                records: 9105,
+                units: 9000,
+                features: 51,
+                classes: 2,
+                ..Default::default()
+            }),
             blob: Some(v1::Blob { size: 2048, ..Default::default() }),
             ..Default::default()
         };

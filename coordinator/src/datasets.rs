@@ -6,7 +6,7 @@ use tonic::Status;
 use umbra_core::digest::Digest;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::DatasetName;
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 use umbra_data::{DataError, Dataset};
 use umbra_proto::error::{Reason, refuse};
 use umbra_proto::store::v1::StoredDataset;

@@ -2,7 +2,7 @@
 //! out of memory.
 
 use tonic::Status;
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 use umbra_core::spec::{AuditSpec, Violations};
 use umbra_proto::error::bad_fields;
 
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn fields(count: u32, units: u64) -> Vec<String> {
-        let shape = DataShape { records: units, units, features: 10, classes: 2 };
+        let shape = DataShape::table(units, units, 10, 2);
         let checked = check(&spec(count, &[]), &shape, 64 << 30);
         let wrong = checked.err().map(|status| violations(&status)).unwrap_or_default();
         wrong.into_iter().map(|violation| violation.field).collect()

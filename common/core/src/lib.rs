@@ -14,4 +14,5 @@ pub mod lifecycle;
 pub mod membership;
 pub mod plan;
 pub mod seed;
+pub mod shape;
 pub mod spec;

@@ -3,20 +3,8 @@
 use std::ops::Range;
 
 use crate::ids::{Block, PackIndex};
+use crate::shape::DataShape;
 use crate::spec::AuditSpec;
-
-/// The shape of an encoded data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DataShape {
-    /// Records: rows, images or ECGs.
-    pub records: u64,
-    /// Units: patients, or records where there is no patient.
-    pub units: u64,
-    /// Numbers per record.
-    pub features: u32,
-    /// Classes of the label.
-    pub classes: u32,
-}
 
 /// The work of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +78,7 @@ mod tests {
 
     #[test]
     fn packs_cover_every_shadow_once_and_never_cross_blocks() {
-        let shape = DataShape { records: 9105, units: 9105, features: 51, classes: 2 };
+        let shape = DataShape::table(9105, 9105, 51, 2);
         for (count, block, width) in [(64, 16, 4), (64, 16, 5), (16, 16, 16), (24, 8, 3)] {
             let plan = plan(&spec(count, block, width), &shape);
             let mut next = 0;
@@ -110,9 +98,9 @@ mod tests {
 
     #[test]
     fn absurd_shapes_do_not_overflow() {
-        let shape = DataShape { records: u64::MAX, units: 1, features: 1, classes: 2 };
+        let shape = DataShape::table(u64::MAX, 1, 1, 2);
         assert!(plan(&spec(8, 8, 8), &shape).steps > 1 << 60);
-        let empty = DataShape { records: 0, units: 0, features: 0, classes: 0 };
+        let empty = DataShape::table(0, 0, 0, 0);
         assert_eq!(plan(&spec(8, 8, 8), &empty).steps, 1);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use umbra_core::digest::Digest;
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 
 use crate::description::Description;
 use crate::error::DataError;

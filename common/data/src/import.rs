@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
 use umbra_core::digest::Digest;
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 
 use crate::description::Description;
 use crate::layout::{self, Layout, Sections, Shape};

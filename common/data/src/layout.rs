@@ -19,7 +19,7 @@
 use std::ops::Range;
 
 use umbra_core::digest::{Digest, FieldHasher};
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 
 use crate::error::DataError;
 use crate::limits::{
@@ -221,7 +221,7 @@ impl Layout {
 impl Shape {
     /// What planning needs of it.
     pub(crate) fn public(&self) -> DataShape {
-        DataShape { records: self.records, units: self.units, features: self.features, classes: self.classes }
+        DataShape::table(self.records, self.units, self.features, self.classes)
     }
 
     fn check(&self) -> Result<(), DataError> {

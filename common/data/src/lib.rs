@@ -38,5 +38,5 @@ pub use files::write_atomically;
 pub use import::{Imported, import};
 pub use refusal::{ImportError, Refusal, Refusals};
 pub use schema::{ColumnKind, DatasetKind, Schema};
-pub use umbra_core::plan::DataShape;
+pub use umbra_core::shape::DataShape;
 pub use units::unit_digest;

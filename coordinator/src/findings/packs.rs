@@ -2,7 +2,8 @@
 
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
-use umbra_core::plan::{DataShape, PackPlan};
+use umbra_core::plan::PackPlan;
+use umbra_core::shape::DataShape;
 use umbra_data::logits::LogitsReader;
 
 use crate::blobs::BlobKey;

@@ -4,7 +4,7 @@ use umbra_core::digest::Digest;
 use umbra_core::ids::AuditId;
 use umbra_core::keys::FindingsKey;
 use umbra_core::membership::Membership;
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 use umbra_core::spec::AuditSpec;
 use umbra_stats::{Analysis, Attribute, Config};
 

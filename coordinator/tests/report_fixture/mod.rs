@@ -13,8 +13,8 @@ use umbra_core::digest::Digest;
 use umbra_core::ids::AuditId;
 use umbra_core::keys::FindingsKey;
 use umbra_core::membership::Membership;
-use umbra_core::plan::DataShape;
 use umbra_core::seed::{Purpose, Seed, Stream};
+use umbra_core::shape::DataShape;
 use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
 use umbra_stats::{
     Analysis, Attribute, Config, Design, Inputs, Labels, MemoryLogits, MemoryScratch, Shape, Sink,
@@ -149,12 +149,7 @@ impl World {
     }
 
     pub fn subject(&self) -> Subject<'_> {
-        let shape = DataShape {
-            records: self.records as u64,
-            units: self.unit_names.len() as u64,
-            features: 51,
-            classes: 2,
-        };
+        let shape = DataShape::table(self.records as u64, self.unit_names.len() as u64, 51, 2);
         Subject {
             audit: &self.audit,
             spec: &self.spec,

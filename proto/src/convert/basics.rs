@@ -3,10 +3,10 @@
 use tonic::Status;
 use umbra_core::digest::Digest;
 use umbra_core::fault::{Domain, Fault, Retry};
-use umbra_core::plan::DataShape;
+use umbra_core::shape::{DataShape, Form, Targets};
 
 use crate::error::bad_field;
-use crate::v1;
+use crate::v1::{self, data_shape::Form as WireForm};
 
 /// A digest of 32 bytes in the message field `field`.
 ///
@@ -29,13 +29,34 @@ pub fn shape_to(shape: &DataShape) -> v1::DataShape {
         units: shape.units,
         features: shape.features,
         classes: shape.classes,
+        form: match shape.form {
+            Form::Table => None,
+            Form::Image { height, width, channels } => {
+                Some(WireForm::Image(v1::ImageForm { height, width, channels }))
+            }
+            Form::Signal { samples, leads } => Some(WireForm::Signal(v1::SignalForm { samples, leads })),
+        },
+        several_labels: shape.targets == Targets::Labels,
     }
 }
 
 /// A shape from a message; absent means empty.
 pub fn shape_from(shape: Option<&v1::DataShape>) -> DataShape {
     let shape = shape.cloned().unwrap_or_default();
-    DataShape { records: shape.records, units: shape.units, features: shape.features, classes: shape.classes }
+    DataShape {
+        records: shape.records,
+        units: shape.units,
+        features: shape.features,
+        classes: shape.classes,
+        form: match shape.form {
+            None => Form::Table,
+            Some(WireForm::Image(v1::ImageForm { height, width, channels })) => {
+                Form::Image { height, width, channels }
+            }
+            Some(WireForm::Signal(v1::SignalForm { samples, leads })) => Form::Signal { samples, leads },
+        },
+        targets: if shape.several_labels { Targets::Labels } else { Targets::Class },
+    }
 }
 
 const DOMAINS: [(Domain, v1::FaultDomain); 6] = [
@@ -77,6 +98,20 @@ mod tests {
             for (retry, _) in RETRIES {
                 let fault = Fault::new(domain, retry, "m");
                 assert_eq!(fault_from(&fault_to(&fault)), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_survive_the_wire() {
+        for form in [
+            Form::Table,
+            Form::Image { height: 28, width: 27, channels: 3 },
+            Form::Signal { samples: 1000, leads: 12 },
+        ] {
+            for targets in [Targets::Class, Targets::Labels] {
+                let shape = DataShape { form, targets, ..DataShape::table(9, 8, 7, 6) };
+                assert_eq!(shape_from(Some(&shape_to(&shape))), shape);
             }
         }
     }

@@ -6,8 +6,8 @@
 
 use std::time::Instant;
 
-use umbra_core::plan::DataShape;
 use umbra_core::seed::Seed;
+use umbra_core::shape::DataShape;
 use umbra_core::spec::{AuditSpec, ModelDraft, SpecDraft, TrainingDraft};
 use umbra_train::TrainingData;
 use umbra_train::cpu::gemm::{Finish, Gemm, Matrix, Product, Start};
@@ -32,7 +32,7 @@ fn main() {
     let (features, labels) = data();
     let units: Vec<u32> = (0..RECORDS).collect();
     let records = u64::from(RECORDS);
-    let shape = DataShape { records, units: records, features: FEATURES, classes: 2 };
+    let shape = DataShape::table(records, records, FEATURES, 2);
     let data = TrainingData::new(shape, &features, &labels, &units).expect("the data fits its shape");
     let peak = (0..3).map(|_| product_rate(256)).fold(0.0f64, f64::max);
     if !plain {

@@ -1,6 +1,6 @@
 //! The encoded data a pack is trained and queried on, as slices that outlive the run.
 
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 use umbra_data::Dataset;
 
 use crate::error::TrainError;

@@ -5,7 +5,7 @@ mod common;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 use umbra_core::spec::TrainingDraft;
 use umbra_train::TrainingData;
 use umbra_train::cpu::{Cpu, Isa};
@@ -64,12 +64,7 @@ fn vectors() -> Vectors {
 /// Runs `check` with an engine for every model and recipe; its batch holds six records.
 fn for_each(check: impl Fn(&Vectors, &Model, &Steps, &str, &mut Lockstep<Cpu<'_>>)) {
     let vectors = vectors();
-    let shape = DataShape {
-        records: vectors.records,
-        units: vectors.records,
-        features: vectors.features,
-        classes: vectors.classes,
-    };
+    let shape = DataShape::table(vectors.records, vectors.records, vectors.features, vectors.classes);
     let units: Vec<u32> = (0..vectors.records as u32).collect();
     let data = TrainingData::new(shape, &vectors.values, &vectors.labels, &units).unwrap();
     let mut checked = 0;

@@ -7,7 +7,7 @@ mod linear;
 
 pub use linear::Linear;
 
-use umbra_core::plan::DataShape;
+use umbra_core::shape::DataShape;
 use umbra_core::spec::{Model, Optimizer, Training};
 
 use crate::backend::{Backend, Backward};
@@ -192,7 +192,7 @@ mod tests {
             ..SpecDraft::default()
         };
         let spec = AuditSpec::try_new(&draft).unwrap();
-        let shape = DataShape { records: 1, units: 1, features: 64, classes: 2 };
+        let shape = DataShape::table(1, 1, 64, 2);
         let network = Network::new(spec.model(), &shape);
         assert_eq!((network.inputs(), network.outputs()), (64, 2));
         let cost = network.cost(spec.training(), |n| n);

@@ -3,8 +3,8 @@
 
 use umbra_core::digest::Digest;
 use umbra_core::membership::Membership;
-use umbra_core::plan::DataShape;
 use umbra_core::seed::{Purpose, Seed};
+use umbra_core::shape::DataShape;
 use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
 use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainingData};
 
@@ -44,12 +44,7 @@ impl Table {
             }
         }
         let units: Vec<u32> = (0..records).map(|record| record / 2).collect();
-        let shape = DataShape {
-            records: u64::from(records),
-            units: u64::from(records.div_ceil(2)),
-            features,
-            classes,
-        };
+        let shape = DataShape::table(u64::from(records), u64::from(records.div_ceil(2)), features, classes);
         Self { shape, features: values, labels, units }
     }
 
