@@ -2,8 +2,7 @@
 //! the same logits: `taskset -c 0 cargo bench -p umbra-stats --bench llr`.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
-use std::hint::black_box;
-use std::time::Instant;
+mod timing;
 
 use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_stats::{
@@ -59,11 +58,11 @@ fn main() {
         // In turns, so that whatever else the machine does falls on all alike.
         let mut seconds = vec![Vec::new(); variants.len() + 1];
         for _ in 0..ROUNDS {
-            seconds[0].push(time(|| read_pass(&logits)));
+            seconds[0].push(timing::seconds(|| read_pass(&logits)));
             for (&(_, kind, center, variance, counts), seconds) in variants.iter().zip(&mut seconds[1..]) {
                 let config = Config { attacks: vec![kind], center, variance, counts, ..Config::default() };
                 let score = || score_into(&inputs, &config, &mut NoSink).expect("the audit is sound");
-                seconds.push(time(|| pool.install(score)));
+                seconds.push(pool.install(|| timing::seconds(score)));
             }
         }
         let read = median(&mut seconds[0]);
@@ -73,12 +72,6 @@ fn main() {
             println!("  {name:<15} {:7.1} ms  {:6.1} read passes", 1e3 * found, found / read);
         }
     }
-}
-
-fn time<T>(work: impl FnOnce() -> T) -> f64 {
-    let begin = Instant::now();
-    black_box(work());
-    begin.elapsed().as_secs_f64()
 }
 
 fn median(seconds: &mut [f64]) -> f64 {

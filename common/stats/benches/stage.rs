@@ -11,6 +11,8 @@
 //! seconds of the processor where the system counts them, so that neighbours on the machine show less.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+mod timing;
+
 use std::hint::black_box;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
@@ -107,24 +109,8 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Seconds that `work` takes on a thread of its own.
-fn on_one_thread<T>(work: impl FnOnce() -> T + Send) -> f64 {
-    on_threads(1, || {
-        let begin = (on_processor(), Instant::now());
-        black_box(work());
-        match (begin.0, on_processor()) {
-            (Some(begin), Some(end)) => end - begin,
-            _ => begin.1.elapsed().as_secs_f64(),
-        }
-    })
-}
-
-/// Seconds this thread has spent on a processor, as far as the system tells: Linux's schedstat, whose first
-/// number is in nanoseconds.
-fn on_processor() -> Option<f64> {
-    // Being put to the back of the queue brings the count up to date.
-    std::thread::yield_now();
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().next()?.parse().ok().map(|nanoseconds: f64| nanoseconds / 1e9)
+fn on_one_thread<T: Send>(work: impl FnOnce() -> T + Send) -> f64 {
+    on_threads(1, || timing::seconds(work))
 }
 
 /// Seconds a pair of a record and a shadow over a grid: the same everywhere if the cost is linear in both.

@@ -41,7 +41,6 @@ pub(crate) struct RecordLogits<'a> {
 
 impl View<'_> {
     /// One query, one label, and no more than the signals themselves.
-    #[cfg(test)]
     pub fn of_signals<'a>(signals: &'a [f64], column: &'a [u64]) -> View<'a> {
         let logits = RecordLogits { values: Values::F64(signals), label: Label::Class(1) };
         View { queries: 1, labels: 1, present: &[true], signals, mean: signals, column, task: None, logits }

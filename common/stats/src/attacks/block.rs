@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::Attack;
+use crate::lanes::LANES;
 
 /// Records that are turned over together: as many as scores fill a cache line.
 pub(super) const ROWS: usize = 8;
@@ -47,11 +48,47 @@ impl ScoreBlocks {
         for (shadow, line) in self.values.chunks_exact_mut(self.records).enumerate() {
             let line = &mut line[self.kept..self.kept + self.waiting];
             for (score, row) in line.iter_mut().zip(self.rows.chunks_exact(self.shadows)) {
-                *score = if row[shadow].is_finite() { row[shadow] } else { f64::NAN };
+                *score = finite(row[shadow]);
             }
         }
         self.kept += self.waiting;
         self.waiting = 0;
+    }
+
+    /// Keeps the scores of the record at `place`, which need not be the next one: all of a tile are kept
+    /// like this or by [`Self::place_strip`], or none.
+    pub fn place(&mut self, place: usize, scores: &[f64], floored: u64) {
+        self.kept += 1;
+        self.replace(place, scores, floored);
+    }
+
+    /// Puts other scores in place of those that were kept of a record.
+    pub fn replace(&mut self, place: usize, scores: &[f64], floored: u64) {
+        self.floored += floored;
+        for (line, &score) in self.values.chunks_exact_mut(self.records).zip(scores) {
+            line[place] = finite(score);
+        }
+    }
+
+    /// Keeps the scores of the records at ascending `places`, which come eight by eight,
+    /// `[eight][shadow][lane]`.
+    pub fn place_strip(&mut self, places: &[usize], scores: &[[f64; LANES]]) {
+        let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return };
+        self.kept += places.len();
+        let (shadows, neighbours) = (self.shadows, last + 1 - first == places.len());
+        for (shadow, line) in self.values.chunks_exact_mut(self.records).enumerate() {
+            let eights = scores.iter().skip(shadow).step_by(shadows);
+            if neighbours {
+                let (whole, rest) = line[first..=last].as_chunks_mut();
+                let mut eights = eights.copied();
+                whole.iter_mut().zip(&mut eights).for_each(|(to, lanes)| *to = lanes);
+                eights.for_each(|lanes| rest.copy_from_slice(&lanes[..rest.len()]));
+            } else {
+                let found =
+                    places.chunks(LANES).zip(eights).flat_map(|(places, lanes)| places.iter().zip(lanes));
+                found.for_each(|(&place, &score)| line[place] = score);
+            }
+        }
     }
 
     /// Has the scores of every target finished, once every record of the tile was kept.
@@ -76,6 +113,11 @@ impl ScoreBlocks {
         debug_assert_eq!(self.kept, self.records);
         &self.values
     }
+}
+
+/// A score, NaN if it is not finite.
+fn finite(score: f64) -> f64 {
+    if score.is_finite() { score } else { f64::NAN }
 }
 
 /// Buffers that were used and wait for the next tile.

@@ -4,14 +4,17 @@
 
 use std::hint::black_box;
 
+use super::block::ScoreBlocks;
 use super::channels::{Found, each_channel};
+use super::eights;
 use super::offline::Distances;
 use super::predictive::{Given, Of};
+use super::strip::Strip;
 use super::variances::{FixedBy, Scratch, Side, Variances, ln_shared, raised};
 use super::{Attack, Work};
-use crate::config::{Center, Variance};
+use crate::config::{Center, Counts, Variance};
 use crate::design::Blocks;
-use crate::lanes::{Kernel, Vector, dispatch, ln};
+use crate::lanes::{Kernel, LANES, Vector, dispatch, ln};
 use crate::references::{References, Scheme, Span};
 use crate::signal::View;
 
@@ -34,6 +37,13 @@ impl Lira {
     }
 }
 
+impl Lira {
+    /// Whether the side that the target is not on gives up its first shadow of the target's block.
+    fn gives_up_first(&self) -> bool {
+        matches!(self.scheme, Scheme::LeaveOneOut(Counts::Equal) | Scheme::OutsideOnly(Counts::Equal))
+    }
+}
+
 impl Attack for Lira {
     fn passes(&self) -> usize {
         self.variances.passes()
@@ -47,6 +57,76 @@ impl Attack for Lira {
         for signals in each_channel(view, self.blocks.shadows) {
             work.references.fill(self.scheme, Center::Mean, signals, view.column, &self.blocks);
             self.variances.observe(pass, &work.references, &mut work.scratch, sums);
+        }
+    }
+
+    fn observes_strips(&self, pass: usize) -> bool {
+        pass == 0 && self.variances.begins_with_squares() && self.gives_up_first()
+    }
+
+    fn observe_strip(&self, pass: usize, strip: &Strip, work: &mut Work, sums: &mut [f64]) {
+        let shadows = self.blocks.shadows;
+        work.eights.fit(&self.blocks);
+        for side in &mut work.squares {
+            side.clear();
+            side.resize(shadows, [0.0; LANES]);
+        }
+        // References of a side, by side: its shadows less the target, or less the first of its block.
+        let mut counts = [0.0; 2];
+        for eight in strip.eights() {
+            let (scratch, [sums_in, sums_out]) = (&mut work.eights, &mut work.squares);
+            let (eight, blocks) = (&eight, &self.blocks);
+            let irregular = dispatch(eights::Squares { eight, blocks, scratch, sums_in, sums_out });
+            for lane in 0..eight.places.len() {
+                if irregular >> lane & 1 == 1 {
+                    let view = View::of_signals(eight.signals[lane], eight.columns[lane]);
+                    self.observe(pass, &view, work, sums);
+                } else {
+                    let inside: u32 = eight.columns[lane].iter().map(|word| word.count_ones()).sum();
+                    counts[0] += f64::from(inside - 1);
+                    counts[1] += f64::from(shadows as u32 - inside - 1);
+                }
+            }
+        }
+        for ((side, count), sums) in
+            work.squares.iter().zip(counts).zip(sums.chunks_exact_mut(sums.len() / 2))
+        {
+            let (squares, counts) = sums.split_at_mut(sums.len() / 2);
+            let sums = squares.iter_mut().zip(counts).zip(side);
+            sums.for_each(|((squares, counts), lanes)| {
+                *squares += lanes.iter().sum::<f64>();
+                *counts += count;
+            });
+        }
+    }
+
+    fn scores_strips(&self) -> bool {
+        self.variances.kind == Variance::PerRecord
+            && self.center == Center::Mean
+            && self.scheme == Scheme::LeaveOneOut(Counts::Equal)
+    }
+
+    fn score_strip(&self, strip: &Strip, work: &mut Work, found: &mut ScoreBlocks) {
+        let (blocks, least) = (&self.blocks, self.variances.highest_floors());
+        work.eights.fit(blocks);
+        work.lanes.resize(strip.places().len().div_ceil(LANES) * blocks.shadows, [0.0; LANES]);
+        work.irregular.clear();
+        for (eight, scores) in strip.eights().zip(work.lanes.chunks_exact_mut(blocks.shadows)) {
+            let (eight, scratch) = (&eight, &mut work.eights);
+            work.irregular.push(dispatch(eights::Ratios { eight, blocks, scratch, least, scores }));
+        }
+        found.place_strip(strip.places(), &work.lanes);
+        for (index, eight) in strip.eights().enumerate() {
+            for lane in 0..eight.places.len() {
+                if work.irregular[index] >> lane & 1 == 1 {
+                    let mut row = std::mem::take(&mut work.row);
+                    row.resize(blocks.shadows, f64::NAN);
+                    let view = View::of_signals(eight.signals[lane], eight.columns[lane]);
+                    let floored = self.score(&view, work, &mut row);
+                    found.replace(eight.places[lane], &row, floored);
+                    work.row = row;
+                }
+            }
         }
     }
 
@@ -286,8 +366,8 @@ fn shrunk(
 
 #[cfg(test)]
 mod tests {
+    use super::super::block::Spare;
     use super::*;
-    use crate::config::Counts;
     use crate::design::Design;
     use crate::lanes::on_every_level;
     use umbra_core::seed::{Purpose, Seed};
@@ -308,6 +388,75 @@ mod tests {
             row.iter().map(|score| if score.is_finite() { score.to_bits() } else { 0 }).collect::<Vec<_>>()
         });
         each.collect()
+    }
+
+    /// The same scores, and the same sums, as record by record: of records that are plain, with offsets and
+    /// outliers, as few lanes and as many as there are.
+    #[test]
+    fn strips_are_scored_as_single_records_are() {
+        for (shadows, block, records) in [(40, 10, 20), (16, 16, 64), (130, 2, 9), (72, 24, 3)] {
+            let blocks = Design::blocks(block).resolve(shadows).unwrap();
+            let mut stream = Seed::new(3).stream(Purpose::Simulation, &[shadows as u64]);
+            let rows: Vec<(Vec<f64>, Vec<u64>)> = (0..records)
+                .map(|record| {
+                    let offset = [0.0, 1e4, -3.0][record % 3];
+                    let mut signals: Vec<f64> = (0..shadows).map(|_| stream.normal_f64() + offset).collect();
+                    match record % 7 {
+                        3 => signals[record % shadows] += 1e3,
+                        5 => signals.iter_mut().for_each(|x| *x = libm::round(*x)),
+                        6 => signals.fill(offset),
+                        _ => {}
+                    }
+                    let mut column = vec![0; shadows.div_ceil(64)];
+                    for start in (0..shadows).step_by(block) {
+                        let mut half: Vec<bool> = (0..block).map(|place| place < block / 2).collect();
+                        stream.shuffle(&mut half);
+                        for shadow in (start..start + block).filter(|shadow| half[shadow - start]) {
+                            column[shadow / 64] |= 1 << (shadow % 64);
+                        }
+                    }
+                    (signals, column)
+                })
+                .collect();
+            let views = || rows.iter().map(|(signals, column)| View::of_signals(signals, column));
+            let find = || {
+                let (mut work, mut strip) = (Work::default(), Strip::default());
+                let equal = Scheme::LeaveOneOut(Counts::Equal);
+                let mut lira = Lira::new(equal, Center::Mean, Variance::PerRecord, &blocks);
+                assert!(lira.observes_strips(0) && lira.scores_strips());
+                let mut sums = [vec![0.0; lira.width(0)], vec![0.0; lira.width(0)]];
+                for (place, view) in views().enumerate() {
+                    assert!(strip.take(place, &view, &blocks));
+                    lira.observe(0, &view, &mut work, &mut sums[0]);
+                }
+                lira.observe_strip(0, &strip, &mut work, &mut sums[1]);
+                lira.learn(0, &sums[0]);
+                let mut found = Spare::default().blocks(shadows, records);
+                lira.score_strip(&strip, &mut work, &mut found);
+                let (mut single, mut floored, mut row) = (Vec::new(), 0, vec![0.0; shadows]);
+                for view in views() {
+                    floored += lira.score(&view, &mut work, &mut row);
+                    single.push(row.clone());
+                }
+                assert_eq!(found.floored, floored);
+                let turned = (0..records).flat_map(|r| (0..shadows).map(move |s| s * records + r));
+                let found: Vec<f64> = turned.map(|at| found.values()[at]).collect();
+                let single =
+                    single.concat().iter().map(|s| if s.is_finite() { *s } else { f64::NAN }).collect();
+                ([sums[0].clone(), single], [sums[1].clone(), found])
+            };
+            let levels = on_every_level(find);
+            for (one_by_one, together) in &levels {
+                for (expected, found) in one_by_one.iter().flatten().zip(together.iter().flatten()) {
+                    let close = (expected - found).abs() <= 1e-9 * expected.abs().max(1.0);
+                    assert!(close || expected.is_nan() && found.is_nan(), "{found}, not {expected}");
+                }
+                let bits = |numbers: &[Vec<f64>; 2]| {
+                    numbers.concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                };
+                assert_eq!(bits(together), bits(&levels[0].1), "levels differ");
+            }
+        }
     }
 
     /// Every centre, variance and rule on blocks of sizes with and without a remainder, with absent entries,

@@ -61,7 +61,7 @@ impl Kernel for Below<'_> {
             let (at, mut place) = (V::splat(*bound), 0);
             for level in &self.shares.levels {
                 let node = &level[place];
-                let below: u32 = node.iter().map(|half| V::load(half).count_below(at)).sum();
+                let below: u32 = node.iter().map(|half| V::load(half).lanes_below(at).count_ones()).sum();
                 place = place * NODE + below as usize;
             }
             *bound = if bound.is_finite() { place as f64 / count } else { f64::NAN };

@@ -8,6 +8,7 @@ use super::block::{ScoreBlocks, Spare};
 use super::calibrated::calibrated;
 use super::gather::{Curves, TileSorter, margins};
 use super::run::{Entry, Observer};
+use super::strip::Strip;
 use crate::error::StatsError;
 use crate::inputs::Checked;
 use crate::roc::Sorted;
@@ -58,6 +59,8 @@ pub(super) struct Sweep<'s, 'a, O> {
 pub(super) struct Worker<'a> {
     extractor: Extractor<'a>,
     work: Work,
+    /// Plain records that wait for the end of their strip.
+    strip: Strip,
 }
 
 impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
@@ -77,7 +80,11 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
 
     pub fn worker(&self) -> Worker<'a> {
         let with_task = self.observer.is_some() && O::SEES_TASK;
-        Worker { extractor: Extractor::new(self.checked, with_task), work: Work::default() }
+        Worker {
+            extractor: Extractor::new(self.checked, with_task),
+            work: Work::default(),
+            strip: Strip::default(),
+        }
     }
 
     /// Sums that an attack forms.
@@ -101,6 +108,15 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
         (self.entries.iter().map(of).sum::<usize>() + row) * size_of::<f64>()
     }
 
+    /// Whether an attack takes plain records strip by strip.
+    fn by_strip(&self, entry: &Entry) -> bool {
+        match self.number.cmp(&entry.attack.passes()) {
+            Ordering::Less => entry.attack.observes_strips(self.number),
+            Ordering::Equal => entry.attack.scores_strips(),
+            Ordering::Greater => false,
+        }
+    }
+
     fn begin(&self, entry: &Entry, records: usize) -> Part<ScoreBlocks> {
         match self.number.cmp(&entry.attack.passes()) {
             Ordering::Less => Part::Sums(StripSums::new(records, self.width(entry))),
@@ -119,9 +135,12 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
         tile: Range<usize>,
         mut pieces: Pieces<'_>,
     ) -> Result<Contribution<O::Part>, StatsError> {
-        let Worker { extractor, work } = worker;
+        let Worker { extractor, work, strip } = worker;
+        strip.clear();
         let mut parts: Vec<_> = self.entries.iter().map(|entry| self.begin(entry, tile.len())).collect();
         let mut seen = self.observer.map(|observer| (observer, observer.begin(tile.clone())));
+        let by_strip: Vec<bool> = self.entries.iter().map(|entry| self.by_strip(entry)).collect();
+        let any_by_strip = by_strip.contains(&true);
         let mut task = self.task.then(|| self.spare.blocks(self.checked.shape.shadows, tile.len()));
         while let Some((records, logits)) = pieces.next()? {
             for (piece_index, record) in records.enumerate() {
@@ -133,15 +152,38 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
                     margins(self.checked, record, view.mean, blocks.row());
                     blocks.keep(0);
                 }
-                for (entry, part) in self.entries.iter().zip(&mut parts) {
+                let plain = any_by_strip && strip.take(index, &view, &self.checked.blocks);
+                let entries = self.entries.iter().zip(&by_strip).zip(&mut parts);
+                for ((entry, &by_strip), part) in entries.filter(|((_, by_strip), _)| !(plain && **by_strip))
+                {
                     match part {
                         Part::Sums(sums) => entry.attack.observe(self.number, &view, work, sums.of(index)),
+                        Part::Scores(blocks) if by_strip => {
+                            let mut row = std::mem::take(&mut work.row);
+                            row.resize(self.checked.shape.shadows, f64::NAN);
+                            let floored = entry.attack.score(&view, work, &mut row);
+                            blocks.place(index, &row, floored);
+                            work.row = row;
+                        }
                         Part::Scores(blocks) => {
                             let floored = entry.attack.score(&view, work, blocks.row());
                             blocks.keep(floored);
                         }
                         Part::Nothing => {}
                     }
+                }
+                if any_by_strip && ((index + 1).is_multiple_of(STRIP) || index + 1 == tile.len()) {
+                    let entries = self.entries.iter().zip(&by_strip).zip(&mut parts);
+                    for ((entry, _), part) in entries.filter(|((_, by_strip), _)| **by_strip) {
+                        match part {
+                            Part::Sums(sums) => {
+                                entry.attack.observe_strip(self.number, strip, work, sums.of(index));
+                            }
+                            Part::Scores(blocks) => entry.attack.score_strip(strip, work, blocks),
+                            Part::Nothing => {}
+                        }
+                    }
+                    strip.clear();
                 }
             }
         }

@@ -75,6 +75,16 @@ impl Variances {
         }
     }
 
+    /// Whether the first pass sums up squares.
+    pub fn begins_with_squares(&self) -> bool {
+        self.kind != Variance::Reference
+    }
+
+    /// The highest floor of any target, of IN and OUT.
+    pub fn highest_floors(&self) -> [f64; 2] {
+        [0, 1].map(|side: usize| self.sides[side].floor.iter().copied().fold(0.0, f64::max))
+    }
+
     /// Sums over records: per side and target squares and counts, and then [`SUMS`]; or, for the one
     /// variance, counts and values, and then squares.
     pub fn width(&self, pass: usize) -> usize {

@@ -1,0 +1,157 @@
+//! Plain records of a strip, collected so that eight can be handled side by side.
+//!
+//! A record is plain if every shadow gives it one signal, and it is IN and OUT at least once in every block
+//! and three times in all: nothing about it needs a branch. Whether it is depends on the record alone, so
+//! that no score depends on which others it is read with.
+
+use crate::design::Blocks;
+use crate::lanes::{Kernel, LANES, Vector, dispatch};
+use crate::signal::View;
+
+/// The plain records of a strip.
+#[derive(Debug, Default)]
+pub(crate) struct Strip {
+    shadows: usize,
+    /// Words of a column.
+    words: usize,
+    /// Place in the tile of each.
+    places: Vec<usize>,
+    /// `[record][shadow]`.
+    signals: Vec<f64>,
+    /// `[record][word]`.
+    columns: Vec<u64>,
+}
+
+/// Eight records side by side; where there are fewer, the first one stands in for the rest.
+pub(crate) struct Eight<'a> {
+    /// Places in the tile of those that are there.
+    pub places: &'a [usize],
+    pub signals: [&'a [f64]; LANES],
+    pub columns: [&'a [u64]; LANES],
+}
+
+impl Strip {
+    /// Begins a strip.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.signals.clear();
+        self.columns.clear();
+    }
+
+    /// Takes a record if it is plain; `place` is where it is in the tile.
+    pub fn take(&mut self, place: usize, view: &View<'_>, blocks: &Blocks) -> bool {
+        let plain = view.queries * view.labels == 1
+            && view.present[0]
+            && both_sides_everywhere(view.column, blocks)
+            && dispatch(Finite(view.signals));
+        if plain {
+            (self.shadows, self.words) = (blocks.shadows, blocks.shadows.div_ceil(64));
+            self.places.push(place);
+            self.signals.extend_from_slice(view.signals);
+            self.columns.extend_from_slice(&view.column[..self.words]);
+        }
+        plain
+    }
+
+    /// Places in the tile, ascending.
+    pub fn places(&self) -> &[usize] {
+        &self.places
+    }
+
+    /// The records, eight by eight.
+    pub fn eights(&self) -> impl Iterator<Item = Eight<'_>> {
+        (0..self.places.len()).step_by(LANES).map(|first| {
+            let there = (self.places.len() - first).min(LANES);
+            let of = |lane: usize| first + if lane < there { lane } else { 0 };
+            let lanes: [usize; LANES] = std::array::from_fn(of);
+            Eight {
+                places: &self.places[first..first + there],
+                signals: lanes.map(|record| &self.signals[record * self.shadows..][..self.shadows]),
+                columns: lanes.map(|record| &self.columns[record * self.words..][..self.words]),
+            }
+        })
+    }
+}
+
+impl Eight<'_> {
+    /// The lanes that are there.
+    pub fn there(&self) -> u8 {
+        u8::MAX >> (LANES - self.places.len())
+    }
+}
+
+/// Whether the bits say IN and OUT in every block, and three times each in all.
+fn both_sides_everywhere(column: &[u64], blocks: &Blocks) -> bool {
+    let mut inside = 0;
+    for block in 0..blocks.count() {
+        let here = count(column, block * blocks.size, (block + 1) * blocks.size);
+        if here == 0 || here == blocks.size {
+            return false;
+        }
+        inside += here;
+    }
+    inside.min(blocks.shadows - inside) >= 3
+}
+
+/// The bits that are set from `start` to `end`.
+fn count(column: &[u64], start: usize, end: usize) -> usize {
+    let (first, last) = (start / 64, (end - 1) / 64);
+    let (low, high) = (u64::MAX << (start % 64), u64::MAX >> (63 - (end - 1) % 64));
+    if first == last {
+        return (column[first] & low & high).count_ones() as usize;
+    }
+    let between: u32 = column[first + 1..last].iter().map(|word| word.count_ones()).sum();
+    ((column[first] & low).count_ones() + between + (column[last] & high).count_ones()) as usize
+}
+
+/// Whether all numbers are finite.
+struct Finite<'a>(&'a [f64]);
+
+impl Kernel for Finite<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> bool {
+        // x - x is 0 where x is finite, and not a number elsewhere; so is the sum.
+        let (chunks, rest) = self.0.as_chunks::<LANES>();
+        let mut sums = V::splat(0.0);
+        for chunk in chunks {
+            let values = V::load(chunk);
+            sums = sums.add(values.sub(values));
+        }
+        sums.total() == 0.0 && rest.iter().all(|value| value.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::Design;
+
+    #[test]
+    fn bits_are_counted_across_words() {
+        let column = [u64::MAX << 60, 0b1011, u64::MAX];
+        for (start, end, expected) in [(0, 60, 0), (60, 64, 4), (58, 66, 6), (64, 128, 3), (62, 192, 69)] {
+            assert_eq!(count(&column, start, end), expected, "{start}..{end}");
+        }
+    }
+
+    #[test]
+    fn only_plain_records_are_taken() {
+        let blocks = Design::blocks(4).resolve(8).unwrap();
+        let signals = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+        let mut strip = Strip::default();
+        let mut takes =
+            |signals: &[f64], column: u64| strip.take(0, &View::of_signals(signals, &[column]), &blocks);
+        assert!(takes(&signals, 0b0101_0110));
+        assert!(!takes(&signals, 0b1111_0110), "a block without OUT");
+        assert!(!takes(&signals, 0b0000_0110), "a block without IN");
+        for hole in [f64::NAN, f64::INFINITY] {
+            let mut signals = signals;
+            signals[6] = hole;
+            assert!(!takes(&signals, 0b0101_0110), "no signal");
+        }
+        let eights: Vec<_> = strip.eights().map(|eight| (eight.places.len(), eight.there())).collect();
+        assert_eq!(eights, [(1, 1)]);
+    }
+}

@@ -1,0 +1,142 @@
+//! Eight numbers side by side, and what is done with them on any machine.
+
+use super::LANES;
+
+/// [`LANES`] numbers side by side. Every operation is that of the lanes, rounded as IEEE 754 says.
+pub(crate) trait Vector: Copy {
+    fn splat(value: f64) -> Self;
+    fn load(from: &[f64; LANES]) -> Self;
+    fn store(self, to: &mut [f64; LANES]);
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
+    /// This one times `factor` plus `term`, rounded once.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// 1 where this one is less, else 0.
+    fn below(self, other: Self) -> Self;
+    /// `a` where this one is above 0, else `b`.
+    fn pick(self, a: Self, b: Self) -> Self;
+    /// The lanes, from the lowest bit on, in which this one is less.
+    fn lanes_below(self, other: Self) -> u8;
+    /// `a` in the lanes that are set, `b` in the others.
+    fn select(lanes: u8, a: Self, b: Self) -> Self;
+    /// Adds `other` in the lanes that are set.
+    fn add_in(self, lanes: u8, other: Self) -> Self;
+    /// Rows become columns.
+    fn turned(rows: [Self; LANES]) -> [Self; LANES];
+
+    /// The sum over the lanes, always in the same order.
+    #[inline(always)]
+    fn total(self) -> f64 {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        let [a, b, c, d, e, f, g, h] = lanes;
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
+    }
+}
+
+/// Whatever the compiler's target has.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f64; LANES]);
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(f64, f64) -> f64) -> Self {
+        let mut lanes = self.0;
+        for lane in 0..LANES {
+            lanes[lane] = f(lanes[lane], other.0[lane]);
+        }
+        Self(lanes)
+    }
+}
+
+impl Vector for Portable {
+    #[inline(always)]
+    fn splat(value: f64) -> Self {
+        Self([value; LANES])
+    }
+
+    #[inline(always)]
+    fn load(from: &[f64; LANES]) -> Self {
+        Self(*from)
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; LANES]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        let mut lanes = self.0;
+        for lane in 0..LANES {
+            lanes[lane] = lanes[lane].mul_add(factor.0[lane], term.0[lane]);
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a < b { 1.0 } else { 0.0 })
+    }
+
+    #[inline(always)]
+    fn pick(self, a: Self, b: Self) -> Self {
+        let mut lanes = b.0;
+        for lane in 0..LANES {
+            lanes[lane] = if self.0[lane] > 0.0 { a.0[lane] } else { b.0[lane] };
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    fn lanes_below(self, other: Self) -> u8 {
+        (0..LANES).fold(0, |lanes, lane| lanes | u8::from(self.0[lane] < other.0[lane]) << lane)
+    }
+
+    #[inline(always)]
+    fn select(lanes: u8, a: Self, b: Self) -> Self {
+        let mut found = b.0;
+        for lane in 0..LANES {
+            found[lane] = if lanes >> lane & 1 == 1 { a.0[lane] } else { b.0[lane] };
+        }
+        Self(found)
+    }
+
+    #[inline(always)]
+    fn add_in(self, lanes: u8, other: Self) -> Self {
+        Self::select(lanes, self.add(other), self)
+    }
+
+    #[inline(always)]
+    fn turned(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut columns = [Self([0.0; LANES]); LANES];
+        for (lane, row) in rows.iter().enumerate() {
+            for (column, &value) in columns.iter_mut().zip(&row.0) {
+                column.0[lane] = value;
+            }
+        }
+        columns
+    }
+}

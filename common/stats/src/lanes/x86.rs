@@ -1,0 +1,266 @@
+//! The vectors of AVX-512 and AVX2.
+#![allow(unsafe_code, reason = "the instructions of one level are there where that level was found")]
+
+use std::arch::x86_64::{
+    __m256d, __m512d, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_pd, _mm256_and_pd, _mm256_and_si256,
+    _mm256_blendv_pd, _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_cmpeq_epi64, _mm256_div_pd, _mm256_fmadd_pd,
+    _mm256_loadu_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_epi64x,
+    _mm256_set1_pd, _mm256_setr_epi64x, _mm256_storeu_pd, _mm256_sub_pd, _mm256_unpackhi_pd,
+    _mm256_unpacklo_pd, _mm512_add_pd, _mm512_cmp_pd_mask, _mm512_div_pd, _mm512_fmadd_pd, _mm512_loadu_pd,
+    _mm512_mask_add_pd, _mm512_mask_blend_pd, _mm512_maskz_mov_pd, _mm512_mul_pd, _mm512_set1_pd,
+    _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+};
+
+use super::LANES;
+use super::vector::Vector;
+
+// SAFETY (every block below): `Avx512` and `Avx2` are named only by the functions `avx512` and `avx2`
+// above, which are called where the instructions were found; pointers are those of references to as many
+// numbers as are read or written.
+
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(__m512d);
+
+impl Vector for Avx512 {
+    #[inline(always)]
+    fn splat(value: f64) -> Self {
+        Self(unsafe { _mm512_set1_pd(value) })
+    }
+
+    #[inline(always)]
+    fn load(from: &[f64; LANES]) -> Self {
+        Self(unsafe { _mm512_loadu_pd(from.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; LANES]) {
+        unsafe { _mm512_storeu_pd(to.as_mut_ptr(), self.0) }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(unsafe { _mm512_mul_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> Self {
+        Self(unsafe {
+            _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0), _mm512_set1_pd(1.0))
+        })
+    }
+
+    #[inline(always)]
+    fn pick(self, a: Self, b: Self) -> Self {
+        Self(unsafe {
+            let above = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_set1_pd(0.0));
+            _mm512_mask_blend_pd(above, b.0, a.0)
+        })
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        Self(unsafe { _mm512_div_pd(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_pd(self.0, factor.0, term.0) })
+    }
+
+    #[inline(always)]
+    fn lanes_below(self, other: Self) -> u8 {
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn select(lanes: u8, a: Self, b: Self) -> Self {
+        Self(unsafe { _mm512_mask_blend_pd(lanes, b.0, a.0) })
+    }
+
+    #[inline(always)]
+    fn add_in(self, lanes: u8, other: Self) -> Self {
+        Self(unsafe { _mm512_mask_add_pd(self.0, lanes, self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn turned(rows: [Self; LANES]) -> [Self; LANES] {
+        let [Self(a), Self(b), Self(c), Self(d), Self(e), Self(f), Self(g), Self(h)] = rows;
+        // Pairs of rows interleaved: even columns, and odd ones.
+        let [c0, c2, c4, c6] = unsafe {
+            quarters_turned([
+                _mm512_unpacklo_pd(a, b),
+                _mm512_unpacklo_pd(c, d),
+                _mm512_unpacklo_pd(e, f),
+                _mm512_unpacklo_pd(g, h),
+            ])
+        };
+        let [c1, c3, c5, c7] = unsafe {
+            quarters_turned([
+                _mm512_unpackhi_pd(a, b),
+                _mm512_unpackhi_pd(c, d),
+                _mm512_unpackhi_pd(e, f),
+                _mm512_unpackhi_pd(g, h),
+            ])
+        };
+        [Self(c0), Self(c1), Self(c2), Self(c3), Self(c4), Self(c5), Self(c6), Self(c7)]
+    }
+}
+
+/// Four rows of four quarters become columns.
+#[inline(always)]
+fn quarters_turned([a, b, c, d]: [__m512d; 4]) -> [__m512d; 4] {
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    unsafe {
+        let (ab_even, ab_odd) = (_mm512_shuffle_f64x2::<EVEN>(a, b), _mm512_shuffle_f64x2::<ODD>(a, b));
+        let (cd_even, cd_odd) = (_mm512_shuffle_f64x2::<EVEN>(c, d), _mm512_shuffle_f64x2::<ODD>(c, d));
+        [
+            _mm512_shuffle_f64x2::<EVEN>(ab_even, cd_even),
+            _mm512_shuffle_f64x2::<EVEN>(ab_odd, cd_odd),
+            _mm512_shuffle_f64x2::<ODD>(ab_even, cd_even),
+            _mm512_shuffle_f64x2::<ODD>(ab_odd, cd_odd),
+        ]
+    }
+}
+
+/// The lower and the upper half of the lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(__m256d, __m256d);
+
+impl Vector for Avx2 {
+    #[inline(always)]
+    fn splat(value: f64) -> Self {
+        let half = unsafe { _mm256_set1_pd(value) };
+        Self(half, half)
+    }
+
+    #[inline(always)]
+    fn load(from: &[f64; LANES]) -> Self {
+        let [low, high] = from.as_chunks::<4>().0 else { unreachable!("eight lanes are twice four") };
+        unsafe { Self(_mm256_loadu_pd(low.as_ptr()), _mm256_loadu_pd(high.as_ptr())) }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f64; LANES]) {
+        let [low, high] = to.as_chunks_mut::<4>().0 else { unreachable!("eight lanes are twice four") };
+        unsafe {
+            _mm256_storeu_pd(low.as_mut_ptr(), self.0);
+            _mm256_storeu_pd(high.as_mut_ptr(), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        unsafe { Self(_mm256_add_pd(self.0, other.0), _mm256_add_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        unsafe { Self(_mm256_sub_pd(self.0, other.0), _mm256_sub_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        unsafe { Self(_mm256_mul_pd(self.0, other.0), _mm256_mul_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn below(self, other: Self) -> Self {
+        let below = |a, b| unsafe { _mm256_and_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(a, b), _mm256_set1_pd(1.0)) };
+        Self(below(self.0, other.0), below(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn pick(self, a: Self, b: Self) -> Self {
+        let pick =
+            |x, a, b| unsafe { _mm256_blendv_pd(b, a, _mm256_cmp_pd::<_CMP_GT_OQ>(x, _mm256_set1_pd(0.0))) };
+        Self(pick(self.0, a.0, b.0), pick(self.1, a.1, b.1))
+    }
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        unsafe { Self(_mm256_div_pd(self.0, other.0), _mm256_div_pd(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        unsafe { Self(_mm256_fmadd_pd(self.0, factor.0, term.0), _mm256_fmadd_pd(self.1, factor.1, term.1)) }
+    }
+
+    #[inline(always)]
+    fn lanes_below(self, other: Self) -> u8 {
+        let low = unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0)) };
+        let high = unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(self.1, other.1)) };
+        low as u8 | (high as u8) << 4
+    }
+
+    #[inline(always)]
+    fn select(lanes: u8, a: Self, b: Self) -> Self {
+        unsafe {
+            let [low, high] = spread(lanes);
+            Self(_mm256_blendv_pd(b.0, a.0, low), _mm256_blendv_pd(b.1, a.1, high))
+        }
+    }
+
+    #[inline(always)]
+    fn add_in(self, lanes: u8, other: Self) -> Self {
+        Self::select(lanes, self.add(other), self)
+    }
+
+    #[inline(always)]
+    fn turned(rows: [Self; LANES]) -> [Self; LANES] {
+        let [a, b, c, d, e, f, g, h] = rows;
+        let [t0, t1, t2, t3] = turned_quarter([a.0, b.0, c.0, d.0]);
+        let [t4, t5, t6, t7] = turned_quarter([a.1, b.1, c.1, d.1]);
+        let [u0, u1, u2, u3] = turned_quarter([e.0, f.0, g.0, h.0]);
+        let [u4, u5, u6, u7] = turned_quarter([e.1, f.1, g.1, h.1]);
+        [
+            Self(t0, u0),
+            Self(t1, u1),
+            Self(t2, u2),
+            Self(t3, u3),
+            Self(t4, u4),
+            Self(t5, u5),
+            Self(t6, u6),
+            Self(t7, u7),
+        ]
+    }
+}
+
+/// All bits of a lane where its bit is set.
+#[inline(always)]
+fn spread(lanes: u8) -> [__m256d; 2] {
+    unsafe {
+        let (low, high) = (_mm256_setr_epi64x(1, 2, 4, 8), _mm256_setr_epi64x(16, 32, 64, 128));
+        let all = _mm256_set1_epi64x(i64::from(lanes));
+        [
+            _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(all, low), low)),
+            _mm256_castsi256_pd(_mm256_cmpeq_epi64(_mm256_and_si256(all, high), high)),
+        ]
+    }
+}
+
+/// Four rows of four become columns.
+#[inline(always)]
+fn turned_quarter([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
+    unsafe {
+        let (ab_low, ab_high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let (cd_low, cd_high) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+        [
+            _mm256_permute2f128_pd::<0x20>(ab_low, cd_low),
+            _mm256_permute2f128_pd::<0x20>(ab_high, cd_high),
+            _mm256_permute2f128_pd::<0x31>(ab_low, cd_low),
+            _mm256_permute2f128_pd::<0x31>(ab_high, cd_high),
+        ]
+    }
+}
