@@ -1,7 +1,7 @@
 //! Time of the statistics stage on one thread, beside one read pass over the same logits.
 //!
 //! `cargo bench -p umbra-stats --bench stage` prints tables: the stage and its parts for every variant of the
-//! attacks, the cost over a grid of records and shadows, one thread and two. `--only NAME` measures one variant.
+//! attacks, the cost over a grid of records and shadows, one thread and two. `--only NAME` measures one variant, or the stage without any attack by the name `none`.
 //! With `-- --plain --rounds N` it prints one line a figure and round (side, what, input, records, shadows,
 //! seconds) for `benches/side_by_side/side_by_side.sh`, which runs numpy in turns with it on the data in
 //! `--data FOLDER`.
@@ -62,8 +62,11 @@ fn main() {
         for _ in 0..rounds {
             table.add("read", audit, on_one_thread(|| read_pass(audit)));
             let none = on_one_thread(|| audit.analyse(&Config { attacks: Vec::new(), ..plain_config() }));
-            let curves = on_one_thread(|| audit.curves(&scores));
             table.add("none", audit, none);
+            if only.is_some_and(|only| only == "none") {
+                continue;
+            }
+            let curves = on_one_thread(|| audit.curves(&scores));
             table.add("curves", audit, curves);
             for (name, kind, center, variance) in VARIANTS {
                 if only.is_some_and(|only| only != name) || (audit.double && name != VARIANTS[0].0) {

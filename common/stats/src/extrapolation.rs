@@ -38,14 +38,34 @@ fn null(n_in: u32, n_out: u32, quantile: f64) -> (f64, f64) {
         inside.iter().map(|a| a.weight * over(a)).sum()
     };
     let mean = expect(&|sd_in, sd_out| normal_cdf(sd_out * quantile / (sd_in * sd_in + v).sqrt()));
-    // The 99th percentile by its own quantile x = Phi^-1(t); 50 halvings leave no more than rounding.
-    let (mut low, mut high) = (-40.0, 40.0);
-    for _ in 0..50 {
-        let x = 0.5 * (low + high);
-        let above = expect(&|sd_in, sd_out| normal_cdf((sd_out * quantile - sd_in * x) / v.sqrt()));
-        if above > 0.01 { low = x } else { high = x }
+    // The 99th percentile by its own quantile x = Phi^-1(t).
+    let above =
+        |x: f64| expect(&|sd_in, sd_out| normal_cdf((sd_out * quantile - sd_in * x) / v.sqrt())) - 0.01;
+    (mean, normal_cdf(falling_zero(&above, -40.0, 40.0)))
+}
+
+/// Where a falling function is 0, between `low` and `high`: by halves to within a step or so, then by the
+/// rule of false position as the Illinois algorithm mends it (Dowell and Jarratt 1971,
+/// doi 10.1007/BF01934364).
+fn falling_zero(f: &dyn Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+    while high - low > 1.5 {
+        let middle = 0.5 * (low + high);
+        if f(middle) > 0.0 { low = middle } else { high = middle }
     }
-    (mean, normal_cdf(high))
+    let (mut f_low, mut f_high) = (f(low), f(high));
+    for _ in 0..60 {
+        let x = (low * f_high - high * f_low) / (f_high - f_low);
+        let fx = f(x);
+        if fx == 0.0 || (high - low).abs() < 1e-12 || x == low || x == high {
+            return x;
+        }
+        if fx > 0.0 {
+            (low, f_low, f_high) = (x, fx, 0.5 * f_high);
+        } else {
+            (high, f_high, f_low) = (x, fx, 0.5 * f_low);
+        }
+    }
+    0.5 * (low + high)
 }
 
 /// A standard deviation and its weight in the mean over all.
@@ -55,19 +75,20 @@ struct Deviation {
 }
 
 impl Deviation {
-    const NODES: usize = 96;
-
     /// The distribution of the root of chi^2 / degrees. Its logarithm y has a density proportional to
     /// exp(degrees (y - e^(2 y) / 2)), smooth and with thin tails, for which equal steps are as good as any rule.
     fn nodes(degrees: u32) -> Vec<Self> {
+        // Some third of a standard deviation apart, which leaves less than rounding; but with few degrees the
+        // distribution is far from a normal one.
+        let nodes = if degrees < 16 { 96 } else { 48 };
         let degrees = f64::from(degrees);
         let ln_density = |y: f64| degrees * (y - 0.5 * libm::exp(2.0 * y) + 0.5);
         // Beyond, the density is below e^-34 of its highest.
         let reach = 34.0 / degrees;
         let (low, high) = (-reach - reach.sqrt(), reach.sqrt());
-        let at = |i: usize| low + (high - low) * i as f64 / (Self::NODES - 1) as f64;
-        let total: f64 = (0..Self::NODES).map(|i| libm::exp(ln_density(at(i)))).sum();
-        (0..Self::NODES)
+        let at = |i: usize| low + (high - low) * i as f64 / (nodes - 1) as f64;
+        let total: f64 = (0..nodes).map(|i| libm::exp(ln_density(at(i)))).sum();
+        (0..nodes)
             .map(|i| Self { value: libm::exp(at(i)), weight: libm::exp(ln_density(at(i))) / total })
             .collect()
     }

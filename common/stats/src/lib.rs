@@ -35,6 +35,8 @@ mod lost;
 mod membership;
 mod moments;
 mod nulls;
+mod order;
+mod pairwise;
 mod patient;
 mod pipeline;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Mean and sum of squares of some values, and of those values less one.
 
+use crate::lanes::{Kernel, LANES, Vector, dispatch};
+
 /// Where the squares that remain are below this share of the full ones, the difference has lost too many
 /// digits (2^-53 / 1e-5 is about 1e-11) and is computed again from the values.
 pub(crate) const DOWNDATE_LIMIT: f64 = 1e-5;
@@ -13,6 +15,11 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    /// Of a slice: as [`Self::of`], the sums in lanes.
+    pub fn of_slice(values: &[f64]) -> Self {
+        dispatch(Slice(values))
+    }
+
     /// In two passes, with the first value as pilot: large offsets cost nothing, and equal values have
     /// squares of exactly 0.
     pub fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
@@ -45,5 +52,38 @@ impl Moments {
             return Self::of(values[..index].iter().chain(&values[index + 1..]).copied());
         }
         Self { n: self.n - 1, mean: self.mean - d / rest, ss }
+    }
+}
+struct Slice<'a>(&'a [f64]);
+
+impl Kernel for Slice<'_> {
+    type Output = Moments;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Moments {
+        let Some(&pilot) = self.0.first() else { return Moments::default() };
+        let (whole, rest) = self.0.as_chunks::<LANES>();
+        // Lanes beyond the last value are not added.
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        let (last, there) = (V::load(&last), !(u8::MAX << rest.len()));
+        let (n, pilots) = (self.0.len() as f64, V::splat(pilot));
+        let mut sum = V::splat(0.0);
+        for values in whole {
+            sum = sum.add(V::load(values).sub(pilots));
+        }
+        let shift = sum.add_in(there, last.sub(pilots)).total() / n;
+        let (mut squares, mut rest) = (V::splat(0.0), V::splat(0.0));
+        let shifts = V::splat(shift);
+        for values in whole {
+            let d = V::load(values).sub(pilots).sub(shifts);
+            squares = squares.add(d.mul(d));
+            rest = rest.add(d);
+        }
+        let d = last.sub(pilots).sub(shifts);
+        let (squares, rest) = (squares.add_in(there, d.mul(d)).total(), rest.add_in(there, d).total());
+        // What rounding left in the mean (Chan, Golub and LeVeque 1983).
+        let ss = (squares - rest * rest / n).max(0.0);
+        Moments { n: self.0.len() as u32, mean: pilot + shift, ss }
     }
 }

@@ -8,13 +8,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::anytime;
-use crate::lanes::{Kernel, LANES, Vector, dispatch};
+use crate::lanes::dispatch;
 use crate::layout::Layout;
 use crate::nulls::{Null, NullTables, Strata};
+use crate::pairwise::{PAIRWISE, Split, SplitAndCompare};
 use crate::ties::{self, MIDRANKS, Pattern, TieTables};
-
-/// Up to this many pairs in a stratum are compared one by one; more are sorted.
-const PAIRWISE: usize = 256;
 
 /// Every table that p values are read from.
 #[derive(Debug, Default)]
@@ -39,13 +37,10 @@ pub(crate) struct Comparison {
     paired: bool,
     /// Whether a stratum that gets mid-ranks holds equal values.
     tied: bool,
-    /// The values by side (of pairs: the differences, and 0 in place of none), stratum after stratum.
-    inside: Vec<f64>,
-    outside: Vec<f64>,
-    /// Where each stratum ends in them.
-    ends: Vec<(usize, usize)>,
-    /// IN and OUT values in all strata.
-    n: (usize, usize),
+    /// The values by side.
+    split: Split,
+    /// Of every stratum of few pairs: twice U, and whether any two values are equal.
+    compared: Vec<(u64, bool)>,
     sorted: Vec<f64>,
     last: Option<Arc<Null>>,
 }
@@ -70,43 +65,25 @@ impl Comparison {
         (self.twice, self.twice_wins, self.pairs, self.weighted) = (0, 0, 0, 0.0);
         (self.tied, self.paired) = (false, layout.paired);
         self.strata.clear();
-        self.ends.clear();
-        self.load(values, column, layout.shadows, strata);
+        self.split.reset(layout.shadows);
+        let (split, found) = (&mut self.split, &mut self.compared);
+        dispatch(SplitAndCompare { values, column, strata, split, found });
         let mut start = (0, 0);
         for (index, stratum) in strata.iter().enumerate() {
-            let end = self.ends[index];
+            let end = self.split.ends[index];
             let sides = (start.0..end.0, start.1..end.1);
             match self.paired {
                 true => self.compare_pairs(stratum.clone(), values, column),
-                false => self.compare_sides(sides, stratum.clone(), values, column),
+                false => self.compare_sides(index, sides, stratum.clone(), values, column),
             }
             start = end;
         }
     }
 
-    /// Splits the finite values by side, without a branch.
-    fn load(&mut self, values: &[f64], column: &[u64], shadows: usize, strata: &[Range<usize>]) {
-        self.inside.resize(shadows, 0.0);
-        self.outside.resize(shadows, 0.0);
-        let (mut m, mut n) = (0, 0);
-        for stratum in strata {
-            for shadow in stratum.clone() {
-                let value = values[shadow];
-                let here = usize::from(value.is_finite());
-                let bit = (column[shadow / 64] >> (shadow % 64) & 1) as usize;
-                self.inside[m] = value;
-                self.outside[n] = value;
-                m += here & bit;
-                n += here & !bit & 1;
-            }
-            self.ends.push((m, n));
-        }
-        self.n = (m, n);
-    }
-
     /// U of one stratum.
     fn compare_sides(
         &mut self,
+        index: usize,
         (inside, outside): (Range<usize>, Range<usize>),
         shadows: Range<usize>,
         values: &[f64],
@@ -117,11 +94,10 @@ impl Comparison {
         if m == 0 || n == 0 {
             return;
         }
-        let (inside, outside) = (&self.inside[inside], &self.outside[outside]);
         let (wins, tied) = if m * n <= PAIRWISE {
-            pairwise(inside, outside)
+            self.compared[index]
         } else {
-            sorted(inside, outside, &mut self.sorted)
+            sorted(self.split.inside(inside), self.split.outside(outside), &mut self.sorted)
         };
         let mut twice = wins;
         if m + n <= MIDRANKS {
@@ -170,12 +146,14 @@ impl Comparison {
 
     /// IN and OUT values that were compared; for pairs their number.
     pub fn counts(&self) -> (u32, u32) {
-        if self.paired { (self.pairs as u32, self.pairs as u32) } else { (self.n.0 as u32, self.n.1 as u32) }
+        let (m, n) = self.split.n();
+        if self.paired { (self.pairs as u32, self.pairs as u32) } else { (m as u32, n as u32) }
     }
 
     /// The IN and the OUT values.
     pub fn sides(&self) -> (&[f64], &[f64]) {
-        (&self.inside[..self.n.0], &self.outside[..self.n.1])
+        let (m, n) = self.split.n();
+        (self.split.inside(0..m), self.split.outside(0..n))
     }
 
     /// The exact p values of the comparison that [`Self::of`] just made of `values`; `None` without pairs.
@@ -204,14 +182,14 @@ impl Comparison {
     fn patterns(&mut self, values: &[f64], column: &[u64], strata: &[Range<usize>]) -> Vec<Pattern> {
         let mut start = (0, 0);
         let mut patterns = Vec::with_capacity(strata.len());
-        for ((stratum, &end), &sides) in strata.iter().zip(&self.ends).zip(&self.strata) {
+        for ((stratum, &end), &sides) in strata.iter().zip(&self.split.ends).zip(&self.strata) {
             self.sorted.clear();
             if self.paired {
                 let differences = differences(stratum.clone(), values, column);
                 self.sorted.extend(differences.iter().map(|d| d.abs()).filter(|&size| size > 0.0));
             } else {
-                self.sorted.extend(&self.inside[start.0..end.0]);
-                self.sorted.extend(&self.outside[start.1..end.1]);
+                self.sorted.extend(self.split.inside(start.0..end.0));
+                self.sorted.extend(self.split.outside(start.1..end.1));
             }
             start = end;
             if sides.0 > 0 && sides.1 > 0 {
@@ -237,49 +215,7 @@ fn by_value(a: &f64, b: &f64) -> std::cmp::Ordering {
     a.partial_cmp(b).expect("only finite values are loaded")
 }
 
-/// Twice U and whether any two values are equal, by looking at every pair.
-fn pairwise(inside: &[f64], outside: &[f64]) -> (u64, bool) {
-    dispatch(Pairwise { inside, outside })
-}
-
-struct Pairwise<'a> {
-    inside: &'a [f64],
-    outside: &'a [f64],
-}
-
-impl Kernel for Pairwise<'_> {
-    type Output = (u64, bool);
-
-    #[inline(always)]
-    fn run<V: Vector>(self) -> (u64, bool) {
-        let (m, n) = (self.inside.len() as u64, self.outside.len() as u64);
-        let (wins, losses) = ordered::<V>(self.inside, self.outside);
-        let ties = m * n - wins - losses;
-        // Among values of one side that all differ, every pair has a higher one.
-        let (a, b) = (ordered::<V>(self.inside, self.inside).0, ordered::<V>(self.outside, self.outside).0);
-        (2 * wins + ties, ties > 0 || 2 * a < m * (m - 1) || 2 * b < n * (n - 1))
-    }
-}
-
-/// The pairs in which the value of `one` is higher, and those in which it is lower.
-#[inline(always)]
-fn ordered<V: Vector>(one: &[f64], other: &[f64]) -> (u64, u64) {
-    let (mut higher, mut lower) = (V::splat(0.0), V::splat(0.0));
-    for chunk in other.chunks(LANES) {
-        // Nothing is above or below what is not a number.
-        let mut lanes = [f64::NAN; LANES];
-        lanes[..chunk.len()].copy_from_slice(chunk);
-        let y = V::load(&lanes);
-        for &x in one {
-            let x = V::splat(x);
-            higher = higher.add(y.below(x));
-            lower = lower.add(x.below(y));
-        }
-    }
-    (higher.total() as u64, lower.total() as u64)
-}
-
-/// The same as [`pairwise`] by sorting both sides.
+/// Twice U and whether any two values are equal, by sorting both sides.
 fn sorted(inside: &[f64], outside: &[f64], buffer: &mut Vec<f64>) -> (u64, bool) {
     buffer.clear();
     buffer.extend(inside);
@@ -322,16 +258,13 @@ mod tests {
     use crate::design::Design;
 
     #[test]
-    fn sorting_and_pairing_agree() {
+    fn sorting_counts_as_by_hand() {
         let inside = [3.0, -1.0, 2.0, 2.0, -0.0];
         let outside = [0.0, 2.0, 5.0, -3.0];
         // By hand: 3 beats 3, -1 beats 1, 2 beats 2 and ties 1 (twice), -0 beats 1 and ties 1.
-        assert_eq!(pairwise(&inside, &outside), (2 * (3 + 1 + 4 + 1) + 3, true));
         let buffer = &mut Vec::new();
         assert_eq!(sorted(&inside, &outside, buffer), (2 * (3 + 1 + 4 + 1) + 3, true));
-        assert_eq!(pairwise(&[1.0, 2.0], &[0.5, 1.5]), (6, false));
         assert_eq!(sorted(&[1.0, 2.0], &[0.5, 1.5], buffer), (6, false));
-        assert_eq!(pairwise(&[1.0, 1.0], &[0.5, 0.0]), (8, true));
     }
 
     /// What the test says of values under the column whose bit is set where `inside` says so.

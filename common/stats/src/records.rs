@@ -19,8 +19,7 @@ impl RecordRow {
     /// From the comparison of the record's signals.
     pub fn new(comparison: &Comparison) -> Self {
         let (inside, outside) = comparison.sides();
-        let side = |values: &[f64]| Moments::of(values.iter().copied());
-        Self { auc: comparison.auc(), inside: side(inside), outside: side(outside) }
+        Self { auc: comparison.auc(), inside: Moments::of_slice(inside), outside: Moments::of_slice(outside) }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::analysis::RecordTable;
 use crate::attacks::Observer;
 use crate::error::StatsError;
 use crate::inputs::Checked;
+use crate::lanes::{Kernel, Vector, dispatch};
 use crate::patient::{Exam, Examiner, Patient, SeenOfSeveral, Several, Store};
 use crate::records::{RecordRow, RecordSums};
 use crate::signal::View;
@@ -31,11 +32,11 @@ pub(crate) struct Seen {
     several: SeenOfSeveral,
     sums: Option<StripSums>,
     first: usize,
-    examiner: Examiner,
 }
 
 impl Observer for Survey<'_> {
     type Part = Seen;
+    type Worker = Examiner;
 
     const SEES_TASK: bool = true;
 
@@ -44,14 +45,14 @@ impl Observer for Survey<'_> {
         Seen { first: records.start, sums: Some(sums), ..Seen::default() }
     }
 
-    fn record(&self, seen: &mut Seen, index: usize, view: &View<'_>) {
+    fn record(&self, examiner: &mut Examiner, seen: &mut Seen, index: usize, view: &View<'_>) {
         let (checked, record) = (self.checked, seen.first + index);
         let unit = checked.units[record];
-        seen.examiner.compare(view.mean, view.column, self.exam);
+        examiner.compare(view.mean, view.column, self.exam);
         let label = checked.labels.figure(&checked.shape, record);
-        let binormal_auc = seen.rows.push(unit, label, &RecordRow::new(&seen.examiner.comparison));
+        let binormal_auc = seen.rows.push(unit, label, &RecordRow::new(&examiner.comparison));
         if self.records_of[unit as usize] == 1 {
-            let tested = seen.examiner.one(view.mean, view.column, self.exam);
+            let tested = examiner.one(view.mean, view.column, self.exam);
             seen.tested.push((unit, Patient { tested, strongest: binormal_auc }));
         } else {
             seen.several.push(unit, binormal_auc, view.mean);
@@ -59,9 +60,24 @@ impl Observer for Survey<'_> {
         if let Some(sums) = &mut seen.sums {
             let (utility_sums, signals) = sums.of(index).split_at_mut(utility::width(view.mean.len()));
             utility::observe(view, utility_sums);
-            for (count, signal) in signals.iter_mut().zip(view.mean) {
-                *count += f64::from(u8::from(signal.is_finite()));
-            }
+            dispatch(CountSignals { signals: view.mean, counts: signals });
+        }
+    }
+}
+
+/// Counts the signals of every shadow.
+struct CountSignals<'a> {
+    signals: &'a [f64],
+    counts: &'a mut [f64],
+}
+
+impl Kernel for CountSignals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        for (count, signal) in self.counts.iter_mut().zip(self.signals) {
+            *count += if signal.abs() < f64::INFINITY { 1.0 } else { 0.0 };
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::analysis::{ShadowUtility, Utility};
 use crate::error::StatsError;
+use crate::lanes::{Kernel, LANES, Vector, dispatch};
 use crate::roc::{Collector, Want};
 use crate::signal::View;
+use crate::task::Task;
 
 /// Sums per shadow and side: records, credit, log loss.
 const SUMS: usize = 3;
@@ -15,14 +17,68 @@ pub(crate) fn width(shadows: usize) -> usize {
 
 /// Adds a record.
 pub(crate) fn observe(view: &View<'_>, sums: &mut [f64]) {
-    let Some(task) = &view.task else { return };
-    let shadows = task.loss.len();
-    for (shadow, &loss) in task.loss.iter().enumerate().filter(|(_, loss)| loss.is_finite()) {
-        let outside = view.column[shadow / 64] >> (shadow % 64) & 1 == 0;
-        let base = usize::from(outside) * SUMS * shadows + shadow;
-        sums[base] += 1.0;
-        sums[base + shadows] += task.credit[shadow];
-        sums[base + 2 * shadows] += loss;
+    if let Some(task) = view.task {
+        dispatch(Observe { task, column: view.column, sums });
+    }
+}
+
+struct Observe<'a> {
+    task: Task<'a>,
+    column: &'a [u64],
+    /// `[IN, OUT][records, credit, loss][shadow]`.
+    sums: &'a mut [f64],
+}
+
+impl Kernel for Observe<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { task: Task { credit, loss }, column, sums } = self;
+        let shadows = loss.len();
+        let (inside, outside) = sums.split_at_mut(SUMS * shadows);
+        for (sums, flip) in [(inside, 0), (outside, u8::MAX)] {
+            let (records, rest) = sums.split_at_mut(shadows);
+            let (credits, losses) = rest.split_at_mut(shadows);
+            for start in (0..shadows).step_by(LANES) {
+                let bits = (column[start / 64] >> (start % 64)) as u8 ^ flip;
+                let loss: V = load(loss, start);
+                let counts = loss.lanes_finite() & bits;
+                add_in(counts, records, start, V::splat(1.0));
+                add_in(counts, credits, start, load::<V>(credit, start));
+                add_in(counts, losses, start, loss);
+            }
+        }
+    }
+}
+
+/// Up to eight numbers from `start` on, and 0 beyond the last one.
+#[inline(always)]
+fn load<V: Vector>(numbers: &[f64], start: usize) -> V {
+    match numbers[start..].first_chunk() {
+        Some(whole) => V::load(whole),
+        None => {
+            let mut lanes = [0.0; LANES];
+            lanes[..numbers.len() - start].copy_from_slice(&numbers[start..]);
+            V::load(&lanes)
+        }
+    }
+}
+
+/// Adds to the sums from `start` on, in the lanes that count.
+#[inline(always)]
+fn add_in<V: Vector>(lanes: u8, sums: &mut [f64], start: usize, more: V) {
+    match sums[start..].first_chunk_mut() {
+        Some(whole) => V::load(whole).add_in(lanes, more).store(whole),
+        None => {
+            let mut more_lanes = [0.0; LANES];
+            more.store(&mut more_lanes);
+            for (lane, (sum, more)) in sums[start..].iter_mut().zip(more_lanes).enumerate() {
+                if lanes >> lane & 1 == 1 {
+                    *sum += more;
+                }
+            }
+        }
     }
 }
 

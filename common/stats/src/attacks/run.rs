@@ -24,6 +24,9 @@ pub(crate) trait Observer: Sync {
     /// What is gathered from a tile.
     type Part: Send;
 
+    /// What a thread works with, for one tile after the other.
+    type Worker: Default + Send;
+
     /// Whether its views tell how the shadows did their own task.
     const SEES_TASK: bool;
 
@@ -31,7 +34,7 @@ pub(crate) trait Observer: Sync {
     fn begin(&self, records: Range<usize>) -> Self::Part;
 
     /// Adds the record at `index` of the tile.
-    fn record(&self, part: &mut Self::Part, index: usize, view: &View<'_>);
+    fn record(&self, worker: &mut Self::Worker, part: &mut Self::Part, index: usize, view: &View<'_>);
 }
 
 /// Looks at no record.
@@ -39,12 +42,13 @@ pub(crate) struct Nobody;
 
 impl Observer for Nobody {
     type Part = ();
+    type Worker = ();
 
     const SEES_TASK: bool = false;
 
     fn begin(&self, _: Range<usize>) {}
 
-    fn record(&self, (): &mut (), _: usize, _: &View<'_>) {}
+    fn record(&self, (): &mut (), (): &mut (), _: usize, _: &View<'_>) {}
 }
 
 /// Runs `entries` to their collected scores. `take` gets the observer's parts in record order, and the sink;

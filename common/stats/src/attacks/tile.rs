@@ -56,11 +56,12 @@ pub(super) struct Sweep<'s, 'a, O> {
 }
 
 /// What a thread works with, for one tile after the other.
-pub(super) struct Worker<'a> {
+pub(super) struct Worker<'a, O: Observer> {
     extractor: Extractor<'a>,
     work: Work,
     /// Plain records that wait for the end of their strip.
     strip: Strip,
+    observer: O::Worker,
 }
 
 impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
@@ -78,12 +79,13 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
         Self { checked, entries, curves, observer, number, task: first && task, spare: Spare::default() }
     }
 
-    pub fn worker(&self) -> Worker<'a> {
+    pub fn worker(&self) -> Worker<'a, O> {
         let with_task = self.observer.is_some() && O::SEES_TASK;
         Worker {
             extractor: Extractor::new(self.checked, with_task),
             work: Work::default(),
             strip: Strip::default(),
+            observer: O::Worker::default(),
         }
     }
 
@@ -131,11 +133,11 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
     /// If the logits cannot be read.
     pub fn map(
         &self,
-        worker: &mut Worker<'_>,
+        worker: &mut Worker<'_, O>,
         tile: Range<usize>,
         mut pieces: Pieces<'_>,
     ) -> Result<Contribution<O::Part>, StatsError> {
-        let Worker { extractor, work, strip } = worker;
+        let Worker { extractor, work, strip, observer: looking } = worker;
         strip.clear();
         let mut parts: Vec<_> = self.entries.iter().map(|entry| self.begin(entry, tile.len())).collect();
         let mut seen = self.observer.map(|observer| (observer, observer.begin(tile.clone())));
@@ -146,7 +148,7 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
             for (piece_index, record) in records.enumerate() {
                 let (view, index) = (extractor.view(logits, piece_index, record), record - tile.start);
                 if let Some((observer, part)) = &mut seen {
-                    observer.record(part, index, &view);
+                    observer.record(looking, part, index, &view);
                 }
                 if let Some(blocks) = &mut task {
                     margins(self.checked, record, view.mean, blocks.row());

@@ -19,12 +19,23 @@ pub(crate) trait Vector: Copy {
     fn pick(self, a: Self, b: Self) -> Self;
     /// The lanes, from the lowest bit on, in which this one is less.
     fn lanes_below(self, other: Self) -> u8;
+    /// The lanes in which both are equal.
+    fn lanes_equal(self, other: Self) -> u8;
+    /// The lanes that are set, in their order from the first lane on; what follows means nothing.
+    fn packed(self, lanes: u8) -> Self;
     /// `a` in the lanes that are set, `b` in the others.
     fn select(lanes: u8, a: Self, b: Self) -> Self;
     /// Adds `other` in the lanes that are set.
     fn add_in(self, lanes: u8, other: Self) -> Self;
     /// Rows become columns.
     fn turned(rows: [Self; LANES]) -> [Self; LANES];
+
+    /// The lanes that hold finite numbers.
+    #[inline(always)]
+    fn lanes_finite(self) -> u8 {
+        // x - x is 0 where x is finite, and not a number elsewhere.
+        self.sub(self).lanes_below(Self::splat(1.0))
+    }
 
     /// The sum over the lanes, always in the same order.
     #[inline(always)]
@@ -116,6 +127,16 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    fn lanes_equal(self, other: Self) -> u8 {
+        (0..LANES).fold(0, |lanes, lane| lanes | u8::from(self.0[lane] == other.0[lane]) << lane)
+    }
+
+    #[inline(always)]
+    fn packed(self, lanes: u8) -> Self {
+        Self(packed(self.0, lanes))
+    }
+
+    #[inline(always)]
     fn select(lanes: u8, a: Self, b: Self) -> Self {
         let mut found = b.0;
         for lane in 0..LANES {
@@ -139,4 +160,16 @@ impl Vector for Portable {
         }
         columns
     }
+}
+
+/// The lanes that are set, from the first one on.
+#[inline(always)]
+pub(super) fn packed(from: [f64; LANES], lanes: u8) -> [f64; LANES] {
+    let (mut to, mut next) = ([0.0; LANES], 0);
+    for (lane, value) in from.into_iter().enumerate() {
+        // A value that is not wanted is overwritten by the next, if any.
+        to[next & (LANES - 1)] = value;
+        next += usize::from(lanes >> lane & 1);
+    }
+    to
 }

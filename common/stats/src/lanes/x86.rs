@@ -2,17 +2,18 @@
 #![allow(unsafe_code, reason = "the instructions of one level are there where that level was found")]
 
 use std::arch::x86_64::{
-    __m256d, __m512d, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_pd, _mm256_and_pd, _mm256_and_si256,
+    __m256d, __m512d, _CMP_EQ_OQ, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_pd, _mm256_and_pd, _mm256_and_si256,
     _mm256_blendv_pd, _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_cmpeq_epi64, _mm256_div_pd, _mm256_fmadd_pd,
     _mm256_loadu_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_epi64x,
     _mm256_set1_pd, _mm256_setr_epi64x, _mm256_storeu_pd, _mm256_sub_pd, _mm256_unpackhi_pd,
     _mm256_unpacklo_pd, _mm512_add_pd, _mm512_cmp_pd_mask, _mm512_div_pd, _mm512_fmadd_pd, _mm512_loadu_pd,
-    _mm512_mask_add_pd, _mm512_mask_blend_pd, _mm512_maskz_mov_pd, _mm512_mul_pd, _mm512_set1_pd,
-    _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+    _mm512_mask_add_pd, _mm512_mask_blend_pd, _mm512_maskz_compress_pd, _mm512_maskz_mov_pd, _mm512_mul_pd,
+    _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd,
+    _mm512_unpacklo_pd,
 };
 
 use super::LANES;
-use super::vector::Vector;
+use super::vector::{Vector, packed};
 
 // SAFETY (every block below): `Avx512` and `Avx2` are named only by the functions `avx512` and `avx2`
 // above, which are called where the instructions were found; pointers are those of references to as many
@@ -80,6 +81,16 @@ impl Vector for Avx512 {
     #[inline(always)]
     fn lanes_below(self, other: Self) -> u8 {
         unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn lanes_equal(self, other: Self) -> u8 {
+        unsafe { _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn packed(self, lanes: u8) -> Self {
+        Self(unsafe { _mm512_maskz_compress_pd(lanes, self.0) })
     }
 
     #[inline(always)]
@@ -202,6 +213,20 @@ impl Vector for Avx2 {
         let low = unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0)) };
         let high = unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(self.1, other.1)) };
         low as u8 | (high as u8) << 4
+    }
+
+    #[inline(always)]
+    fn lanes_equal(self, other: Self) -> u8 {
+        let low = unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(self.0, other.0)) };
+        let high = unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(self.1, other.1)) };
+        low as u8 | (high as u8) << 4
+    }
+
+    #[inline(always)]
+    fn packed(self, lanes: u8) -> Self {
+        let mut all = [0.0; LANES];
+        self.store(&mut all);
+        Self::load(&packed(all, lanes))
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use crate::analysis::{PatientSummary, PatientTable, RECOGNISABLE, Survival};
 use crate::anytime;
 use crate::bounds::auc_lower_bound;
 use crate::config::Config;
-use crate::epsilon::{self, Hits};
+use crate::epsilon::LowerBounds;
 use crate::error::StatsError;
 use crate::fdr::Tally;
 use crate::groups::{AttributeResult, AucCounts, GroupTally, PatientOutcome};
@@ -45,7 +45,8 @@ pub(crate) fn findings(
     // doi 10.1198/016214504000001907); with none detected the column shows the bounds of a single one.
     let bound_alpha = config.fdr * detected.max(1) as f64 / (units.max(1) as f64 * f64::from(config.looks));
 
-    let mut bounds = Bounds::new(bound_alpha, config.delta);
+    let mut bounds = AucBounds { alpha: bound_alpha, found: HashMap::new() };
+    let mut epsilons = LowerBounds::new(config.delta, bound_alpha);
     let (mut recognisable, mut epsilon_worst) = ([0; RECOGNISABLE.len()], 0.0f64);
     let mut groups = GroupTally::new(inputs.attributes, &config.intersections, counted.aucs.cut())?;
     let mut table = PatientTable::default();
@@ -56,8 +57,9 @@ pub(crate) fn findings(
         if let Some(tested) = tested {
             let q = adjusted.q(tested.upper);
             let is_detected = q <= config.fdr;
-            let auc_lower = bounds.auc(tested.auc, tested.n);
-            let epsilon_lower = if is_detected { bounds.epsilon(&tested.hits) } else { 0.0 };
+            let auc_lower = bounds.of(tested.auc, tested.n);
+            // 0 where there was nothing to choose a threshold on.
+            let epsilon_lower = if is_detected { epsilons.of(&tested.hits).max(0.0) } else { 0.0 };
             table.auc.push(tested.auc);
             table.p.push(tested.upper);
             table.q.push(q);
@@ -138,28 +140,16 @@ impl Counted {
     }
 }
 
-/// Lower bounds at one error rate; patients share few figures, each computed once.
-struct Bounds {
+/// Lower bounds of AUCs at one error rate; patients share few figures, each computed once.
+struct AucBounds {
     alpha: f64,
-    delta: f64,
-    auc: HashMap<(u64, u32), f64>,
-    epsilon: HashMap<Hits, f64>,
+    found: HashMap<(u64, u32), f64>,
 }
 
-impl Bounds {
-    fn new(alpha: f64, delta: f64) -> Self {
-        Self { alpha, delta, auc: HashMap::new(), epsilon: HashMap::new() }
-    }
-
-    fn auc(&mut self, auc: f64, n: u32) -> f64 {
+impl AucBounds {
+    fn of(&mut self, auc: f64, n: u32) -> f64 {
         let bound = || auc_lower_bound(auc, n, self.alpha);
-        *self.auc.entry((auc.to_bits(), n)).or_insert_with(bound)
-    }
-
-    /// 0 where there was nothing to choose a threshold on.
-    fn epsilon(&mut self, hits: &Hits) -> f64 {
-        let bound = || epsilon::lower_bound(hits, self.delta, self.alpha).max(0.0);
-        *self.epsilon.entry(*hits).or_insert_with(bound)
+        *self.found.entry((auc.to_bits(), n)).or_insert_with(bound)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The scores of a tile, sorted by bucket: the part of collecting that threads do side by side.
 
-use super::key::{BUCKET_BITS, Layout, bucket, key, pack};
+use super::key::{BUCKET_BITS, Layout, bucket, pack};
 use crate::membership::Membership;
+use crate::order::key;
 
 /// Scores of a tile as packed words, bucket by bucket.
 pub(crate) struct Sorted {

@@ -2,12 +2,6 @@
 
 use crate::error::StatsError;
 
-/// A finite score as an integer of the same order; -0.0 and 0.0 are one.
-pub(super) fn key(score: f64) -> u64 {
-    let bits = (score + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
-
 /// Bits of a tag.
 pub(super) const TAG_BITS: u32 = 16;
 
