@@ -156,6 +156,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "one stratum")]
     fn pairs_are_counted_as_by_hand() {
         // 3 beats 3, -1 beats 1, 2 beats 2 and ties 1 (twice), -0 beats 1 and ties 1.
         let values = [3.0, -1.0, 2.0, 2.0, -0.0, 0.0, 2.0, 5.0, -3.0];
