@@ -165,7 +165,7 @@ fn a_summary_has_its_keys_in_their_order() {
          utility/inside/auc utility/outside utility/outside/records utility/outside/accuracy \
          utility/outside/log_loss utility/outside/auc design design/shadows design/block design/lost \
          design/name design/explanation design/warnings settings settings/attacks settings/variance \
-         settings/center settings/counts settings/multivariate settings/offline settings/rmia_a settings/gamma \
+         settings/center settings/counts settings/multivariate settings/base_offline settings/rmia_a settings/gamma \
          settings/temperature settings/permutations settings/bootstrap settings/intersections caveats \
          dataset dataset/name dataset/digest dataset/records dataset/units dataset/features dataset/classes"
             .split_whitespace()

@@ -112,8 +112,9 @@ impl Work {
             ));
         }
         let design = design.with_lost(lost.iter().copied());
-        if self.options.config.attacks.contains(&AttackKind::Rmia) && self.options.config.offline {
-            notes.push(format!("rmia runs offline with a = {}", self.options.config.rmia_a));
+        let rmia = self.options.config.attacks.contains(&AttackKind::Rmia);
+        if let Some(a) = self.options.config.rmia_a.filter(|_| rmia) {
+            notes.push(format!("rmia runs offline with a = {a}"));
         }
 
         let seed = Seed::new(self.seed);

@@ -67,10 +67,11 @@ pub struct Args {
     /// Take a record's queries as one vector with a full covariance (lira-online)
     #[arg(long, help_heading = "Statistics")]
     multivariate: bool,
-    /// Use OUT references only (rmia and base)
+    /// Use OUT references only: base, and rmia with its --rmia-a
     #[arg(long, help_heading = "Statistics")]
     offline: bool,
-    /// How offline rmia guesses the IN mean from the OUT mean, 0 to 1; implies --offline [default: 0.3]
+    /// Have rmia use OUT references only, and guess the IN mean from the OUT mean by this much, 0 to 1; base
+    /// stays as it is [default: 0.3 with --offline, else rmia uses both sides]
     #[arg(long, value_name = "A", help_heading = "Statistics")]
     rmia_a: Option<f64>,
     /// How many times a population record's ratio a record's must be (rmia) [default: 1]

@@ -224,7 +224,8 @@ fn config(facts: &AuditFacts) -> Config {
         variance: statistics.variance(),
         center: statistics.center(),
         counts: statistics.counts(),
-        offline: statistics.offline(),
+        // Audits have no population, and so no rmia.
+        base_offline: statistics.offline(),
         temperature: statistics.temperature(),
         fdr: statistics.fdr(),
         looks: statistics.looks(),

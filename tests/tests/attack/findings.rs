@@ -195,8 +195,17 @@ fn a_population_lets_rmia_compare() {
 
     let done = world.attack("offline", &[&with[..], &["--rmia-a", "0.4"]].concat()).expect(0);
     assert!(done.err.contains("rmia runs offline with a = 0.4"), "{done:?}");
-    assert_eq!(world.summary("offline")["settings"]["offline"], true);
+    let settings = |out: &str| world.summary(out)["settings"].clone();
+    assert_eq!(settings("all")["rmia_a"], serde_json::Value::Null);
+    assert_eq!(
+        (&settings("offline")["rmia_a"], &settings("offline")["base_offline"]),
+        (&0.4.into(), &false.into())
+    );
     assert_ne!(world.scores("offline", "rmia"), shares);
+    assert_eq!(world.scores("offline", "base"), world.scores("all", "base"), "base stays online");
+    world.attack("both", &[&with[..], &["--offline"]].concat()).expect(0);
+    assert_ne!(world.scores("both", "base"), world.scores("all", "base"));
+    assert_eq!((&settings("both")["rmia_a"], &settings("both")["base_offline"]), (&0.3.into(), &true.into()));
 
     world.save("P.npy", &npy("<f4", &[31, 50, 2], vec![0; 31 * 50 * 8]));
     let done = world.attack("out", &with).expect(2);

@@ -46,9 +46,9 @@ impl Rmia {
             ));
         };
         // The mean over all references is the mean OUT of a record that nobody was trained on.
-        let (mixture, all) = match config.offline {
-            true => (Mixture::Outside { a: config.rmia_a }, Mixture::Outside { a: config.rmia_a }),
-            false => (Mixture::Halves, Mixture::Outside { a: 1.0 }),
+        let (mixture, all) = match config.rmia_a {
+            Some(a) => (Mixture::Outside { a }, Mixture::Outside { a }),
+            None => (Mixture::Halves, Mixture::Outside { a: 1.0 }),
         };
         let ratios = population_ratios(population, &checked.blocks.lost, all)?;
         let population = ratios.into_par_iter().map(Shares::new).collect();
@@ -196,7 +196,7 @@ mod tests {
                     attacks: vec![AttackKind::Rmia],
                     bootstrap: 0,
                     calibrated: false,
-                    offline,
+                    rmia_a: offline.then_some(Config::RMIA_A),
                     gamma,
                     ..Config::default()
                 };
