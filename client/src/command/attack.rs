@@ -72,16 +72,16 @@ pub struct Args {
     offline: bool,
     /// Have rmia use OUT references only, and guess the IN mean from the OUT mean by this much, 0 to 1; base
     /// stays as it is [default: 0.3 with --offline, else rmia uses both sides]
-    #[arg(long, value_name = "A", help_heading = "Statistics")]
+    #[arg(long, value_name = "A", allow_hyphen_values = true, help_heading = "Statistics")]
     rmia_a: Option<f64>,
     /// How many times a population record's ratio a record's must be (rmia) [default: 1]
-    #[arg(long, value_name = "GAMMA", help_heading = "Statistics")]
+    #[arg(long, value_name = "GAMMA", allow_hyphen_values = true, help_heading = "Statistics")]
     gamma: Option<f64>,
     /// Temperature of the softmax of base [default: 2]
-    #[arg(long, value_name = "T", help_heading = "Statistics")]
+    #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "Statistics")]
     temperature: Option<f64>,
     /// False discovery rate among the patients detected [default: 0.05]
-    #[arg(long, value_name = "RATE", help_heading = "Statistics")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true, help_heading = "Statistics")]
     fdr: Option<f64>,
     /// Planned looks at a growing audit; p values are multiplied by it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000),
@@ -92,7 +92,8 @@ pub struct Args {
         help_heading = "Statistics")]
     bootstrap: Option<u32>,
     /// Root of the random numbers of bootstrap and permutations
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Statistics")]
+    #[arg(long, value_name = "N", value_parser = whole_number, default_value_t = 0,
+        help_heading = "Statistics")]
     seed: u64,
     /// Threads [default: the number of cores]; no figure depends on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -157,6 +158,10 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
     }
     let headlines = Headlines::read(&args.out)?;
     out.result(|| headlines.text(), || headlines.json(None))
+}
+
+fn whole_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
 }
 
 /// Says what is begun.
