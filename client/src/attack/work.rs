@@ -76,7 +76,7 @@ impl Work {
         let labels = OwnedLabels::read(&arrays.labels, &shape).map_err(wrong)?;
         let membership = Packed::read(&arrays.membership, &shape, &units).map_err(wrong)?;
         let logits = NpyLogits::new(&arrays.logits, shape);
-        let lost = find_lost(&logits).map_err(|error| self.refused(arrays, error))?;
+        let lost = find_lost(&logits).map_err(|error| self.refused(&error))?;
         if lost.len() == shape.shadows {
             let what = "it holds no finite number; save the logits that the shadows gave";
             return Err(wrong(arrays.logits.wrong(what)));
@@ -90,6 +90,9 @@ impl Work {
         };
         let mut notes = Vec::new();
         let found = Design::detect(&membership.view());
+        if let Some(named) = &self.options.design {
+            named.check(&membership.view()).map_err(|error| misnamed(named, &error, &found.design))?;
+        }
         let design = self.options.design.clone().unwrap_or(found.design.clone());
         let explanation = if design == found.design {
             found.explanation
@@ -147,7 +150,7 @@ impl Work {
             if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut sink, &scratch)
-            .map_err(|error| self.refused(arrays, error))?;
+            .map_err(|error| self.refused(&error))?;
         meter.show("writing", 1.0);
         let tables = Tables {
             rows,
@@ -162,18 +165,21 @@ impl Work {
         Ok(Found { notes, files: files.into_iter().map(|file| file.name).collect() })
     }
 
-    /// Tells mistakes of the arrays from failures on the way.
-    fn refused(&self, arrays: &Arrays, error: StatsError) -> Failure {
+    /// Tells mistakes of what was given from failures on the way.
+    fn refused(&self, error: &StatsError) -> Failure {
         if self.stop.load(Ordering::Relaxed) {
             return Failure::interrupted("nothing was written; run the same command again");
         }
         match error {
-            StatsError::Inputs(_) | StatsError::Config(_) => {
-                Failure::usage(format!("{}: {error}", arrays.membership.name()))
-            }
-            error => Failure::failed(error.to_string()),
+            StatsError::Inputs(_) | StatsError::Config(_) => Failure::usage(error.to_string()),
+            _ => Failure::failed(error.to_string()),
         }
     }
+}
+
+/// A design was named that the membership does not follow.
+fn misnamed(named: &Design, error: &StatsError, found: &Design) -> Failure {
+    Failure::usage(format!("--design {named}: {error} (it looks like {found}), or leave --design out"))
 }
 
 /// A value of an array is wrong, or the array cannot be read.

@@ -72,6 +72,14 @@ impl Design {
         &self.lost
     }
 
+    /// Checks that membership follows the design: whole blocks, each unit IN exactly half of each.
+    ///
+    /// # Errors
+    /// If it does not, with the first unit that tells.
+    pub fn check(&self, membership: &Membership<'_>) -> Result<(), StatsError> {
+        self.resolve(membership.shadows())?.check(membership)
+    }
+
     /// Resolves the design for a number of shadows.
     pub(crate) fn resolve(&self, shadows: usize) -> Result<Blocks, StatsError> {
         let size = match self.scheme {
@@ -86,7 +94,7 @@ impl Design {
         }
         if shadows == 0 || !shadows.is_multiple_of(size) {
             return Err(StatsError::Inputs(format!(
-                "{shadows} shadows are not whole blocks of {size}; give only complete blocks"
+                "{shadows} shadows are not whole blocks of {size}; name a size that divides them"
             )));
         }
         let mut lost = vec![false; shadows];
@@ -163,8 +171,8 @@ impl Blocks {
                 .find(|&(_, inside)| inside * 2 != self.size);
             if let Some((block, inside)) = uneven.filter(|_| !membership.is_reserved(unit)) {
                 return Err(StatsError::Inputs(format!(
-                    "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them; the \
-                     membership does not follow the design that was named",
+                    "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them: \
+                     membership was not drawn so; name the design by which it was",
                     self.size
                 )));
             }

@@ -110,9 +110,28 @@ fn designs_are_recognised_and_can_be_named() {
             assert!(world.found("found", file) == world.found("named", file), "{name}: {file}");
         }
     }
-    let world = World::new(Plan { draw: Draw::Bernoulli, ..Plan::default() });
-    let done = world.attack("out", &["--design", "blocks:8"]).expect(2);
-    assert!(done.err.contains("K.npy: ") && done.err.contains("does not follow the design"), "{done:?}");
+}
+
+#[test]
+fn a_wrong_design_is_refused_by_its_flag_with_the_one_that_fits() {
+    let coins = World::new(Plan { draw: Draw::Bernoulli, ..Plan::default() });
+    let blocks = World::new(Plan { draw: Draw::Blocks(16), ..Plan::default() });
+    for (world, name, sentence) in [
+        (&coins, "exact", "of the 32 shadows of block 0, not in half of them: membership was not drawn so;"),
+        (&blocks, "blocks:7", "blocks of 7 shadows cannot hold every unit exactly half; give an even size"),
+        (&blocks, "blocks:10", "32 shadows are not whole blocks of 10; name a size that divides them"),
+        (&blocks, "blocks:0", "blocks of 0 shadows cannot hold"),
+        (&blocks, "pairs", "of the 2 shadows of block 0"),
+        (&blocks, "blocks:4", "of the 4 shadows of block 0"),
+    ] {
+        let done = world.attack("out", &["--design", name]).expect(2);
+        let last = done.err.lines().last().unwrap_or_default();
+        assert!(last.contains(&format!("--design {name}: ")) && last.contains(sentence), "{done:?}");
+        let fits = if std::ptr::eq(world, &coins) { "bernoulli" } else { "blocks:16" };
+        assert!(last.ends_with(&format!("(it looks like {fits}), or leave --design out")), "{done:?}");
+        assert!(!last.contains(".npy"), "no file is at fault: {done:?}");
+        assert!(!world.path().join("out").exists());
+    }
 }
 
 #[test]
