@@ -54,6 +54,8 @@ pub struct Settings {
     pub looks: u32,
     /// Replicates of the bootstrap.
     pub bootstrap: Option<u32>,
+    /// The delta of the lower bounds of epsilon.
+    pub delta: Option<f64>,
     /// Whether there is a population.
     pub has_population: bool,
 }
@@ -98,6 +100,9 @@ impl Options {
         number("--temperature", settings.temperature, &mut config.temperature, "a positive number", positive);
         number("--fdr", settings.fdr, &mut config.fdr, "a rate between 0 and 1", |rate| {
             rate > 0.0 && rate < 1.0
+        });
+        number("--delta", settings.delta, &mut config.delta, "a number from 0 to below 1", |delta| {
+            (0.0..1.0).contains(&delta)
         });
         // A guess of the IN mean asks for the attack that makes do without one, and says nothing of base.
         config.rmia_a = (settings.offline || settings.rmia_a.is_some()).then_some(a);

@@ -91,6 +91,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000),
         help_heading = "Statistics")]
     bootstrap: Option<u32>,
+    /// The delta of the lower bounds of epsilon, 0 to below 1 [default: 0.00001]
+    #[arg(long, value_name = "DELTA", allow_hyphen_values = true, help_heading = "Statistics")]
+    delta: Option<f64>,
     /// Root of the random numbers of bootstrap and permutations
     #[arg(long, value_name = "N", value_parser = whole_number, default_value_t = 0,
         help_heading = "Statistics")]
@@ -215,6 +218,7 @@ impl Args {
             fdr: self.fdr,
             looks: self.looks,
             bootstrap: self.bootstrap,
+            delta: self.delta,
             has_population: self.population_logits.is_some(),
         }
     }

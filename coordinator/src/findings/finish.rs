@@ -230,6 +230,7 @@ fn config(facts: &AuditFacts) -> Config {
         fdr: statistics.fdr(),
         looks: statistics.looks(),
         bootstrap: statistics.bootstrap() as usize,
+        delta: statistics.delta(),
         intersections: statistics.intersections().to_vec(),
         ..Config::default()
     }

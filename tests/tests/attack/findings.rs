@@ -156,6 +156,18 @@ fn units_may_be_text_and_every_record_may_be_alone() {
 }
 
 #[test]
+fn epsilon_is_bounded_at_the_delta_that_was_named() {
+    let world = World::new(Plan::default());
+    world.attack("plain", &TWO).expect(0);
+    world.attack("loose", &[&TWO[..], &["--delta", "0.2"]].concat()).expect(0);
+    let [plain, loose] = ["plain", "loose"].map(|out| world.summary(out)["patients"].clone());
+    assert_eq!((&plain["delta"], &loose["delta"]), (&1e-5.into(), &0.2.into()));
+    // The most that 16 against 16 can prove, by hand: ln((l - delta) / (1 - l)) with l = .025^(1/16) = 0.794093.
+    let cap = |patients: &serde_json::Value| patients["detection_limit"]["epsilon_alone"].as_f64().unwrap();
+    assert!((cap(&plain) - 1.34976).abs() < 1e-4 && (cap(&loose) - 1.05961).abs() < 1e-4, "{plain} {loose}");
+}
+
+#[test]
 fn lost_shadows_are_found_and_told() {
     let mut world = World::new(Plan::default());
     let row = world.logits.len() / world.plan.shadows;

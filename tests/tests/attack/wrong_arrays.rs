@@ -106,6 +106,7 @@ fn a_negative_number_is_refused_by_the_range_of_its_flag() {
         ("--rmia-a", "-0.5", "--rmia-a: -0.5 is out of range; give a number from 0 to 1"),
         ("--temperature", "-2", "--temperature: -2 is out of range; give a positive number"),
         ("--fdr", "-0.05", "--fdr: -0.05 is out of range; give a rate between 0 and 1"),
+        ("--delta", "-1e-5", "--delta: -0.00001 is out of range; give a number from 0 to below 1"),
         ("--looks", "-1", "invalid value '-1' for '--looks <N>': -1 is not in 1..=1000"),
         ("--bootstrap", "-1", "invalid value '-1' for '--bootstrap <N>': -1 is not in 0..=100000"),
         ("--threads", "-1", "invalid value '-1' for '--threads <N>': -1 is not in 1..=1024"),
