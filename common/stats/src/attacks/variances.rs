@@ -59,7 +59,10 @@ impl Variances {
         }
     }
 
-    /// References that a side needs: two, but one where it is only for a mean beside a pooled variance.
+    /// References that a side needs: two. A pooled variance is the exception: it is no record's own, one
+    /// reference adds a square of 0 and a count of 1 to it, and is enough for a mean beside it. Case
+    /// `nan_model` of `vectors/pitfalls.json` asks for that: its record 2 has two OUT models, each of which
+    /// is scored beside the other one alone.
     pub fn least(&self) -> u32 {
         match self.kind {
             Variance::Pooled => 1,
