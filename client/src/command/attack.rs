@@ -49,7 +49,8 @@ pub struct Args {
     /// Labels of the population
     #[arg(long, value_name = "FILE", requires = "population_logits", help_heading = "Arrays")]
     population_labels: Option<PathBuf>,
-    /// How membership was drawn: blocks:B, pairs, exact or bernoulli [default: found out and printed]
+    /// How membership was drawn: blocks:B, pairs (of shadows k and k + 1, or else k and k + half of all), exact
+    /// or bernoulli [default: found out and printed]
     #[arg(long, value_name = "HOW", help_heading = "Statistics")]
     design: Option<String>,
     /// Attacks: lira-online, lira-offline, rmia, base, global [default: all, rmia if there is a population]

@@ -35,6 +35,7 @@ mod lost;
 mod membership;
 mod moments;
 mod nulls;
+mod order;
 mod patient;
 mod pipeline;
 #[cfg(test)]

@@ -86,7 +86,9 @@ fn scores(scheme: Scheme, phi: &[Vec<f64>], keep: &[Vec<f64>], variance: Varianc
     let membership = MembershipMatrix::from_fn(shadows, records, |s, r| keep[s][r] == 1.0);
     let mut attack = Lira::new(scheme, Center::Mean, variance, &blocks);
     let signals: Vec<Vec<f64>> = (0..records).map(|r| phi.iter().map(|row| row[r]).collect()).collect();
-    let view = |r: usize| View::of_signals(&signals[r], membership.view().column(r));
+    let columns: Vec<Vec<u64>> =
+        (0..records).map(|r| membership.view().column(r, &mut Vec::new()).to_vec()).collect();
+    let view = |r: usize| View::of_signals(&signals[r], &columns[r]);
     let mut work = Work::default();
     for pass in 0..attack.passes() {
         let mut sums = vec![0.0; attack.width(pass)];

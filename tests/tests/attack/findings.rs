@@ -99,12 +99,14 @@ fn designs_are_recognised_and_can_be_named() {
     for (draw, name) in [
         (Draw::Blocks(8), "blocks:8"),
         (Draw::Pairs, "pairs"),
+        (Draw::Halves, "pairs"),
         (Draw::Exact, "exact"),
         (Draw::Bernoulli, "bernoulli"),
     ] {
         let world = World::new(Plan { draw, ..Plan::default() });
         let done = world.attack("found", &TWO).expect(0);
         assert!(done.err.contains(&format!("umbra: design {name}: ")), "{done:?}");
+        assert_eq!(done.err.contains("pairs of shadows k and k + 16: "), draw == Draw::Halves, "{done:?}");
         world.attack("named", &[&TWO[..], &["--design", name]].concat()).expect(0);
         for file in ["scores-lira-online.npy", "patients.parquet"] {
             assert!(world.found("found", file) == world.found("named", file), "{name}: {file}");

@@ -4,6 +4,7 @@ use umbra_core::seed::{Purpose, Seed, Stream};
 
 use super::super::key::Layout;
 use crate::design::Blocks;
+use crate::order::Order;
 
 /// Fewer blocks say too little about how blocks vary: then shadows are drawn one by one.
 pub(super) const FEWEST_CLUSTERS: usize = 4;
@@ -57,6 +58,12 @@ impl Sampling {
             },
         );
         Self { group_of, groups, cluster_of, clusters, replicates, seed: seed.clone() }
+    }
+
+    /// The same where shadows are not in order but as given.
+    pub fn with_shadows(mut self, order: Order) -> Self {
+        self.cluster_of = order.restored(&self.cluster_of);
+        self
     }
 
     /// The group of a unit, in place in a tag of the layout.
