@@ -10,7 +10,6 @@ use umbra_coordinator::report::{
     DesignWords, FindingsFiles, LabelNames, Numbered, Rows, SourceRows, Tables, write_summary,
 };
 use umbra_core::seed::Seed;
-use umbra_data::npy::NpyError;
 use umbra_stats::{
     AttackKind, Design, Inputs, Labels, Population, Shape, StatsError, analyse_into, find_lost,
 };
@@ -22,6 +21,7 @@ use super::membership::Packed;
 use super::meter::Meter;
 use super::options::Options;
 use super::units::Units;
+use super::unread::Unread;
 use crate::exit::Failure;
 
 /// What is to be done with the arrays.
@@ -70,21 +70,21 @@ impl Work {
         let shape = arrays.shape;
         meter.show("reading units, labels and membership", 0.0);
         let units = match &arrays.units {
-            Some(file) => Units::read(file).map_err(wrong)?,
-            None => Units::of_rows(shape.records),
+            Some(file) => Units::read(file, &self.scratch)?,
+            None => Units::of_rows(shape.records, &self.scratch)?,
         };
-        let labels = OwnedLabels::read(&arrays.labels, &shape).map_err(wrong)?;
-        let membership = Packed::read(&arrays.membership, &shape, &units).map_err(wrong)?;
+        let labels = OwnedLabels::read(&arrays.labels, &shape, &self.scratch)?;
+        let membership = Packed::read(&arrays.membership, &shape, &units, &self.scratch)?;
         let logits = NpyLogits::new(&arrays.logits, shape);
         let lost = find_lost(&logits).map_err(|error| self.refused(&error))?;
         if lost.len() == shape.shadows {
             let what = "it holds no finite number; save the logits that the shadows gave";
-            return Err(wrong(arrays.logits.wrong(what)));
+            return Err(Unread::from(arrays.logits.wrong(what)).into());
         }
         let population = match &arrays.population {
             Some((logits, labels)) => {
                 let shape = Shape { records: logits.shape()[1], ..shape };
-                Some((NpyLogits::new(logits, shape), OwnedLabels::read(labels, &shape).map_err(wrong)?))
+                Some((NpyLogits::new(logits, shape), OwnedLabels::read(labels, &shape, &self.scratch)?))
             }
             None => None,
         };
@@ -180,14 +180,6 @@ impl Work {
 /// A design was named that the membership does not follow.
 fn misnamed(named: &Design, error: &StatsError, found: &Design) -> Failure {
     Failure::usage(format!("--design {named}: {error} (it looks like {found}), or leave --design out"))
-}
-
-/// A value of an array is wrong, or the array cannot be read.
-fn wrong(error: NpyError) -> Failure {
-    match error {
-        NpyError::Wrong { .. } => Failure::usage(error.to_string()),
-        NpyError::Io { .. } => Failure::failed(error.to_string()),
-    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
