@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use umbra_runtime::{Drain, signals, telemetry};
 
 use crate::command::{attack, audit, completions, coordinator, dataset, plan, run, worker};
@@ -68,13 +68,24 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line's definition, for completions.
+/// The command line's definition.
 pub fn definition() -> clap::Command {
-    Cli::command()
+    with_negative_numbers(Cli::command())
+}
+
+/// No flag is called by a number: what looks like a negative one is a value, and is refused in the words of
+/// whoever reads it.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes = |arg: &clap::Arg| arg.get_action().takes_values();
+    command
+        .mut_args(|arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(with_negative_numbers)
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(arguments)
+    let mut definition = definition();
+    let matches = definition.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))
 }
 
 fn perform(cli: Cli) -> ExitCode {

@@ -39,7 +39,12 @@ impl Forecast {
         let cost = Network::new(spec.model(), &shape).cost(spec.training(), pitch);
         let shadows = spec.shadows();
         let statistics = spec.statistics();
-        let config = Config { fdr: statistics.fdr(), looks: statistics.looks(), ..Config::default() };
+        let config = Config {
+            fdr: statistics.fdr(),
+            looks: statistics.looks(),
+            delta: statistics.delta(),
+            ..Config::default()
+        };
         let patients = usize::try_from(shape.units).unwrap_or(usize::MAX);
         let design = Design::blocks(shadows.block() as usize);
         let limit = detection_limit(&design, shadows.count() as usize, patients, &config)?;

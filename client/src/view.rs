@@ -70,6 +70,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "fdr": statistics.fdr,
             "looks": statistics.looks,
             "bootstrap": statistics.bootstrap,
+            "delta": statistics.delta,
             "intersections": crossed,
         },
         "placement": { "pack": placement.pack, "checkpoint_steps": placement.checkpoint_steps },

@@ -89,6 +89,14 @@ fn keys(json: &str) -> Vec<String> {
     keys
 }
 
+/// Every key and column is explained to the reader; rates and levels are keys, too.
+#[track_caller]
+fn assert_explained(name: &str) {
+    let page = include_str!("../../docs/findings.md");
+    let is_number = name.parse::<f64>().is_ok();
+    assert!(is_number || page.contains(&format!("`{name}`")), "docs/findings.md does not explain {name}");
+}
+
 #[test]
 fn a_summary_has_its_keys_in_their_order() {
     let world = World::new(LEAKY);
@@ -165,13 +173,14 @@ fn a_summary_has_its_keys_in_their_order() {
          utility/inside/auc utility/outside utility/outside/records utility/outside/accuracy \
          utility/outside/log_loss utility/outside/auc design design/shadows design/block design/lost \
          design/name design/explanation design/warnings settings settings/attacks settings/variance \
-         settings/center settings/counts settings/multivariate settings/offline settings/rmia_a settings/gamma \
+         settings/center settings/counts settings/multivariate settings/base_offline settings/rmia_a settings/gamma \
          settings/temperature settings/permutations settings/bootstrap settings/intersections caveats \
          dataset dataset/name dataset/digest dataset/records dataset/units dataset/features dataset/classes"
             .split_whitespace()
             .map(str::to_owned),
     );
     assert_eq!(keys(&json), expected);
+    expected.iter().for_each(|key| assert_explained(key.rsplit('/').next().unwrap()));
 
     // As text: serde_json reads floats to within one unit in the last place only.
     let figures = &analysis.attacks[0].figures;
@@ -230,6 +239,7 @@ fn tables_read_back_as_they_were() {
         "extrapolated_tpr_0.001",
     ];
     assert_eq!(names, [&head[..], &groups[..], &tail[..]].concat());
+    head.iter().chain(&tail).for_each(|name| assert_explained(name));
     let t = &tables.records;
     assert_eq!(records.len(), t.auc.len());
     for (i, row) in records.iter().enumerate() {
@@ -258,6 +268,7 @@ fn tables_read_back_as_they_were() {
 
     let (names, patients) = rows(&folder.path().join("patients.parquet"));
     let tail = ["auc", "binormal_auc", "p", "q", "detected", "auc_lower", "e", "epsilon_lower"];
+    tail.iter().chain(&["unit", "records"]).for_each(|name| assert_explained(name));
     assert_eq!(names, [&["unit", "records"][..], &groups[..], &tail[..]].concat());
     let t = &tables.patients;
     assert_eq!(patients.len(), world.unit_names.len());

@@ -3,9 +3,10 @@
 //!     cargo run --release -p umbra-tests --example memory -- RECORDS SHADOWS [LEAST MOST [FOLDER [ATTACKS]]]
 //!
 //! Units have from LEAST to MOST records (1 and 1 if left out), scattered; files lie in FOLDER, else in the
-//! system's folder for them; ATTACKS is a list such as lira-online,global. The audit is generated, so it
-//! takes no more disk than its scratch files, 8 bytes a pair and attack, and some bytes a record.
-//! `RAYON_NUM_THREADS` bounds the threads.
+//! system's folder for them; ATTACKS is a list such as lira-online,global. Everything else is as it is by
+//! default: intervals and calibrated curves. The audit is generated, so it takes no more disk than its
+//! scratch files, 16 bytes a pair and attack, 8 a pair of patients with several records, and some bytes a
+//! record. `RAYON_NUM_THREADS` bounds the threads.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = arguments.get(4).map_or_else(std::env::temp_dir, PathBuf::from);
     let attacks = arguments.get(5).map_or("lira-online,global", String::as_str);
     let attacks = attacks.split(',').map(str::parse).collect::<Result<_, _>>()?;
-    let config = Config { attacks, bootstrap: 0, ..Config::default() };
+    let config = Config { attacks, ..Config::default() };
     let shown = Cell::new(-1);
     let outcome = run(plan, &config, &folder, Room::Files, &|share| {
         let percent = (share * 20.0) as i32 * 5;

@@ -1,32 +1,41 @@
 //! The labels of all records.
 
-use umbra_data::npy::{NpyError, NpyFile};
+use std::path::Path;
+
+use umbra_data::npy::NpyFile;
+use umbra_runtime::Mapped;
 use umbra_stats::{Labels, Shape};
 
-/// Labels in memory.
+use super::unread::Unread;
+
+/// Labels in scratch files.
 #[derive(Debug)]
 pub enum OwnedLabels {
     /// A class a record.
-    Class(Vec<u32>),
+    Class(Mapped<u32>),
     /// Several labels a record, `[record][label]`.
-    Multi(Vec<u8>),
+    Multi(Mapped<u8>),
 }
 
 impl OwnedLabels {
     /// Reads labels whose shape fits `shape`: of one axis, a class a record; of two, several labels.
     ///
     /// # Errors
-    /// If the file cannot be read, or a label does not exist.
-    pub fn read(file: &NpyFile, shape: &Shape) -> Result<Self, NpyError> {
-        if file.shape().len() == 1 { Self::classes(file, shape) } else { Self::several(file, shape) }
+    /// If the file cannot be read, a label does not exist, or there is no room in the folder.
+    pub fn read(file: &NpyFile, shape: &Shape, folder: &Path) -> Result<Self, Unread> {
+        if file.shape().len() == 1 {
+            Self::classes(file, shape, folder)
+        } else {
+            Self::several(file, shape, folder)
+        }
     }
 
-    fn classes(file: &NpyFile, shape: &Shape) -> Result<Self, NpyError> {
+    fn classes(file: &NpyFile, shape: &Shape, folder: &Path) -> Result<Self, Unread> {
         let known = shape.classes.max(2);
-        let mut labels = Vec::with_capacity(shape.records);
+        let mut labels = Mapped::<u32>::zeroes(folder, "labels", shape.records)?;
         file.for_each_integer(|record, label| match u32::try_from(label) {
             Ok(label) if (label as usize) < known => {
-                labels.push(label);
+                labels[record] = label;
                 Ok(())
             }
             _ => Err(file.wrong(format!(
@@ -39,8 +48,8 @@ impl OwnedLabels {
         Ok(Self::Class(labels))
     }
 
-    fn several(file: &NpyFile, shape: &Shape) -> Result<Self, NpyError> {
-        let mut labels = vec![Labels::MISSING; shape.records * shape.classes];
+    fn several(file: &NpyFile, shape: &Shape, folder: &Path) -> Result<Self, Unread> {
+        let mut labels = Mapped::<u8>::zeroes(folder, "labels", shape.records * shape.classes)?;
         file.for_each_integer(|place, label| match u8::try_from(label) {
             Ok(label @ (0 | 1 | Labels::MISSING)) => {
                 labels[place] = label;

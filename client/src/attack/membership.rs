@@ -1,34 +1,39 @@
 //! Which shadow was trained on which unit: one bit each.
 
+use std::path::Path;
+
 use umbra_coordinator::report::Names as _;
 use umbra_data::npy::{NpyError, NpyFile};
+use umbra_runtime::Mapped;
 use umbra_stats::{Membership, Shape};
 
 use super::units::Units;
+use super::unread::Unread;
 
 /// Records that are read at once at most: runs of 64 KiB of a file.
 const RECORDS: usize = 1 << 16;
 
 /// Bytes that are read at once at most.
-const BYTES: usize = 32 << 20;
+const BYTES: usize = 8 << 20;
 
-/// The bit matrix units x shadows.
+/// The bit matrix units x shadows, in a scratch file.
 #[derive(Debug)]
 pub struct Packed {
     shadows: usize,
     units: usize,
-    words: Vec<u64>,
+    words: Mapped<u64>,
 }
 
 impl Packed {
     /// Reads an array `[shadows, records]` of 0 and 1, or false and true.
     ///
     /// # Errors
-    /// If the file cannot be read, holds anything else, or records of one unit disagree.
-    pub fn read(file: &NpyFile, shape: &Shape, units: &Units) -> Result<Self, NpyError> {
+    /// If the file cannot be read, holds anything else, or records of one unit disagree; or there is no room
+    /// in the folder.
+    pub fn read(file: &NpyFile, shape: &Shape, units: &Units, folder: &Path) -> Result<Self, Unread> {
         let Shape { shadows, records, .. } = *shape;
         let width = shadows.div_ceil(64);
-        let mut words = vec![0; units.count() * width];
+        let mut words = Mapped::<u64>::zeroes(folder, "membership", units.count() * width)?;
         // A unit is met for the first time where its number is the next.
         let mut met = 0;
         let mut column = vec![0u64; width];
@@ -52,7 +57,7 @@ impl Packed {
                     kept.copy_from_slice(&column);
                     met += 1;
                 } else if *kept != column[..] {
-                    return Err(disagreement(file, units, record, kept, &column));
+                    return Err(disagreement(file, units, record, kept, &column).into());
                 }
             }
         }

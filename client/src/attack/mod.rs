@@ -5,9 +5,11 @@ mod labels;
 mod logits;
 mod membership;
 mod meter;
+mod numbering;
 mod options;
 mod place;
 mod units;
+mod unread;
 mod work;
 
 pub use arrays::{Arrays, Paths};

@@ -40,9 +40,9 @@ pub struct Settings {
     pub counts: Option<String>,
     /// Whether several queries are one vector.
     pub multivariate: bool,
-    /// Whether OUT references alone are used.
+    /// Whether `base` and RMIA use OUT references alone.
     pub offline: bool,
-    /// How offline RMIA guesses the IN mean.
+    /// How RMIA guesses the IN mean; given, it uses OUT references alone.
     pub rmia_a: Option<f64>,
     /// RMIA's gamma.
     pub gamma: Option<f64>,
@@ -54,6 +54,8 @@ pub struct Settings {
     pub looks: u32,
     /// Replicates of the bootstrap.
     pub bootstrap: Option<u32>,
+    /// The delta of the lower bounds of epsilon.
+    pub delta: Option<f64>,
     /// Whether there is a population.
     pub has_population: bool,
 }
@@ -77,8 +79,7 @@ impl Options {
             variance: named("--variance", settings.variance.as_deref(), Variance::Shrunk, wrong),
             counts: named("--counts", settings.counts.as_deref(), Counts::Equal, wrong),
             multivariate: settings.multivariate,
-            // A value for the offline guess asks for the offline attack.
-            offline: settings.offline || settings.rmia_a.is_some(),
+            base_offline: settings.offline,
             ..default
         };
         let mut number = |name: &str,
@@ -93,14 +94,18 @@ impl Options {
             }
         };
         let positive = |value: f64| value > 0.0 && value.is_finite();
-        number("--rmia-a", settings.rmia_a, &mut config.rmia_a, "a number from 0 to 1", |a| {
-            (0.0..=1.0).contains(&a)
-        });
+        let mut a = Config::RMIA_A;
+        number("--rmia-a", settings.rmia_a, &mut a, "a number from 0 to 1", |a| (0.0..=1.0).contains(&a));
         number("--gamma", settings.gamma, &mut config.gamma, "a positive number", positive);
         number("--temperature", settings.temperature, &mut config.temperature, "a positive number", positive);
         number("--fdr", settings.fdr, &mut config.fdr, "a rate between 0 and 1", |rate| {
             rate > 0.0 && rate < 1.0
         });
+        number("--delta", settings.delta, &mut config.delta, "a number from 0 to below 1", |delta| {
+            (0.0..1.0).contains(&delta)
+        });
+        // A guess of the IN mean asks for the attack that makes do without one, and says nothing of base.
+        config.rmia_a = (settings.offline || settings.rmia_a.is_some()).then_some(a);
         config.looks = settings.looks.max(1);
         config.bootstrap = settings.bootstrap.map_or(config.bootstrap, |replicates| replicates as usize);
         let has_rmia = config.attacks.contains(&AttackKind::Rmia);
@@ -180,7 +185,11 @@ mod tests {
         let with = Settings { has_population: true, rmia_a: Some(0.5), ..Settings::default() };
         let (config, wrong) = check(&with);
         assert!(config.attacks.contains(&AttackKind::Rmia) && wrong.is_empty());
-        assert!(config.offline && config.rmia_a == 0.5, "its guess asks for the offline attack");
+        assert_eq!((config.rmia_a, config.base_offline), (Some(0.5), false), "its guess is rmia's alone");
+        let (config, _) = check(&Settings { offline: true, ..with.clone() });
+        assert_eq!((config.rmia_a, config.base_offline), (Some(0.5), true));
+        let (config, _) = check(&Settings { offline: true, rmia_a: None, ..with });
+        assert_eq!((config.rmia_a, config.base_offline), (Some(0.3), true));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use umbra_coordinator::report::{
     DesignWords, FindingsFiles, LabelNames, Numbered, Rows, SourceRows, Tables, write_summary,
 };
 use umbra_core::seed::Seed;
-use umbra_data::npy::NpyError;
 use umbra_stats::{
     AttackKind, Design, Inputs, Labels, Population, Shape, StatsError, analyse_into, find_lost,
 };
@@ -22,6 +21,7 @@ use super::membership::Packed;
 use super::meter::Meter;
 use super::options::Options;
 use super::units::Units;
+use super::unread::Unread;
 use crate::exit::Failure;
 
 /// What is to be done with the arrays.
@@ -70,26 +70,29 @@ impl Work {
         let shape = arrays.shape;
         meter.show("reading units, labels and membership", 0.0);
         let units = match &arrays.units {
-            Some(file) => Units::read(file).map_err(wrong)?,
-            None => Units::of_rows(shape.records),
+            Some(file) => Units::read(file, &self.scratch)?,
+            None => Units::of_rows(shape.records, &self.scratch)?,
         };
-        let labels = OwnedLabels::read(&arrays.labels, &shape).map_err(wrong)?;
-        let membership = Packed::read(&arrays.membership, &shape, &units).map_err(wrong)?;
+        let labels = OwnedLabels::read(&arrays.labels, &shape, &self.scratch)?;
+        let membership = Packed::read(&arrays.membership, &shape, &units, &self.scratch)?;
         let logits = NpyLogits::new(&arrays.logits, shape);
-        let lost = find_lost(&logits).map_err(|error| self.refused(arrays, error))?;
+        let lost = find_lost(&logits).map_err(|error| self.refused(&error))?;
         if lost.len() == shape.shadows {
             let what = "it holds no finite number; save the logits that the shadows gave";
-            return Err(wrong(arrays.logits.wrong(what)));
+            return Err(Unread::from(arrays.logits.wrong(what)).into());
         }
         let population = match &arrays.population {
             Some((logits, labels)) => {
                 let shape = Shape { records: logits.shape()[1], ..shape };
-                Some((NpyLogits::new(logits, shape), OwnedLabels::read(labels, &shape).map_err(wrong)?))
+                Some((NpyLogits::new(logits, shape), OwnedLabels::read(labels, &shape, &self.scratch)?))
             }
             None => None,
         };
         let mut notes = Vec::new();
         let found = Design::detect(&membership.view());
+        if let Some(named) = &self.options.design {
+            named.check(&membership.view()).map_err(|error| misnamed(named, &error, &found.design))?;
+        }
         let design = self.options.design.clone().unwrap_or(found.design.clone());
         let explanation = if design == found.design {
             found.explanation
@@ -112,8 +115,9 @@ impl Work {
             ));
         }
         let design = design.with_lost(lost.iter().copied());
-        if self.options.config.attacks.contains(&AttackKind::Rmia) && self.options.config.offline {
-            notes.push(format!("rmia runs offline with a = {}", self.options.config.rmia_a));
+        let rmia = self.options.config.attacks.contains(&AttackKind::Rmia);
+        if let Some(a) = self.options.config.rmia_a.filter(|_| rmia) {
+            notes.push(format!("rmia runs offline with a = {a}"));
         }
 
         let seed = Seed::new(self.seed);
@@ -146,7 +150,7 @@ impl Work {
             if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let analysis = analyse_into(&inputs, &self.options.config, &progress, &mut sink, &scratch)
-            .map_err(|error| self.refused(arrays, error))?;
+            .map_err(|error| self.refused(&error))?;
         meter.show("writing", 1.0);
         let tables = Tables {
             rows,
@@ -161,26 +165,21 @@ impl Work {
         Ok(Found { notes, files: files.into_iter().map(|file| file.name).collect() })
     }
 
-    /// Tells mistakes of the arrays from failures on the way.
-    fn refused(&self, arrays: &Arrays, error: StatsError) -> Failure {
+    /// Tells mistakes of what was given from failures on the way.
+    fn refused(&self, error: &StatsError) -> Failure {
         if self.stop.load(Ordering::Relaxed) {
             return Failure::interrupted("nothing was written; run the same command again");
         }
         match error {
-            StatsError::Inputs(_) | StatsError::Config(_) => {
-                Failure::usage(format!("{}: {error}", arrays.membership.name()))
-            }
-            error => Failure::failed(error.to_string()),
+            StatsError::Inputs(_) | StatsError::Config(_) => Failure::usage(error.to_string()),
+            _ => Failure::failed(error.to_string()),
         }
     }
 }
 
-/// A value of an array is wrong, or the array cannot be read.
-fn wrong(error: NpyError) -> Failure {
-    match error {
-        NpyError::Wrong { .. } => Failure::usage(error.to_string()),
-        NpyError::Io { .. } => Failure::failed(error.to_string()),
-    }
+/// A design was named that the membership does not follow.
+fn misnamed(named: &Design, error: &StatsError, found: &Design) -> Failure {
+    Failure::usage(format!("--design {named}: {error} (it looks like {found}), or leave --design out"))
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {

@@ -77,6 +77,7 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
         fdr: statistics.f64("fdr").optional(),
         looks: statistics.u32("looks").optional(),
         bootstrap: statistics.u32("bootstrap").optional(),
+        delta: statistics.f64("delta").optional(),
         intersections: statistics.string_lists("intersections").optional(),
     };
     let placement = document.table("placement");

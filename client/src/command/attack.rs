@@ -49,7 +49,8 @@ pub struct Args {
     /// Labels of the population
     #[arg(long, value_name = "FILE", requires = "population_logits", help_heading = "Arrays")]
     population_labels: Option<PathBuf>,
-    /// How membership was drawn: blocks:B, pairs, exact or bernoulli [default: found out and printed]
+    /// How membership was drawn: blocks:B, pairs (of shadows k and k + 1, or else k and k + half of all), exact
+    /// or bernoulli [default: found out and printed]
     #[arg(long, value_name = "HOW", help_heading = "Statistics")]
     design: Option<String>,
     /// Attacks: lira-online, lira-offline, rmia, base, global [default: all, rmia if there is a population]
@@ -67,20 +68,21 @@ pub struct Args {
     /// Take a record's queries as one vector with a full covariance (lira-online)
     #[arg(long, help_heading = "Statistics")]
     multivariate: bool,
-    /// Use OUT references only (rmia and base)
+    /// Use OUT references only: base, and rmia with its --rmia-a
     #[arg(long, help_heading = "Statistics")]
     offline: bool,
-    /// How offline rmia guesses the IN mean from the OUT mean, 0 to 1; implies --offline [default: 0.3]
-    #[arg(long, value_name = "A", help_heading = "Statistics")]
+    /// Have rmia use OUT references only, and guess the IN mean from the OUT mean by this much, 0 to 1; base
+    /// stays as it is [default: 0.3 with --offline, else rmia uses both sides]
+    #[arg(long, value_name = "A", allow_hyphen_values = true, help_heading = "Statistics")]
     rmia_a: Option<f64>,
     /// How many times a population record's ratio a record's must be (rmia) [default: 1]
-    #[arg(long, value_name = "GAMMA", help_heading = "Statistics")]
+    #[arg(long, value_name = "GAMMA", allow_hyphen_values = true, help_heading = "Statistics")]
     gamma: Option<f64>,
     /// Temperature of the softmax of base [default: 2]
-    #[arg(long, value_name = "T", help_heading = "Statistics")]
+    #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "Statistics")]
     temperature: Option<f64>,
     /// False discovery rate among the patients detected [default: 0.05]
-    #[arg(long, value_name = "RATE", help_heading = "Statistics")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true, help_heading = "Statistics")]
     fdr: Option<f64>,
     /// Planned looks at a growing audit; p values are multiplied by it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000),
@@ -90,8 +92,12 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000),
         help_heading = "Statistics")]
     bootstrap: Option<u32>,
+    /// The delta of the lower bounds of epsilon, 0 to below 1 [default: 0.00001]
+    #[arg(long, value_name = "DELTA", allow_hyphen_values = true, help_heading = "Statistics")]
+    delta: Option<f64>,
     /// Root of the random numbers of bootstrap and permutations
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Statistics")]
+    #[arg(long, value_name = "N", value_parser = whole_number, default_value_t = 0,
+        help_heading = "Statistics")]
     seed: u64,
     /// Threads [default: the number of cores]; no figure depends on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -158,6 +164,10 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
     out.result(|| headlines.text(), || headlines.json(None))
 }
 
+fn whole_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
 /// Says what is begun.
 fn begin(arrays: &Arrays, folder: &Path, out: &Output) -> Result<(), Failure> {
     let Shape { shadows, records, queries, classes } = arrays.shape;
@@ -209,6 +219,7 @@ impl Args {
             fdr: self.fdr,
             looks: self.looks,
             bootstrap: self.bootstrap,
+            delta: self.delta,
             has_population: self.population_logits.is_some(),
         }
     }

@@ -66,7 +66,7 @@ pub fn logits_key(train: &TrainKey, queries: &Queries) -> LogitsKey {
 
 /// The key of an audit's findings; `logits` in shadow order.
 pub fn findings_key(logits: &[LogitsKey], statistics: &Statistics) -> FindingsKey {
-    let mut hasher = FieldHasher::new("umbra findings key v2");
+    let mut hasher = FieldHasher::new("umbra findings key v3");
     logits.iter().for_each(|key| hasher.put("logits", key.0.as_bytes()));
     statistics.attacks().iter().for_each(|attack| hasher.put("attack", attack.name().as_bytes()));
     hasher.put("variance", statistics.variance().name().as_bytes());
@@ -77,6 +77,7 @@ pub fn findings_key(logits: &[LogitsKey], statistics: &Statistics) -> FindingsKe
     hasher.put_f64("fdr", statistics.fdr());
     hasher.put_u64("looks", u64::from(statistics.looks()));
     hasher.put_u64("bootstrap", u64::from(statistics.bootstrap()));
+    hasher.put_f64("delta", statistics.delta());
     for (first, second) in statistics.intersections() {
         hasher.put("crossed", first.as_bytes());
         hasher.put("with", second.as_bytes());
@@ -154,7 +155,7 @@ mod tests {
         placed.placement.checkpoint_steps = Some(5);
         assert_eq!(keys(&placed), (train, logits, findings));
 
-        let statistics: [fn(&mut StatisticsDraft); 10] = [
+        let statistics: [fn(&mut StatisticsDraft); 11] = [
             |s| s.attacks = Some(vec!["base".into()]),
             |s| s.variance = Some("reference".into()),
             |s| s.center = Some("median".into()),
@@ -164,6 +165,7 @@ mod tests {
             |s| s.fdr = Some(0.1),
             |s| s.looks = Some(3),
             |s| s.bootstrap = Some(0),
+            |s| s.delta = Some(0.0),
             |s| s.intersections = Some(vec![vec!["a".into(), "b".into()]]),
         ];
         for change in statistics {

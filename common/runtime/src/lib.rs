@@ -1,5 +1,5 @@
 //! What both daemons share and knows no audit: draining, named tasks, health, telemetry, listening,
-//! files, scratch files and secrets.
+//! files, scratch files, mapped numbers and secrets.
 //!
 //! Everything here is mechanism. What a task does, when a daemon is ready and what is stored where is
 //! decided by the crates above.
@@ -11,6 +11,7 @@ pub mod files;
 pub mod http;
 pub mod listen;
 pub mod lock;
+pub mod mapped;
 pub mod metrics;
 pub mod scratch;
 pub mod signals;
@@ -23,6 +24,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use drain::{Drain, Outcome};
 pub use http::Health;
 pub use lock::FolderLock;
+pub use mapped::Mapped;
 pub use metrics::Metrics;
 pub use scratch::{ScratchError, ScratchFile};
 pub use tls::TlsFiles;

@@ -75,6 +75,11 @@ impl ScratchFile {
         read_exact(&self.file, offset, bytes).map_err(|source| self.failed("read", source))
     }
 
+    /// Maps the file.
+    pub(crate) fn map<M>(&self, map: impl FnOnce(&File) -> io::Result<M>) -> Result<M, ScratchError> {
+        map(&self.file).map_err(|source| self.failed("map", source))
+    }
+
     fn failed(&self, action: &'static str, source: io::Error) -> ScratchError {
         failed(action, &self.folder, &self.what, self.written.load(Ordering::Relaxed), source)
     }

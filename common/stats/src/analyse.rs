@@ -96,6 +96,7 @@ pub fn analyse_into(
     progress(SWEEPS_SHARE + PATIENTS_SHARE)?;
 
     let utility = utility::finish(checked.shape.shadows, &utility_sums, outcomes.task)?;
+    let utility = checked.order.restored(&utility);
     let targets = signals.iter().filter(|&&count| count > 0.0).count();
     let (mut attacks, begin, all) =
         (Vec::new(), SWEEPS_SHARE + PATIENTS_SHARE, outcomes.attacks.len() as f64);
@@ -147,7 +148,7 @@ fn attack_result(
         attack: outcome.kind,
         figures: pooled.figures,
         interval: found.interval,
-        per_target: roc::per_target(&found.curves[..checked.shape.shadows]),
+        per_target: roc::per_target(&checked.order.restored(&found.curves[..checked.shape.shadows])),
         curve: pooled.curve,
         calibrated: calibrated.map(|roc| Calibrated {
             figures: roc.figures,

@@ -18,10 +18,11 @@ pub struct Config {
     /// Whether online LiRA takes a record's queries as one vector with a full covariance, in place of the
     /// mean over queries of their single ratios.
     pub multivariate: bool,
-    /// Whether `rmia` and `base` use OUT references only.
-    pub offline: bool,
-    /// How offline RMIA guesses the IN mean from the OUT one: p(x) = ((1 + a) mean_out + (1 - a)) / 2.
-    pub rmia_a: f64,
+    /// Whether `base` uses OUT references only.
+    pub base_offline: bool,
+    /// Whether `rmia` uses OUT references only: then the a by which it guesses the IN mean from the OUT one,
+    /// p(x) = ((1 + a) mean_out + (1 - a)) / 2.
+    pub rmia_a: Option<f64>,
     /// RMIA: how many times the population record's likelihood ratio the record's must be, strictly.
     pub gamma: f64,
     /// Temperature of the softmax of `base`.
@@ -53,8 +54,8 @@ impl Default for Config {
             variance: Variance::Shrunk,
             counts: Counts::Equal,
             multivariate: false,
-            offline: false,
-            rmia_a: 0.3,
+            base_offline: false,
+            rmia_a: None,
             gamma: 1.0,
             temperature: 2.0,
             fdr: 0.05,
@@ -75,11 +76,16 @@ fn within(name: &str, value: f64, range: &str, fits: bool) -> Result<(), StatsEr
 }
 
 impl Config {
+    /// The a of offline `rmia` unless another is chosen.
+    pub const RMIA_A: f64 = 0.3;
+
     pub(crate) fn check(&self) -> Result<(), StatsError> {
         let Self { fdr, rmia_a, gamma, temperature, .. } = *self;
         within("fdr", fdr, "a rate between 0 and 1", fdr > 0.0 && fdr < 1.0)?;
         within("delta", self.delta, "a number from 0 to below 1", (0.0..1.0).contains(&self.delta))?;
-        within("rmia_a", rmia_a, "a number from 0 to 1", (0.0..=1.0).contains(&rmia_a))?;
+        if let Some(a) = rmia_a {
+            within("rmia_a", a, "a number from 0 to 1", (0.0..=1.0).contains(&a))?;
+        }
         within("gamma", gamma, "a positive number", gamma > 0.0 && gamma.is_finite())?;
         within(
             "temperature",

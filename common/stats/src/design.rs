@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::StatsError;
-use crate::membership::Membership;
+use crate::membership::{Membership, inside};
+use crate::order::{Order, are_pairs};
 
 /// The design of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Design {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
-    /// Each unit is IN exactly one of two consecutive shadows: blocks of two.
+    /// Each unit is IN exactly one of the two shadows of a pair: blocks of two.
     Pairs,
     /// Within every block of `size` consecutive shadows each unit is IN exactly half, drawn for each unit
     /// alone.
@@ -32,8 +33,10 @@ impl Design {
         Self { scheme: Scheme::Blocks { size }, lost: Vec::new() }
     }
 
-    /// Pairs of consecutive shadows, the second trained on all that the first was not: each unit is IN
-    /// exactly one of the two.
+    /// Pairs of shadows, the second trained on all that the first was not: each unit is IN exactly one of the
+    /// two. They are neighbours, (0, 1), (2, 3) ..., or have half of the shadows between them, (0, S/2),
+    /// (1, S/2 + 1) ...: the former where membership fits that, else the latter. Whatever goes by the order
+    /// of shadows goes by that in which pairs are neighbours.
     pub fn pairs() -> Self {
         Self { scheme: Scheme::Pairs, lost: Vec::new() }
     }
@@ -72,6 +75,22 @@ impl Design {
         &self.lost
     }
 
+    /// Checks that membership follows the design: whole blocks, each unit IN exactly half of each.
+    ///
+    /// # Errors
+    /// If it does not, with the first unit that tells.
+    pub fn check(&self, membership: &Membership<'_>) -> Result<(), StatsError> {
+        let order = self.order(membership);
+        self.resolve(membership.shadows())?.check(&membership.in_order(order))
+    }
+
+    /// The order in which the blocks of this design are consecutive: of pairs that are neighbours, or fit
+    /// neither way, as given.
+    pub(crate) fn order(&self, membership: &Membership<'_>) -> Order {
+        let fits = |order| self.scheme == Scheme::Pairs && pairs_fit(membership, order);
+        if !fits(Order::Given) && fits(Order::Halves) { Order::Halves } else { Order::Given }
+    }
+
     /// Resolves the design for a number of shadows.
     pub(crate) fn resolve(&self, shadows: usize) -> Result<Blocks, StatsError> {
         let size = match self.scheme {
@@ -86,7 +105,7 @@ impl Design {
         }
         if shadows == 0 || !shadows.is_multiple_of(size) {
             return Err(StatsError::Inputs(format!(
-                "{shadows} shadows are not whole blocks of {size}; give only complete blocks"
+                "{shadows} shadows are not whole blocks of {size}; name a size that divides them"
             )));
         }
         let mut lost = vec![false; shadows];
@@ -99,6 +118,15 @@ impl Design {
         }
         Ok(Blocks { shadows, size, halves: self.scheme != Scheme::Bernoulli, lost })
     }
+}
+
+/// Whether the shadows are complementary pairs in this order; units that no shadow was trained on aside.
+pub(crate) fn pairs_fit(membership: &Membership<'_>, order: Order) -> bool {
+    let (shadows, mut room) = (membership.shadows(), Vec::new());
+    let ordered = membership.in_order(order);
+    shadows.is_multiple_of(2)
+        && (0..membership.units())
+            .all(|unit| membership.is_reserved(unit) || are_pairs(ordered.column(unit, &mut room), shadows))
 }
 
 /// The name on the command line and in files, without the lost shadows.
@@ -157,14 +185,16 @@ impl Blocks {
         if !self.halves {
             return Ok(());
         }
+        let mut room = Vec::new();
         for unit in 0..membership.units() {
+            let column = membership.column(unit, &mut room);
             let uneven = (0..self.count())
-                .map(|block| (block, membership.inside(unit, block * self.size..(block + 1) * self.size)))
+                .map(|block| (block, inside(column, block * self.size..(block + 1) * self.size)))
                 .find(|&(_, inside)| inside * 2 != self.size);
             if let Some((block, inside)) = uneven.filter(|_| !membership.is_reserved(unit)) {
                 return Err(StatsError::Inputs(format!(
-                    "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them; the \
-                     membership does not follow the design that was named",
+                    "unit {unit} is in {inside} of the {} shadows of block {block}, not in half of them: \
+                     membership was not drawn so; name the design by which it was",
                     self.size
                 )));
             }

@@ -1,7 +1,8 @@
 //! The design that a membership matrix follows, and what in it would void the patients' p values.
 
-use crate::design::Design;
-use crate::membership::Membership;
+use crate::design::{Design, pairs_fit};
+use crate::membership::{Membership, inside};
+use crate::order::Order;
 
 /// A design that was recognised, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,25 +19,33 @@ pub struct Detected {
 const ACCIDENT: f64 = 1e-3;
 
 impl Design {
-    /// Recognises the design of a membership matrix: complementary pairs of neighbours, the smallest blocks
-    /// within which every unit is IN exactly half, exactly half of all shadows, or else a coin for every
-    /// unit and shadow.
+    /// Recognises the design of a membership matrix: complementary pairs, of neighbours or else of shadows
+    /// with half of all between them; the smallest blocks within which every unit is IN exactly half;
+    /// exactly half of all shadows; or else a coin for every unit and shadow.
     ///
     /// The smallest blocks are the safe choice: given that columns are even within smaller blocks too, they
     /// are uniform among such columns, so that a test within the smaller blocks is exact in any case.
     /// Units that no shadow was trained on say nothing about the design and are passed over.
     pub fn detect(membership: &Membership<'_>) -> Detected {
         let shadows = membership.shadows();
-        let units: Vec<usize> =
-            (0..membership.units()).filter(|&unit| !membership.is_reserved(unit)).collect();
         let mut warnings = Vec::new();
         let sizes = (2..=shadows).step_by(2).filter(|size| shadows.is_multiple_of(*size));
-        let even: Vec<usize> =
-            sizes.filter(|&size| !units.is_empty() && is_even(membership, &units, size)).collect();
+        let any = columns(membership).next().is_some();
+        let even: Vec<usize> = sizes.filter(|&size| any && is_even(membership, size)).collect();
+        // Who is even in pairs of two halves is even in all.
+        let halves = even.first().is_some_and(|&size| size > 2) && pairs_fit(membership, Order::Halves);
         let (design, explanation) = match even.first() {
             Some(2) => (
                 Design::pairs(),
-                "pairs of neighbouring shadows: every unit is in exactly one of the two".to_owned(),
+                "pairs of neighbouring shadows, k and k + 1: every unit is in exactly one of the two"
+                    .to_owned(),
+            ),
+            _ if halves => (
+                Design::pairs(),
+                format!(
+                    "pairs of shadows k and k + {}: every unit is in exactly one of the two",
+                    shadows / 2
+                ),
             ),
             Some(&size) if size < shadows => (
                 Design::blocks(size),
@@ -46,38 +55,54 @@ impl Design {
                 Design::exact(),
                 format!("exact halves: every unit is in {} of the {shadows} shadows", shadows / 2),
             ),
-            None => (Design::bernoulli(), coins(membership, &units)),
+            None => (Design::bernoulli(), coins(membership)),
         };
-        if let Some((&size, &coarser)) = even.first().zip(even.get(1)) {
-            let chance = accident(size, coarser, shadows, units.len());
-            if chance > ACCIDENT {
-                warnings.push(format!(
-                    "with so few units, blocks of {coarser} look like blocks of {size} with probability \
-                     {chance:.2}; name the design to be sure"
-                ));
-            }
+        let units = columns(membership).count();
+        let (finer, coarser, found) = match even[..] {
+            [coarser, ..] if halves => (2, coarser, format!("pairs k and k + {}", shadows / 2)),
+            [size, coarser, ..] => (size, coarser, format!("blocks of {size}")),
+            _ => (0, 0, String::new()),
+        };
+        // Whether pairs are of neighbours or not, there are as many ways to be in one of each two.
+        let chance = if coarser > 0 { accident(finer, coarser, shadows, units) } else { 0.0 };
+        if chance > ACCIDENT {
+            warnings.push(format!(
+                "with so few units, blocks of {coarser} look like {found} with probability {chance:.2}; name \
+                 the design to be sure"
+            ));
         }
-        if even.first() != Some(&2) {
-            warnings.extend(apart(membership, &units));
+        match even.first() {
+            Some(&size) if halves && size < shadows => warnings.push(format!(
+                "of the pairs, the first shadows alone are even within blocks of {size}, so that no coin was \
+                 tossed for each pair; patients' p values are then somewhat too small"
+            )),
+            Some(2) => {}
+            _ if halves => {}
+            _ => warnings.extend(apart(membership)),
         }
-        warnings.extend(fixed_sizes(membership, &units));
+        warnings.extend(fixed_sizes(membership));
         Detected { design, explanation, warnings }
     }
 }
 
+/// The columns of the units that some shadow was trained on.
+fn columns<'m>(membership: &'m Membership<'_>) -> impl Iterator<Item = (usize, &'m [u64])> {
+    (0..membership.units())
+        .map(|unit| (unit, membership.words(unit)))
+        .filter(|(_, column)| column.iter().any(|&bits| bits != 0))
+}
+
 /// Whether every unit is IN exactly half of every block of `size` shadows.
-fn is_even(membership: &Membership<'_>, units: &[usize], size: usize) -> bool {
-    units.iter().all(|&unit| {
-        (0..membership.shadows())
-            .step_by(size)
-            .all(|first| 2 * membership.inside(unit, first..first + size) == size)
+fn is_even(membership: &Membership<'_>, size: usize) -> bool {
+    columns(membership).all(|(_, column)| {
+        (0..membership.shadows()).step_by(size).all(|first| 2 * inside(column, first..first + size) == size)
     })
 }
 
 /// The sentence about independent coins.
-fn coins(membership: &Membership<'_>, units: &[usize]) -> String {
+fn coins(membership: &Membership<'_>) -> String {
     let shadows = membership.shadows();
-    let counts = || units.iter().map(|&unit| membership.inside(unit, 0..shadows));
+    let counts = || columns(membership).map(|(_, column)| inside(column, 0..shadows));
     match counts().min().zip(counts().max()) {
         Some((least, most)) if least == most => format!(
             "a coin for every unit and shadow: every unit is in {least} of the {shadows} shadows, not in half"
@@ -106,42 +131,54 @@ fn mark(unit: usize) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Shadows that are complements of one another but no neighbours. Complements are found by a fingerprint:
-/// those of the two halves of a pair add up to that of all units.
-fn apart(membership: &Membership<'_>, units: &[usize]) -> Option<String> {
+/// Shadows that are complements of one another but lie neither way that pairs may. Complements are found by
+/// a fingerprint: those of the two halves of a pair add up to that of all units.
+fn apart(membership: &Membership<'_>) -> Option<String> {
     let shadows = membership.shadows();
     let mut prints = vec![0u64; shadows];
-    let mut all = 0u64;
-    for &unit in units {
-        all ^= mark(unit);
-        for shadow in (0..shadows).filter(|&shadow| membership.is_in(shadow, unit)) {
-            prints[shadow] ^= mark(unit);
+    let (mut all, mut units) = (0u64, 0);
+    for (unit, column) in columns(membership) {
+        let mark = mark(unit);
+        all ^= mark;
+        units += 1;
+        for (prints, &bits) in prints.chunks_mut(64).zip(column) {
+            for (shift, print) in prints.iter_mut().enumerate() {
+                *print ^= mark & (bits >> shift & 1).wrapping_neg();
+            }
         }
     }
     let partner = |shadow: usize| (0..shadows).find(|&s| s != shadow && prints[s] == prints[shadow] ^ all);
+    let is_in = |column: &[u64], shadow: usize| column[shadow / 64] >> (shadow % 64) & 1 == 1;
     let complementary =
-        |a: usize, b: usize| units.iter().all(|&unit| membership.is_in(a, unit) != membership.is_in(b, unit));
+        |a: usize, b: usize| columns(membership).all(|(_, column)| is_in(column, a) != is_in(column, b));
     let pairs: Vec<(usize, usize)> = (0..shadows)
         .filter_map(|shadow| Some((shadow, partner(shadow)?)))
         .filter(|&(a, b)| a < b && complementary(a, b))
         .collect();
-    let &(a, b) = pairs.first().filter(|_| units.len() > 1)?;
+    let &(a, b) = pairs.first().filter(|_| units > 1)?;
     Some(format!(
-        "{} pairs of shadows are trained on complementary units, such as {a} and {b}, but are no neighbours; \
-         p values that do not pair them are wrong (several times too many patients are detected): give the \
-         shadows in an order that puts the two of a pair side by side",
+        "{} pairs of shadows are trained on complementary units, such as {a} and {b}; p values that do not \
+         pair them are wrong (several times too many patients are detected): give the shadows in an order \
+         that puts the two of a pair side by side, or one half of all apart",
         pairs.len()
     ))
 }
 
 /// Shadows that hold exactly as many units each.
-fn fixed_sizes(membership: &Membership<'_>, units: &[usize]) -> Option<String> {
+fn fixed_sizes(membership: &Membership<'_>) -> Option<String> {
     let shadows = membership.shadows();
-    let held = |shadow: usize| units.iter().filter(|&&unit| membership.is_in(shadow, unit)).count();
-    let first = (shadows > 0).then(|| held(0))?;
+    let mut held = vec![0u64; shadows];
+    let mut units = 0;
+    for (_, column) in columns(membership) {
+        units += 1;
+        for (held, &bits) in held.chunks_mut(64).zip(column) {
+            held.iter_mut().enumerate().for_each(|(shift, held)| *held += bits >> shift & 1);
+        }
+    }
+    let first = *held.first()?;
     // Among fewer units or shadows equal numbers are nothing special.
-    let special = units.len() >= 16 && shadows >= 4;
-    (special && (1..shadows).all(|shadow| held(shadow) == first)).then(|| {
+    let special = units >= 16 && shadows >= 4;
+    (special && held.iter().all(|&held| held == first)).then(|| {
         format!(
             "every shadow holds exactly {first} units, so units were not drawn independently of one another; \
              patients' p values are then somewhat too small (1.3 times too many below .001 at 256 shadows)"
@@ -169,7 +206,7 @@ mod tests {
             Some(part) => assert!(found.warnings.iter().any(|warning| warning.contains(part)), "{found:?}"),
             None => assert!(found.warnings.is_empty(), "{found:?}"),
         }
-        found.design.resolve(matrix.view().shadows()).unwrap().check(&matrix.view()).unwrap();
+        found.design.check(&matrix.view()).unwrap();
         found
     }
 
@@ -195,16 +232,41 @@ mod tests {
         finds(&with, "blocks:8", None);
     }
 
-    #[test]
-    fn pairs_that_are_no_neighbours_are_named() {
+    /// Pairs by one coin each; `place` says where the first (0) and the second (1) of a pair lie.
+    fn pairs(shadows: usize, place: impl Fn(usize) -> (usize, usize)) -> MembershipMatrix {
         let mut stream = stream();
-        let toss: Vec<bool> = (0..16 * 300).map(|_| stream.uniform_f64() < 0.5).collect();
-        let far =
-            MembershipMatrix::from_fn(32, 300, |shadow, unit| toss[unit * 16 + shadow % 16] == (shadow < 16));
+        let toss: Vec<bool> = (0..shadows / 2 * 300).map(|_| stream.uniform_f64() < 0.5).collect();
+        MembershipMatrix::from_fn(shadows, 300, |shadow, unit| {
+            let (pair, side) = place(shadow);
+            toss[unit * shadows / 2 + pair] == (side == 0)
+        })
+    }
+
+    #[test]
+    fn pairs_may_be_neighbours_or_half_of_all_apart() {
+        for shadows in [6, 32, 130] {
+            let found = finds(&pairs(shadows, |shadow| (shadow / 2, shadow % 2)), "pairs", None);
+            assert!(found.explanation.contains("k and k + 1:"), "{found:?}");
+            let half = shadows / 2;
+            let found = finds(&pairs(shadows, |shadow| (shadow % half, shadow / half)), "pairs", None);
+            assert!(found.explanation.contains(&format!("k and k + {half}:")), "{found:?}");
+        }
+        // Where they fit both ways, they are neighbours.
+        let both = MembershipMatrix::from_fn(6, 301, |shadow, unit| (shadow + unit) % 2 == 0);
+        assert!(finds(&both, "pairs", None).explanation.contains("k and k + 1:"));
+        let even = blocked(16, 300, 8, &mut stream());
+        let halves = MembershipMatrix::from_fn(32, 300, |shadow, unit| {
+            even.view().is_in(shadow % 16, unit) == (shadow < 16)
+        });
+        finds(&halves, "pairs", Some("the first shadows alone are even within blocks of 8"));
+    }
+
+    #[test]
+    fn pairs_that_lie_otherwise_are_named() {
         finds(
-            &far,
+            &pairs(32, |shadow| (shadow.min(31 - shadow), shadow / 16)),
             "exact",
-            Some("16 pairs of shadows are trained on complementary units, such as 0 and 16"),
+            Some("16 pairs of shadows are trained on complementary units, such as 0 and 31"),
         );
     }
 

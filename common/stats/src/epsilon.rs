@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::beta::chance_lower;
-use crate::order::{key, number};
+use crate::sort_key::{key, number};
 
 /// How a patient's thresholds did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -6,6 +6,7 @@ use crate::design::{Blocks, Design};
 use crate::error::StatsError;
 use crate::labels::Labels;
 use crate::membership::Membership;
+use crate::order::Order;
 use crate::scratch::Scratch;
 use crate::source::{Shape, TileSource};
 use crate::unit_levels::UnitLevels;
@@ -63,7 +64,10 @@ pub(crate) struct Checked<'a> {
     pub shape: Shape,
     pub labels: Labels<'a>,
     pub units: &'a [u32],
+    /// In order, as are the blocks with what is lost.
     pub membership: Membership<'a>,
+    /// That of everything by shadow, between where logits come in and scores go out.
+    pub order: Order,
     pub blocks: Blocks,
     /// Room for what does not fit in memory.
     pub scratch: &'a dyn Scratch,
@@ -108,14 +112,18 @@ impl<'a> Inputs<'a> {
         if let Some(population) = &self.population {
             check_population(population, &shape, self.labels)?;
         }
-        let blocks = self.design.resolve(shadows)?;
-        blocks.check(&self.membership)?;
+        let mut blocks = self.design.resolve(shadows)?;
+        let order = self.design.order(&self.membership);
+        let membership = self.membership.in_order(order);
+        blocks.check(&membership)?;
+        blocks.lost = order.sorted(&blocks.lost);
         Ok(Checked {
             source: self.source,
             shape,
             labels: self.labels,
             units: self.units,
-            membership: self.membership,
+            membership,
+            order,
             blocks,
             scratch,
             population: self.population,

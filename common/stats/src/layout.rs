@@ -16,7 +16,7 @@ const WIDEST: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub shadows: usize,
-    /// Whether shadows come in complementary pairs (0, 1), (2, 3), ..., compared by the signed-rank test;
+    /// Whether shadows, in order, are complementary pairs (0, 1), (2, 3), ..., compared by the signed-rank test;
     /// otherwise IN and OUT are compared by rank sums.
     pub paired: bool,
     /// The strata of a patient with one record, whose signals are on one scale throughout: the blocks;

@@ -49,6 +49,7 @@ mod roc;
 mod scratch;
 mod signal;
 mod sink;
+mod sort_key;
 mod source;
 mod special;
 mod subset;

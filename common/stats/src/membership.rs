@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::order::Order;
+
 /// The bit matrix shadows x units, borrowed: for every unit in turn `ceil(shadows / 64)` words, the bit of
 /// shadow `s` being bit `s % 64` of word `s / 64`.
 #[derive(Debug, Clone, Copy)]
@@ -9,13 +11,19 @@ pub struct Membership<'a> {
     shadows: usize,
     units: usize,
     words: &'a [u64],
+    order: Order,
 }
 
 impl<'a> Membership<'a> {
     /// Takes the packed words; `None` if their number is not `units * ceil(shadows / 64)`.
     pub fn new(shadows: usize, units: usize, words: &'a [u64]) -> Option<Self> {
         let expected = shadows.div_ceil(64).checked_mul(units)?;
-        (words.len() == expected).then_some(Self { shadows, units, words })
+        (words.len() == expected).then_some(Self { shadows, units, words, order: Order::Given })
+    }
+
+    /// The same with its shadows in another order.
+    pub(crate) fn in_order(self, order: Order) -> Self {
+        Self { order, ..self }
     }
 
     /// Shadows, lost ones included.
@@ -31,36 +39,44 @@ impl<'a> Membership<'a> {
     /// Whether `shadow` was trained on `unit`.
     pub fn is_in(&self, shadow: usize, unit: usize) -> bool {
         debug_assert!(shadow < self.shadows);
-        self.column(unit)[shadow / 64] >> (shadow % 64) & 1 == 1
-    }
-
-    /// In how many of some shadows a unit is.
-    pub fn inside(&self, unit: usize, shadows: Range<usize>) -> usize {
-        debug_assert!(shadows.end <= self.shadows);
-        let (first, last) = (shadows.start / 64, shadows.end.div_ceil(64));
-        let column = self.column(unit).iter().enumerate().take(last).skip(first);
-        column
-            .map(|(word, &bits)| {
-                // The bits from `start` on, and those below `end`.
-                let from = shadows.start.saturating_sub(word * 64) as u32;
-                let to = (shadows.end - word * 64).min(64) as u32;
-                let kept =
-                    u64::MAX.checked_shl(from).unwrap_or(0) & u64::MAX.checked_shr(64 - to).unwrap_or(0);
-                (bits & kept).count_ones() as usize
-            })
-            .sum()
+        let shadow = self.order.given(shadow, self.shadows);
+        self.words(unit)[shadow / 64] >> (shadow % 64) & 1 == 1
     }
 
     /// Whether no shadow was trained on the unit: a reserved population, or nothing but chance.
     pub fn is_reserved(&self, unit: usize) -> bool {
-        self.inside(unit, 0..self.shadows) == 0
+        self.words(unit).iter().all(|&bits| bits == 0)
     }
 
-    /// The packed column of a unit: one bit a shadow.
-    pub fn column(&self, unit: usize) -> &'a [u64] {
+    /// The packed column of a unit, one bit a shadow; `room` is taken for it where the words are not at
+    /// hand in that order.
+    pub fn column<'r>(&self, unit: usize, room: &'r mut Vec<u64>) -> &'r [u64]
+    where
+        'a: 'r,
+    {
+        self.order.sorted_bits(self.words(unit), self.shadows, room)
+    }
+
+    /// The words of a unit, its shadows as they were given.
+    pub(crate) fn words(&self, unit: usize) -> &'a [u64] {
         let words = self.shadows.div_ceil(64);
         &self.words[unit * words..(unit + 1) * words]
     }
+}
+
+/// In how many of some shadows the unit of a packed column is.
+pub(crate) fn inside(column: &[u64], shadows: Range<usize>) -> usize {
+    let (first, last) = (shadows.start / 64, shadows.end.div_ceil(64));
+    let words = column.iter().enumerate().take(last).skip(first);
+    words
+        .map(|(word, &bits)| {
+            // The bits from `start` on, and those below `end`.
+            let from = shadows.start.saturating_sub(word * 64) as u32;
+            let to = (shadows.end - word * 64).min(64) as u32;
+            let kept = u64::MAX.checked_shl(from).unwrap_or(0) & u64::MAX.checked_shr(64 - to).unwrap_or(0);
+            (bits & kept).count_ones() as usize
+        })
+        .sum()
 }
 
 /// A bit matrix shadows x units that owns its words.
@@ -86,7 +102,7 @@ impl MembershipMatrix {
 
     /// The view that the statistics read.
     pub fn view(&self) -> Membership<'_> {
-        Membership { shadows: self.shadows, units: self.units, words: &self.words }
+        Membership { shadows: self.shadows, units: self.units, words: &self.words, order: Order::Given }
     }
 }
 
@@ -101,7 +117,7 @@ mod tests {
         for range in [0..200, 0..0, 63..65, 64..128, 10..20, 130..200, 199..200] {
             for unit in 0..3 {
                 let expected = range.clone().filter(|&shadow| view.is_in(shadow, unit)).count();
-                assert_eq!(view.inside(unit, range.clone()), expected, "{range:?} {unit}");
+                assert_eq!(inside(view.words(unit), range.clone()), expected, "{range:?} {unit}");
             }
         }
         assert!(view.is_reserved(0) && !view.is_reserved(1));

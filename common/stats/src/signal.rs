@@ -62,6 +62,7 @@ pub(crate) struct Extractor<'a> {
     means: Vec<f64>,
     count: Vec<f64>,
     task: Option<TaskWork>,
+    column: Vec<u64>,
 }
 
 impl<'a> Extractor<'a> {
@@ -96,6 +97,7 @@ impl<'a> Extractor<'a> {
             means: Vec::new(),
             count: Vec::new(),
             task: tasks.then(TaskWork::default),
+            column: Vec::new(),
         }
     }
 
@@ -117,7 +119,10 @@ impl<'a> Extractor<'a> {
             present: &self.present,
             signals: &self.signals,
             mean: &self.mean,
-            column: self.members.map_or(&[], |(members, units)| members.column(units[record] as usize)),
+            column: match self.members {
+                Some((members, units)) => members.column(units[record] as usize, &mut self.column),
+                None => &[],
+            },
             task: self.task.as_ref().map(TaskWork::task),
             logits: RecordLogits { values, label },
         }

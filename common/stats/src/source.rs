@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::SourceError;
+use crate::order::Order;
 
 /// The extent of a logit matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,14 @@ impl Tile {
         (self.is_double, self.single) = (true, Vec::new());
         self.double.resize(records * shape.per_record(), f64::NAN);
         &mut self.double
+    }
+
+    /// Brings the shadows in order.
+    pub(crate) fn sort(&mut self, order: Order, shape: &Shape) {
+        match self.is_double {
+            true => order.sort_logits(&mut self.double, shape),
+            false => order.sort_logits(&mut self.single, shape),
+        }
     }
 
     /// The logits.

@@ -81,6 +81,7 @@ impl Pieces<'_> {
             let sentence = format!("the source gave {found} logits for a tile of {expected}");
             return Err(failed(SourceError::new(sentence)));
         }
+        self.buffer.sort(self.checked.order, &self.checked.shape);
         self.rest.start = end;
         Ok(Some((start..end, self.buffer)))
     }

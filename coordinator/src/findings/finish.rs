@@ -224,11 +224,13 @@ fn config(facts: &AuditFacts) -> Config {
         variance: statistics.variance(),
         center: statistics.center(),
         counts: statistics.counts(),
-        offline: statistics.offline(),
+        // Audits have no population, and so no rmia.
+        base_offline: statistics.offline(),
         temperature: statistics.temperature(),
         fdr: statistics.fdr(),
         looks: statistics.looks(),
         bootstrap: statistics.bootstrap() as usize,
+        delta: statistics.delta(),
         intersections: statistics.intersections().to_vec(),
         ..Config::default()
     }

@@ -189,6 +189,7 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("fdr", float(s.fdr)),
             ("looks", s.looks.map(|looks| looks.to_string())),
             ("bootstrap", s.bootstrap.map(|replicates| replicates.to_string())),
+            ("delta", float(s.delta)),
             ("intersections", crossed),
         ],
     );

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 use umbra_data::logits::LogitsReader;
-use umbra_data::npy::{Kind, NpyFile};
+use umbra_data::npy::{Kind, NpyError, NpyFile};
 use umbra_data::{Dataset, Schema, import as import_table};
 
 /// Values that are read of one file: enough for every branch.
@@ -29,7 +29,7 @@ pub fn npy(bytes: &[u8]) {
     if dtype.is_text() {
         let _ = npy.for_each_text(|place, _| {
             assert!(place < items);
-            Ok(())
+            Ok::<_, NpyError>(())
         });
     }
     if dtype.is_integer() {

@@ -45,6 +45,7 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             fdr: statistics.fdr,
             looks: statistics.looks,
             bootstrap: statistics.bootstrap,
+            delta: statistics.delta,
             intersections: Some(
                 statistics.intersections.into_iter().map(|crossed| crossed.attributes).collect(),
             ),
@@ -92,6 +93,7 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             fdr: draft.statistics.fdr,
             looks: draft.statistics.looks,
             bootstrap: draft.statistics.bootstrap,
+            delta: draft.statistics.delta,
             intersections: crossed.map(|attributes| v1::Intersection { attributes }).collect(),
         }),
         placement: Some(v1::PlacementSpec {
@@ -128,7 +130,7 @@ mod tests {
         };
         let statistics = AuditSpec::try_new(&draft_from(message)).unwrap().statistics().clone();
         assert_eq!((statistics.center().name(), statistics.counts().name()), ("mean", "equal"));
-        assert_eq!((statistics.looks(), statistics.bootstrap()), (1, 400));
+        assert_eq!((statistics.looks(), statistics.bootstrap(), statistics.delta()), (1, 400, 1e-5));
     }
 
     #[test]
@@ -157,6 +159,7 @@ mod tests {
                     attacks: Some(vec!["base".into(), "lira-offline".into()]),
                     center: Some("median".into()),
                     looks: Some(3),
+                    delta: Some(1e-6),
                     intersections: Some(vec![vec!["sex".into(), "race".into()]]),
                     ..StatisticsDraft::default()
                 },

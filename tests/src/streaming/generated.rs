@@ -1,12 +1,11 @@
 //! An audit of any size, of which nothing but membership and units is kept, in mapped files.
 
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use umbra_runtime::mapped::Plain;
+use umbra_runtime::{Mapped, ScratchError};
 use umbra_stats::{Labels, Shape, SourceError, Tile, TileSource};
-
-use super::mapped::Mapped;
 
 /// Shadows of a block.
 pub const BLOCK: usize = 16;
@@ -49,7 +48,7 @@ pub fn mixed(x: u64) -> u64 {
 
 impl Generated {
     /// Draws units and membership into files of the folder.
-    pub fn draw(plan: Plan, folder: &Path) -> io::Result<Self> {
+    pub fn draw(plan: Plan, folder: &Path) -> Result<Self, ScratchError> {
         let (least, most) = plan.records_per_unit;
         let (mut unit, mut left) = (0u32, 0);
         let mut next = || {
@@ -60,19 +59,19 @@ impl Generated {
             left -= 1;
             unit - 1
         };
-        let in_order = Mapped::write(folder, (0..plan.records).map(|_| next()))?;
+        let in_order = written(folder, (0..plan.records).map(|_| next()))?;
         let units = unit as usize;
         let unit_of = if plan.scattered {
             // A step that shares no factor with the number of records visits each record once.
             let step = (plan.records * 2 / 3..).find(|&step| coprime(step, plan.records)).unwrap_or(1);
             let place = |record: usize| (record as u128 * step as u128 % plan.records as u128) as usize;
-            Mapped::write(folder, (0..plan.records).map(|record| in_order.numbers()[place(record)]))?
+            written(folder, (0..plan.records).map(|record| in_order[place(record)]))?
         } else {
             in_order
         };
         let (classes, labels) = match plan.multi_label {
-            true => (None, Some(Mapped::write(folder, (0..plan.records).map(|_| 1u8))?)),
-            false => (Some(Mapped::write(folder, (0..plan.records).map(|_| 1u32))?), None),
+            true => (None, Some(written(folder, (0..plan.records).map(|_| 1u8))?)),
+            false => (Some(written(folder, (0..plan.records).map(|_| 1u32))?), None),
         };
         // Every way to be in half of a block.
         let halves: Vec<u16> =
@@ -88,16 +87,24 @@ impl Generated {
                 })
             })
         };
-        let columns = Mapped::write(folder, (0..units).flat_map(column))?;
+        let columns = written(folder, (0..units).flat_map(column))?;
         Ok(Self { plan, units, unit_of, classes, labels, columns })
     }
 
     pub fn labels(&self) -> Labels<'_> {
         match (&self.classes, &self.labels) {
-            (_, Some(labels)) => Labels::Multi(labels.numbers()),
-            (classes, _) => Labels::Class(classes.as_ref().map_or(&[], Mapped::numbers)),
+            (_, Some(labels)) => Labels::Multi(labels),
+            (classes, _) => Labels::Class(classes.as_deref().unwrap_or_default()),
         }
     }
+}
+
+fn written<T: Plain>(folder: &Path, numbers: impl Iterator<Item = T>) -> Result<Mapped<T>, ScratchError> {
+    let mut growing = Mapped::grow(folder, "a generated audit")?;
+    for number in numbers {
+        growing.push(number)?;
+    }
+    growing.finish()
 }
 
 fn coprime(a: usize, b: usize) -> bool {
@@ -116,9 +123,9 @@ impl TileSource for Generated {
         let words = shadows.div_ceil(64);
         let logits = out.reset_f32(&self.shape(), records.len());
         for (record, row) in records.zip(logits.chunks_exact_mut(shadows)) {
-            let unit = self.unit_of.numbers()[record] as usize;
+            let unit = self.unit_of[record] as usize;
             let leak = if unit.is_multiple_of(100) { 1.5 } else { 0.0 };
-            let column = &self.columns.numbers()[unit * words..(unit + 1) * words];
+            let column = &self.columns[unit * words..(unit + 1) * words];
             let key = mixed(!(record as u64));
             for (shadow, logit) in row.iter_mut().enumerate() {
                 let bits = mixed(key ^ shadow as u64);

@@ -122,13 +122,13 @@ pub fn run(
     room: Room,
     hear: &dyn Fn(f64),
 ) -> io::Result<Outcome> {
-    let generated = Generated::draw(plan, folder)?;
-    let membership = Membership::new(plan.shadows, generated.units, generated.columns.numbers())
+    let generated = Generated::draw(plan, folder).map_err(io::Error::other)?;
+    let membership = Membership::new(plan.shadows, generated.units, &generated.columns)
         .ok_or_else(|| io::Error::other("the generated membership does not fit"))?;
     let inputs = Inputs {
         source: &generated,
         labels: generated.labels(),
-        units: generated.unit_of.numbers(),
+        units: &generated.unit_of,
         membership,
         design: &Design::blocks(BLOCK),
         population: None,

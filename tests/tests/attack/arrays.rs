@@ -41,6 +41,8 @@ pub struct Plan {
 pub enum Draw {
     Blocks(usize),
     Pairs,
+    /// Pairs with half of all shadows between the two.
+    Halves,
     Exact,
     Bernoulli,
 }
@@ -194,6 +196,10 @@ fn column(plan: Plan, random: &mut Stream) -> Vec<bool> {
     let block = match plan.draw {
         Draw::Blocks(size) => size,
         Draw::Pairs => 2,
+        Draw::Halves => {
+            let first: Vec<bool> = (0..plan.shadows / 2).map(|_| random.below(2) == 1).collect();
+            return first.iter().copied().chain(first.iter().map(|inside| !inside)).collect();
+        }
         Draw::Exact => plan.shadows,
         Draw::Bernoulli => return (0..plan.shadows).map(|_| random.below(2) == 1).collect(),
     };

@@ -99,20 +99,41 @@ fn designs_are_recognised_and_can_be_named() {
     for (draw, name) in [
         (Draw::Blocks(8), "blocks:8"),
         (Draw::Pairs, "pairs"),
+        (Draw::Halves, "pairs"),
         (Draw::Exact, "exact"),
         (Draw::Bernoulli, "bernoulli"),
     ] {
         let world = World::new(Plan { draw, ..Plan::default() });
         let done = world.attack("found", &TWO).expect(0);
         assert!(done.err.contains(&format!("umbra: design {name}: ")), "{done:?}");
+        assert_eq!(done.err.contains("pairs of shadows k and k + 16: "), draw == Draw::Halves, "{done:?}");
         world.attack("named", &[&TWO[..], &["--design", name]].concat()).expect(0);
         for file in ["scores-lira-online.npy", "patients.parquet"] {
             assert!(world.found("found", file) == world.found("named", file), "{name}: {file}");
         }
     }
-    let world = World::new(Plan { draw: Draw::Bernoulli, ..Plan::default() });
-    let done = world.attack("out", &["--design", "blocks:8"]).expect(2);
-    assert!(done.err.contains("K.npy: ") && done.err.contains("does not follow the design"), "{done:?}");
+}
+
+#[test]
+fn a_wrong_design_is_refused_by_its_flag_with_the_one_that_fits() {
+    let coins = World::new(Plan { draw: Draw::Bernoulli, ..Plan::default() });
+    let blocks = World::new(Plan { draw: Draw::Blocks(16), ..Plan::default() });
+    for (world, name, sentence) in [
+        (&coins, "exact", "of the 32 shadows of block 0, not in half of them: membership was not drawn so;"),
+        (&blocks, "blocks:7", "blocks of 7 shadows cannot hold every unit exactly half; give an even size"),
+        (&blocks, "blocks:10", "32 shadows are not whole blocks of 10; name a size that divides them"),
+        (&blocks, "blocks:0", "blocks of 0 shadows cannot hold"),
+        (&blocks, "pairs", "of the 2 shadows of block 0"),
+        (&blocks, "blocks:4", "of the 4 shadows of block 0"),
+    ] {
+        let done = world.attack("out", &["--design", name]).expect(2);
+        let last = done.err.lines().last().unwrap_or_default();
+        assert!(last.contains(&format!("--design {name}: ")) && last.contains(sentence), "{done:?}");
+        let fits = if std::ptr::eq(world, &coins) { "bernoulli" } else { "blocks:16" };
+        assert!(last.ends_with(&format!("(it looks like {fits}), or leave --design out")), "{done:?}");
+        assert!(!last.contains(".npy"), "no file is at fault: {done:?}");
+        assert!(!world.path().join("out").exists());
+    }
 }
 
 #[test]
@@ -134,6 +155,18 @@ fn units_may_be_text_and_every_record_may_be_alone() {
         .collect();
     umbra_tests::umbra(world.path(), &alone).expect(0);
     assert_eq!(world.summary("alone")["patients"]["units"], 200);
+}
+
+#[test]
+fn epsilon_is_bounded_at_the_delta_that_was_named() {
+    let world = World::new(Plan::default());
+    world.attack("plain", &TWO).expect(0);
+    world.attack("loose", &[&TWO[..], &["--delta", "0.2"]].concat()).expect(0);
+    let [plain, loose] = ["plain", "loose"].map(|out| world.summary(out)["patients"].clone());
+    assert_eq!((&plain["delta"], &loose["delta"]), (&1e-5.into(), &0.2.into()));
+    // The most that 16 against 16 can prove, by hand: ln((l - delta) / (1 - l)) with l = .025^(1/16) = 0.794093.
+    let cap = |patients: &serde_json::Value| patients["detection_limit"]["epsilon_alone"].as_f64().unwrap();
+    assert!((cap(&plain) - 1.34976).abs() < 1e-4 && (cap(&loose) - 1.05961).abs() < 1e-4, "{plain} {loose}");
 }
 
 #[test]
@@ -195,8 +228,17 @@ fn a_population_lets_rmia_compare() {
 
     let done = world.attack("offline", &[&with[..], &["--rmia-a", "0.4"]].concat()).expect(0);
     assert!(done.err.contains("rmia runs offline with a = 0.4"), "{done:?}");
-    assert_eq!(world.summary("offline")["settings"]["offline"], true);
+    let settings = |out: &str| world.summary(out)["settings"].clone();
+    assert_eq!(settings("all")["rmia_a"], serde_json::Value::Null);
+    assert_eq!(
+        (&settings("offline")["rmia_a"], &settings("offline")["base_offline"]),
+        (&0.4.into(), &false.into())
+    );
     assert_ne!(world.scores("offline", "rmia"), shares);
+    assert_eq!(world.scores("offline", "base"), world.scores("all", "base"), "base stays online");
+    world.attack("both", &[&with[..], &["--offline"]].concat()).expect(0);
+    assert_ne!(world.scores("both", "base"), world.scores("all", "base"));
+    assert_eq!((&settings("both")["rmia_a"], &settings("both")["base_offline"]), (&0.3.into(), &true.into()));
 
     world.save("P.npy", &npy("<f4", &[31, 50, 2], vec![0; 31 * 50 * 8]));
     let done = world.attack("out", &with).expect(2);

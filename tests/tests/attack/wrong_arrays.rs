@@ -98,6 +98,26 @@ fn mistakes_of_arguments_and_files_come_together() {
 }
 
 #[test]
+fn a_negative_number_is_refused_by_the_range_of_its_flag() {
+    let world = World::new(Plan::default());
+    for (flag, number, range) in [
+        ("--gamma", "-1", "--gamma: -1 is out of range; give a positive number"),
+        ("--gamma", "-1e-3", "--gamma: -0.001 is out of range; give a positive number"),
+        ("--rmia-a", "-0.5", "--rmia-a: -0.5 is out of range; give a number from 0 to 1"),
+        ("--temperature", "-2", "--temperature: -2 is out of range; give a positive number"),
+        ("--fdr", "-0.05", "--fdr: -0.05 is out of range; give a rate between 0 and 1"),
+        ("--delta", "-1e-5", "--delta: -0.00001 is out of range; give a number from 0 to below 1"),
+        ("--looks", "-1", "invalid value '-1' for '--looks <N>': -1 is not in 1..=1000"),
+        ("--bootstrap", "-1", "invalid value '-1' for '--bootstrap <N>': -1 is not in 0..=100000"),
+        ("--threads", "-1", "invalid value '-1' for '--threads <N>': -1 is not in 1..=1024"),
+        ("--seed", "-1", "invalid value '-1' for '--seed <N>': give a whole number from 0 to"),
+    ] {
+        let done = world.attack("out", &[flag, number]).expect(2);
+        assert!(done.err.contains(range), "{done:?}");
+    }
+}
+
+#[test]
 fn a_folder_with_files_in_it_is_left_alone() {
     let world = World::new(Plan::default());
     fs::create_dir(world.path().join("thesis")).unwrap();

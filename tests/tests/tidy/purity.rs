@@ -21,9 +21,9 @@ const IMPURE: [&str; 12] = [
 /// Where code may be unsafe: memory maps, SIMD, signals to children, an allocator that counts.
 const UNSAFE: [&str; 6] = [
     "common/data/src/mmap.rs",
+    "common/runtime/src/mapped.rs",
     "common/stats/src/lanes/dispatch.rs",
     "tests/src/signal.rs",
-    "tests/src/streaming/mapped.rs",
     "worker/train/src/cpu/",
     "worker/train/tests/no_allocation.rs",
 ];

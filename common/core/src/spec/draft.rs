@@ -100,6 +100,8 @@ pub struct StatisticsDraft {
     pub looks: Option<u32>,
     /// Replicates of the bootstrap, 0 for none; default 400.
     pub bootstrap: Option<u32>,
+    /// The delta of the lower bounds of epsilon; default 0.00001.
+    pub delta: Option<f64>,
     /// Pairs of attributes whose crossed groups are compared; default none.
     pub intersections: Option<Vec<Vec<String>>>,
 }

@@ -16,6 +16,7 @@ pub struct Statistics {
     fdr: f64,
     looks: u32,
     bootstrap: u32,
+    delta: f64,
     intersections: Vec<(String, String)>,
 }
 
@@ -53,6 +54,7 @@ impl Statistics {
         let looks = wrong.within("statistics.looks", draft.looks.unwrap_or(1), 1, Self::MAX_LOOKS);
         let bootstrap = draft.bootstrap.unwrap_or(400);
         let bootstrap = wrong.within("statistics.bootstrap", bootstrap, 0, Self::MAX_BOOTSTRAP);
+        let delta = wrong.within("statistics.delta", draft.delta.unwrap_or(1e-5), 0.0, 0.5);
         let intersections = intersections(draft.intersections.as_deref().unwrap_or_default(), wrong);
         Some(Self {
             attacks: attacks?,
@@ -64,6 +66,7 @@ impl Statistics {
             fdr: fdr?,
             looks: looks?,
             bootstrap: bootstrap?,
+            delta: delta?,
             intersections: intersections?,
         })
     }
@@ -80,6 +83,7 @@ impl Statistics {
             fdr: Some(self.fdr),
             looks: Some(self.looks),
             bootstrap: Some(self.bootstrap),
+            delta: Some(self.delta),
             intersections: Some(pairs.collect()),
         }
     }
@@ -127,6 +131,11 @@ impl Statistics {
     /// Replicates of the bootstrap behind the intervals; 0 for none.
     pub fn bootstrap(&self) -> u32 {
         self.bootstrap
+    }
+
+    /// The delta of the (epsilon, delta) that every patient's lower bound of epsilon speaks of.
+    pub fn delta(&self) -> f64 {
+        self.delta
     }
 
     /// Pairs of attributes whose crossed groups are compared as well.

@@ -93,6 +93,7 @@ fn statistics_are_checked_one_by_one() {
         fdr: Some(0.1),
         looks: Some(3),
         bootstrap: Some(0),
+        delta: Some(0.0),
         intersections: Some(vec![vec!["sex".to_owned(), "race".to_owned()]]),
     };
     let spec = AuditSpec::try_new(&good).unwrap();
@@ -107,6 +108,7 @@ fn statistics_are_checked_one_by_one() {
         temperature: Some(0.0),
         looks: Some(0),
         bootstrap: Some(1_000_000),
+        delta: Some(-1.0),
         intersections: Some(vec![
             pair("a", "a"),
             vec!["a".to_owned()],
@@ -125,6 +127,7 @@ fn statistics_are_checked_one_by_one() {
         "statistics.temperature: 0 is out of range",
         "statistics.looks: 0 is out of range: use 1 to 1000",
         "statistics.bootstrap: 1000000 is out of range",
+        "statistics.delta: -1 is out of range: use 0 to 0.5",
         "statistics.intersections: entry 0 crosses an attribute with itself",
         "statistics.intersections: entry 1 is no pair",
         "statistics.intersections: entry 3 comes twice",

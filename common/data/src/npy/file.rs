@@ -76,10 +76,10 @@ impl NpyFile {
 
     /// Goes through all items in the order they are stored; `visit` gets the place of an item in C order
     /// and its bytes, and may end it all with an error.
-    pub(super) fn for_each_item(
+    pub(super) fn for_each_item<E: From<NpyError>>(
         &self,
-        mut visit: impl FnMut(usize, &[u8]) -> Result<(), NpyError>,
-    ) -> Result<(), NpyError> {
+        mut visit: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let size = self.header.dtype.size;
         let many = (CHUNK / size).max(1) as u64;
         let mut raw = vec![0; (many.min(self.header.items) as usize) * size];

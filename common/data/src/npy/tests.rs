@@ -75,7 +75,7 @@ fn whole_numbers_truths_and_texts_are_read() {
         open(name)
             .for_each_text(|_, text| {
                 found.push(text.to_owned());
-                Ok(())
+                Ok::<_, super::NpyError>(())
             })
             .unwrap();
         found
@@ -154,7 +154,7 @@ fn use_up(bytes: &[u8]) {
         let _ = file.for_each_integer(|_, _| Ok(()));
     }
     if dtype.is_text() {
-        let _ = file.for_each_text(|_, _| Ok(()));
+        let _ = file.for_each_text(|_, _| Ok::<_, super::NpyError>(()));
     }
     let items: usize = shape.iter().product();
     if dtype.kind == Kind::Float && shape.len() >= 2 {

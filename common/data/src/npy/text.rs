@@ -13,10 +13,10 @@ impl NpyFile {
     ///
     /// # Panics
     /// If the items are not texts.
-    pub fn for_each_text(
+    pub fn for_each_text<E: From<NpyError>>(
         &self,
-        mut visit: impl FnMut(usize, &str) -> Result<(), NpyError>,
-    ) -> Result<(), NpyError> {
+        mut visit: impl FnMut(usize, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
         let dtype = self.dtype();
         assert!(dtype.is_text(), "texts are read of arrays of texts");
         let invalid =

@@ -18,7 +18,7 @@ pub(crate) struct Base {
 
 impl Base {
     pub fn new(config: &Config) -> Self {
-        let mixture = if config.offline { Mixture::Outside { a: 1.0 } } else { Mixture::Halves };
+        let mixture = if config.base_offline { Mixture::Outside { a: 1.0 } } else { Mixture::Halves };
         Self { mixture, temperature: config.temperature }
     }
 

@@ -17,12 +17,14 @@ pub(super) fn calibrated(
 ) -> ScoreBlocks {
     let shadows = checked.shape.shadows;
     let (mut found, mut rows) = (spare.blocks(shadows, tile.len()), Vec::new());
+    let mut room = Vec::new();
     for (group, units) in checked.units[tile].chunks(ROWS).enumerate() {
         scores.turned(group * ROWS, &mut rows);
         for (row, &unit) in rows.chunks_exact(shadows).zip(units) {
             let z = found.row();
             z.fill(f64::NAN);
-            calibrate(row, checked.membership.column(unit as usize), &checked.blocks, references, z);
+            let column = checked.membership.column(unit as usize, &mut room);
+            calibrate(row, column, &checked.blocks, references, z);
             found.keep(0);
         }
     }

@@ -58,10 +58,11 @@ impl<V: Vector> Side<V> {
         V::splat(1.0).sub(d.mul(d).mul(self.share))
     }
 
-    /// The lanes in which the variance without a shadow may be `least` or less, or no number.
+    /// The lanes in which the variance without a shadow may be `least` or less, or no number holds it.
     #[inline(always)]
     fn may_be_below(&self, least: f64) -> u8 {
-        !V::splat(least).lanes_below(self.squares.mul(V::splat(LEAST_LEFT)).div(self.rest))
+        let above = V::splat(least).lanes_below(self.squares.mul(V::splat(LEAST_LEFT)).div(self.rest));
+        !(above & self.squares.lanes_finite())
     }
 }
 

@@ -405,6 +405,7 @@ mod tests {
                         3 => signals[record % shadows] += 1e3,
                         5 => signals.iter_mut().for_each(|x| *x = libm::round(*x)),
                         6 => signals.fill(offset),
+                        2 => signals[record % shadows] = 1e200,
                         _ => {}
                     }
                     let mut column = vec![0; shadows.div_ceil(64)];

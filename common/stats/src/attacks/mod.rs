@@ -13,6 +13,8 @@ mod multivariate;
 mod odds;
 mod offline;
 mod predictive;
+#[cfg(test)]
+mod reuse;
 mod rmia;
 mod run;
 mod shares;

@@ -170,7 +170,10 @@ impl Attack for Multivariate {
         let width = self.triangle() + 1;
         for label in (0..view.labels).filter(|&label| view.present[label]) {
             self.each_target(view, label, &mut work.vectors, |target, side, vectors| {
-                for (side, spread) in [(side, &vectors.own), (1 - side, &vectors.other)] {
+                let spreads = [(side, &vectors.own), (1 - side, &vectors.other)];
+                // Scatter that no number holds is left out.
+                let held = |spread: &Spread| spread.scatter.iter().all(|ss| ss.is_finite());
+                for (side, spread) in spreads.into_iter().filter(|(_, spread)| held(spread)) {
                     let at = (side * self.blocks.shadows + target) * width;
                     let (scatter, n) = sums[at..at + width].split_at_mut(width - 1);
                     scatter.iter_mut().zip(&spread.scatter).for_each(|(sum, ss)| *sum += ss);

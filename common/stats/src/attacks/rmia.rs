@@ -46,11 +46,11 @@ impl Rmia {
             ));
         };
         // The mean over all references is the mean OUT of a record that nobody was trained on.
-        let (mixture, all) = match config.offline {
-            true => (Mixture::Outside { a: config.rmia_a }, Mixture::Outside { a: config.rmia_a }),
-            false => (Mixture::Halves, Mixture::Outside { a: 1.0 }),
+        let (mixture, all) = match config.rmia_a {
+            Some(a) => (Mixture::Outside { a }, Mixture::Outside { a }),
+            None => (Mixture::Halves, Mixture::Outside { a: 1.0 }),
         };
-        let ratios = population_ratios(population, &checked.blocks.lost, all)?;
+        let ratios = population_ratios(population, checked, all)?;
         let population = ratios.into_par_iter().map(Shares::new).collect();
         Ok(Self { mixture, ln_gamma: libm::log(config.gamma), population })
     }
@@ -88,14 +88,14 @@ fn form(view: &View<'_>, mixture: Mixture, odds: &mut Odds, likelihood: &mut Lik
 /// The finite log ratios of the population's records, per target, in record order.
 fn population_ratios(
     population: &Population<'_>,
-    lost: &[bool],
+    checked: &Checked<'_>,
     mixture: Mixture,
 ) -> Result<Vec<Vec<f64>>, StatsError> {
     let shape = population.source.shape();
     let every = (shape.records * shape.shadows).div_ceil(KEPT).max(1);
     let step = (READ / shape.per_record()).max(1);
     let mut ratios = vec![Vec::new(); shape.shadows];
-    let mut extractor = Extractor::of_population(shape, population.labels, lost);
+    let mut extractor = Extractor::of_population(shape, population.labels, &checked.blocks.lost);
     let (mut tile, mut odds, mut likelihood) = (Tile::new(), Odds::default(), Likelihood::default());
     for start in (0..shape.records).step_by(step) {
         let end = (start + step).min(shape.records);
@@ -106,6 +106,7 @@ fn population_ratios(
             let sentence = format!("the source gave {found} logits for a tile of {expected}");
             return Err(failed(SourceError::new(sentence)));
         }
+        tile.sort(checked.order, &shape);
         for record in (start..end).filter(|record| record.is_multiple_of(every)) {
             let view = extractor.view(&tile, record - start, record);
             form(&view, mixture, &mut odds, &mut likelihood);
@@ -196,7 +197,7 @@ mod tests {
                     attacks: vec![AttackKind::Rmia],
                     bootstrap: 0,
                     calibrated: false,
-                    offline,
+                    rmia_a: offline.then_some(Config::RMIA_A),
                     gamma,
                     ..Config::default()
                 };

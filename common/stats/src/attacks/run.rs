@@ -65,6 +65,7 @@ pub(crate) fn run<'a, O: Observer>(
 ) -> Result<Outcomes<'a>, StatsError> {
     let sweeps = entries.iter().map(|entry| entry.attack.passes() + 1).max().unwrap_or(1);
     let mut outcomes = Outcomes::new(checked, &entries, &curves)?;
+    let mut room = Vec::new();
     for number in 0..sweeps {
         let sweep = Sweep::new(checked, &entries, curves, observer, number, outcomes.task.is_some());
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; sweep.width(entry)]).collect();
@@ -87,7 +88,9 @@ pub(crate) fn run<'a, O: Observer>(
                         Part::Scores(Scored { blocks, sorted, calibrated }) => {
                             outcome.take(&blocks, sorted.as_ref(), calibrated.as_ref())?;
                             let (start, end) = (tile.start, tile.end);
-                            sink.scores(outcome.kind, tile.clone(), blocks.values())
+                            let (scores, shadows) = (blocks.values(), checked.shape.shadows);
+                            let scores = checked.order.restored_scores(scores, shadows, &mut room);
+                            sink.scores(outcome.kind, tile.clone(), scores)
                                 .map_err(|source| StatsError::Sink { start, end, source })?;
                             sweep.give_back(blocks);
                         }

@@ -59,7 +59,10 @@ impl Variances {
         }
     }
 
-    /// References that a side needs: two, but one where it is only for a mean beside a pooled variance.
+    /// References that a side needs: two. A pooled variance is the exception: it is no record's own, one
+    /// reference adds a square of 0 and a count of 1 to it, and is enough for a mean beside it. Case
+    /// `nan_model` of `vectors/pitfalls.json` asks for that: its record 2 has two OUT models, each of which
+    /// is scored beside the other one alone.
     pub fn least(&self) -> u32 {
         match self.kind {
             Variance::Pooled => 1,
@@ -193,7 +196,8 @@ impl Kernel for Squares<'_> {
     }
 }
 
-/// Adds those of one side, which is the own one of some targets and the other one of the rest.
+/// Adds those of one side, which is the own one of some targets and the other one of the rest. Squares that
+/// no number holds are left out; what a target without a signal finds there is of some other record.
 #[inline(always)]
 fn add_squares(
     weights: [&[f64]; 2],
@@ -207,8 +211,11 @@ fn add_squares(
     let (own, other, counts) = (&weights[0][..length], &weights[1][..length], &mut counts[..length]);
     let (own_squares, other_squares) = (&squares[0][..length], &squares[1][..length]);
     for i in 0..length {
-        sums[i] += own[i] * own_squares[i] + other[i] * other_squares[i];
-        counts[i] += own[i] * n[0] + other[i] * n[1];
+        let is_own = own[i] != 0.0;
+        let (squares, n) = if is_own { (own_squares[i], n[0]) } else { (other_squares[i], n[1]) };
+        let counts_in = own[i] + other[i] != 0.0 && squares.abs() < f64::INFINITY;
+        sums[i] += if counts_in { squares } else { 0.0 };
+        counts[i] += if counts_in { n } else { 0.0 };
     }
 }
 
@@ -257,13 +264,15 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// Their number, mean and squares; 0 of them where the target gives no signal.
+    /// Their number, mean and squares; 0 of them where the target gives no signal, or no number holds the
+    /// squares.
     #[inline(always)]
     fn of(&self, i: usize) -> (f64, f64, f64) {
         let (own, other) = (self.weights[0][i], self.weights[1][i]);
         let deviation = if own != 0.0 { self.deviations[0][i] } else { self.deviations[1][i] };
-        let squares = own * self.squares[0][i] + other * self.squares[1][i];
-        (own * self.n[0] + other * self.n[1], self.signals[i] - deviation, squares)
+        let squares = if own != 0.0 { self.squares[0][i] } else { self.squares[1][i] };
+        let n = if squares.abs() < f64::INFINITY { own * self.n[0] + other * self.n[1] } else { 0.0 };
+        (n, self.signals[i] - deviation, squares)
     }
 }
 
@@ -281,7 +290,8 @@ fn add_squares_about(given: Values<'_>, about: &[f64], sums: &mut [f64]) {
     for (i, (sum, about)) in sums.iter_mut().zip(about).enumerate() {
         let (n, mean, squares) = given.of(i);
         let d = mean - about;
-        *sum += if n > 0.0 { squares + n * d * d } else { 0.0 };
+        let found = squares + n * d * d;
+        *sum += if n > 0.0 && found < f64::INFINITY { found } else { 0.0 };
     }
 }
 

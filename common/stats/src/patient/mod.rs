@@ -8,6 +8,8 @@ mod store;
 mod tester;
 
 pub(crate) use findings::{About, findings};
+#[cfg(test)]
+pub(crate) use forward::Forward;
 pub(crate) use several::{Seen as SeenOfSeveral, Several};
 pub(crate) use store::{Patient, Store};
 pub(crate) use tester::{Exam, Examiner};

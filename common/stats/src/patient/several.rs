@@ -137,13 +137,13 @@ impl<'a> Several<'a> {
         // Records of a unit keep their order: the sort is stable.
         let mut rows: Vec<Row<'_>> = bytes.chunks_exact(row_bytes(self.shadows)).map(Row::of).collect();
         rows.sort_by_key(|row| row.unit);
-        let mut signals = Vec::new();
+        let (mut signals, mut room) = (Vec::new(), Vec::new());
         let mut test = |rows: &[Row<'_>]| {
             let unit = rows[0].unit;
             debug_assert_eq!(rows.len(), self.records_of[unit as usize] as usize);
             signals.clear();
             rows.iter().for_each(|row| signals.extend(row.signals()));
-            let column = checked.membership.column(unit as usize);
+            let column = checked.membership.column(unit as usize, &mut room);
             let strongest = rows.iter().fold(f64::NAN, |most, row| most.max(row.binormal_auc));
             (unit, Patient { tested: examiner.several(&signals, column, exam), strongest })
         };

@@ -132,7 +132,7 @@ pub struct PatientTest {
 }
 
 impl PatientTester {
-    /// A tester for `shadows` shadows of a design.
+    /// A tester for `shadows` shadows of a design; those of pairs are neighbours.
     ///
     /// # Errors
     /// If the shadows do not fit the design.

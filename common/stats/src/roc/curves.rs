@@ -61,13 +61,17 @@ impl<'a> ScoreCurves<'a> {
                 membership.units()
             )));
         }
-        let blocks = design.resolve(membership.shadows())?;
+        let mut blocks = design.resolve(membership.shadows())?;
+        let order = design.order(&membership);
+        blocks.lost = order.sorted(&blocks.lost);
         let layout = Layout::per_shadow(membership.shadows());
+        // Scores come with the shadows as given.
+        let sampling = || Sampling::new(units, &blocks, seed, replicates).with_shadows(order);
         Ok(Self {
             membership,
             units,
             layout,
-            sampling: (replicates > 0).then(|| Sampling::new(units, &blocks, seed, replicates)),
+            sampling: (replicates > 0).then(sampling),
             scores: Collector::new(layout, Sizes::holding(memory), scratch),
         })
     }

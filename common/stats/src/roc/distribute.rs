@@ -2,7 +2,7 @@
 
 use super::key::{BUCKET_BITS, Layout, bucket, pack};
 use crate::membership::Membership;
-use crate::order::key;
+use crate::sort_key::key;
 
 /// Scores of a tile as packed words, bucket by bucket.
 pub(crate) struct Sorted {
@@ -76,8 +76,9 @@ impl TileMembers {
     pub fn new(membership: &Membership<'_>, units: &[u32]) -> Self {
         let records = units.len();
         let mut words = vec![0; membership.shadows().div_ceil(64) * records];
+        let mut room = Vec::new();
         for (record, &unit) in units.iter().enumerate() {
-            for (word, &bits) in membership.column(unit as usize).iter().enumerate() {
+            for (word, &bits) in membership.column(unit as usize, &mut room).iter().enumerate() {
                 words[word * records + record] = bits;
             }
         }

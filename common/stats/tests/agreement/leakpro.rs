@@ -120,15 +120,15 @@ const TARGET: usize = 16;
 fn rmia_online_and_offline() {
     let vectors = references();
     let audit = Audit::new(&vectors, "rmia", Design::bernoulli());
-    for (name, offline, rmia_a, gamma) in [
-        ("online/1", false, 0.3, 1.0),
-        ("online/2", false, 0.3, 2.0),
-        ("offline/0/1", true, 0.0, 1.0),
-        ("offline/.33/1", true, 0.33, 1.0),
-        ("offline/1/1", true, 1.0, 1.0),
-        ("offline/.5/1.5", true, 0.5, 1.5),
+    for (name, rmia_a, gamma) in [
+        ("online/1", None, 1.0),
+        ("online/2", None, 2.0),
+        ("offline/0/1", Some(0.0), 1.0),
+        ("offline/.33/1", Some(0.33), 1.0),
+        ("offline/1/1", Some(1.0), 1.0),
+        ("offline/.5/1.5", Some(0.5), 1.5),
     ] {
-        let config = Config { offline, rmia_a, gamma, ..Config::default() };
+        let config = Config { rmia_a, gamma, ..Config::default() };
         let found = audit.attack(AttackKind::Rmia, config);
         all_close(found.of(TARGET), &vectors.get(&format!("rmia/leakpro/{name}")), 1e-12, name);
     }
@@ -140,8 +140,8 @@ fn rmia_online_and_offline() {
 fn base_online_and_offline() {
     let vectors = references();
     let audit = Audit::new(&vectors, "rmia", Design::bernoulli());
-    let found = |offline, temperature| {
-        audit.attack(AttackKind::Base, Config { offline, temperature, ..Config::default() })
+    let found = |base_offline, temperature| {
+        audit.attack(AttackKind::Base, Config { base_offline, temperature, ..Config::default() })
     };
     for (name, offline, temperature) in
         [("online/2", false, 2.0), ("online/1", false, 1.0), ("offline/2", true, 2.0)]

@@ -27,7 +27,7 @@ fn offline_rmia_keeps_the_greater_half_of_the_population() {
     let vectors = references();
     let audit = Audit::new(&vectors, "rmia", Design::bernoulli());
     for (name, rmia_a) in [("0", 0.0), ("0.3", 0.3), ("1", 1.0)] {
-        let found = audit.attack(AttackKind::Rmia, Config { offline: true, rmia_a, ..Config::default() });
+        let found = audit.attack(AttackKind::Rmia, Config { rmia_a: Some(rmia_a), ..Config::default() });
         let ours = found.of(TARGET);
         all_close(ours, &vectors.get(&format!("rmia/meter-half/{name}")), 1e-12, name);
         let theirs = vectors.get(&format!("rmia/meter/{name}"));

@@ -34,8 +34,8 @@ fn config(settings: &Value) -> Config {
         variance: settings["variance"].as_str().map_or(plain.variance, |s| s.parse::<Variance>().unwrap()),
         counts: settings["counts"].as_str().map_or(plain.counts, |s| s.parse::<Counts>().unwrap()),
         multivariate: yes("multivariate"),
-        offline: yes("offline"),
-        rmia_a: number("rmia_a", plain.rmia_a),
+        base_offline: yes("offline"),
+        rmia_a: yes("offline").then(|| number("rmia_a", Config::RMIA_A)),
         gamma: number("gamma", plain.gamma),
         temperature: number("temperature", plain.temperature),
         ..plain
