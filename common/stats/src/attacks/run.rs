@@ -62,7 +62,7 @@ pub(crate) fn run<'a, O: Observer>(
     let sweeps = entries.iter().map(|entry| entry.attack.passes() + 1).max().unwrap_or(1);
     let mut outcomes = Outcomes::new(checked, &entries, &curves)?;
     for number in 0..sweeps {
-        let sweep = Sweep::new(checked, &entries, curves, observer, number, outcomes.task.is_some());
+        let sweep = Sweep::new(checked, &entries, curves, observer, number, &outcomes);
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; sweep.width(entry)]).collect();
         sweep::for_each_tile(
             checked,
@@ -74,14 +74,14 @@ pub(crate) fn run<'a, O: Observer>(
                     take(sink, tile.clone(), seen)?;
                 }
                 if let (Some(collector), Some(sorted)) = (&mut outcomes.task, task) {
-                    collector.take(&sorted)?;
+                    collector.take(sorted)?;
                 }
                 for ((part, totals), outcome) in parts.into_iter().zip(&mut totals).zip(&mut outcomes.attacks)
                 {
                     match part {
                         Part::Sums(sums) => sums.add_to(&mut [totals]),
                         Part::Scores(Scored { blocks, sorted, calibrated }) => {
-                            outcome.take(&blocks, sorted.as_ref(), calibrated.as_ref())?;
+                            outcome.take(&blocks, sorted, calibrated)?;
                             let (start, end) = (tile.start, tile.end);
                             sink.scores(outcome.kind, tile.clone(), blocks.values())
                                 .map_err(|source| StatsError::Sink { start, end, source })?;

@@ -2,30 +2,29 @@
 
 use crate::error::StatsError;
 
-/// A finite score as an integer of the same order; -0.0 and 0.0 are one.
+/// A score as an integer of the same order; -0.0 and 0.0 are one.
+#[inline(always)]
 pub(super) fn key(score: f64) -> u64 {
     let bits = (score + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+    // All bits turned over if it is negative, else the sign alone; without a branch.
+    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
 }
 
 /// Bits of a tag.
 pub(super) const TAG_BITS: u32 = 16;
 
-/// The highest bits of a key choose its bucket: sign, exponent and four bits of the mantissa. What is left
-/// of the key shares a word with the tag.
-pub(super) const BUCKET_BITS: u32 = TAG_BITS;
+/// The highest bits of a key: sign, exponent and four bits of the mantissa. All keys of a cell agree in them;
+/// what is left of the key shares a word with the tag.
+pub(super) const TOP_BITS: u32 = TAG_BITS;
 
-/// The bucket of a key.
-pub(super) fn bucket(key: u64) -> usize {
-    (key >> (64 - BUCKET_BITS)) as usize
-}
-
-/// A key, less what its bucket says, above a tag.
+/// A key, less its highest bits, above a tag.
+#[inline(always)]
 pub(super) fn pack(key: u64, tag: u64) -> u64 {
     key << TAG_BITS | tag
 }
 
-/// Whether two words of one bucket stem from equal scores.
+/// Whether two words of one cell stem from equal scores.
+#[inline(always)]
 pub(super) fn tied(a: u64, b: u64) -> bool {
     (a ^ b) >> TAG_BITS == 0
 }
@@ -70,6 +69,7 @@ impl Layout {
     }
 
     /// The tag without its group.
+    #[inline(always)]
     pub fn tag(self, word: u64) -> usize {
         word as usize & (self.tags() - 1)
     }

@@ -82,6 +82,7 @@ impl Drawn {
         let layout = Layout::per_shadow(self.shadows);
         let blocks = Design::blocks(4).resolve(self.shadows).unwrap();
         let sampling = Sampling::new(&self.units, &blocks, &Seed::new(4), 50);
+        let sorter = Sorter::new(layout, sizes.cells(self.scores.len() as u64));
         let mut collector = Collector::new(layout, sizes, &MemoryScratch);
         // Tiles from the last to the first: the order does not matter.
         for first in (0..self.records()).step_by(tile).rev() {
@@ -89,14 +90,12 @@ impl Drawn {
             let members = TileMembers::new(&self.membership.view(), &self.units[records.clone()]);
             let rows = self.scores.chunks_exact(self.records());
             let scores: Vec<f64> = rows.flat_map(|row| &row[records.clone()]).copied().collect();
-            let sorted = distribute(layout, &scores, records.len(), |shadow| {
-                let (member, records, sampling) = (members.of(shadow), records.clone(), &sampling);
-                move |record| {
-                    let group = sampling.tag(layout, self.units[records.start + record]);
-                    group | (shadow as u64) << 1 | member(record)
-                }
+            let sorted = sorter.sort(&scores, records.len(), |shadow| {
+                let (units, sampling) = (&self.units[records.clone()], &sampling);
+                let tags = units.iter().zip(members.of(shadow));
+                tags.map(move |(&unit, member)| sampling.tag(layout, unit) | (shadow as u64) << 1 | member)
             });
-            collector.take(&sorted).unwrap();
+            collector.take(sorted).unwrap();
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let want = Want { pooled: true, curves: true, intervals: Some(&sampling) };
