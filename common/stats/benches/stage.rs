@@ -11,11 +11,14 @@
 //! seconds of the processor where the system counts them, so that neighbours on the machine show less.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+mod processor;
+
 use std::hint::black_box;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use processor::on_processor;
 use umbra_core::seed::{Purpose, Seed};
 use umbra_stats::{
     Analysis, AttackKind, Center, Config, Design, Inputs, Labels, Logits, Membership, MembershipMatrix,
@@ -116,15 +119,6 @@ fn on_one_thread<T>(work: impl FnOnce() -> T + Send) -> f64 {
             _ => begin.1.elapsed().as_secs_f64(),
         }
     })
-}
-
-/// Seconds this thread has spent on a processor, as far as the system tells: Linux's schedstat, whose first
-/// number is in nanoseconds.
-fn on_processor() -> Option<f64> {
-    // Being put to the back of the queue brings the count up to date.
-    std::thread::yield_now();
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().next()?.parse().ok().map(|nanoseconds: f64| nanoseconds / 1e9)
 }
 
 /// Seconds a pair of a record and a shadow over a grid: the same everywhere if the cost is linear in both.

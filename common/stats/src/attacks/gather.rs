@@ -132,12 +132,7 @@ pub(super) struct TileSorter<'a> {
 }
 
 impl<'a> TileSorter<'a> {
-    pub fn new(
-        checked: &Checked<'a>,
-        curves: &Curves<'_>,
-        sorters: &'a Sorters,
-        tile: Range<usize>,
-    ) -> Self {
+    pub fn new(checked: &Checked<'a>, curves: &Curves<'_>, sorters: &'a Sorters, tile: Range<usize>) -> Self {
         let shadows = checked.shape.shadows;
         let units = &checked.units[tile.clone()];
         let group = |&unit: &u32| {

@@ -53,11 +53,11 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes the scores of a tile.
-    pub fn take(&mut self, mut sorted: Sorted) -> Result<(), StatsError> {
-        for (total, more) in self.totals.iter_mut().zip(std::mem::take(&mut sorted.totals)) {
+    pub fn take(&mut self, sorted: Sorted) -> Result<(), StatsError> {
+        for (total, more) in self.totals.iter_mut().zip(&sorted.totals) {
             *total += more;
         }
-        self.runs.take(sorted)
+        sorted.parts.into_iter().try_for_each(|part| self.runs.take(part))
     }
 
     /// The curve of all scores together.
@@ -77,7 +77,9 @@ impl<'a> Collector<'a> {
             layout: self.layout,
             sizes: self.sizes,
             scratch: self.scratch,
-            pooled: want.pooled.then(|| (Reader::new(members, nonmembers), Thinner::new(members, nonmembers))),
+            pooled: want
+                .pooled
+                .then(|| (Reader::new(members, nonmembers), Thinner::new(members, nonmembers))),
             curves: curves.map(|counts| Reader::new(counts[1], counts[0])).collect(),
             histogram: histogram.as_ref(),
             rank: 0,

@@ -7,24 +7,33 @@ use super::key::{Layout, key, pack};
 use crate::lanes::{Kernel, Vector, dispatch};
 use crate::membership::Membership;
 
-/// Scores that a tile has for each cell, at least: fewer are not worth the cells.
+/// Words that are distributed at once: they and where they go lie close to a core.
+const PART: usize = 1 << 15;
+
+/// Scores that a part has for each cell, at least: fewer are not worth the cells.
 const LEAST_PER_CELL: usize = 32;
 
-/// Scores as packed words, cell by cell.
+/// The scores of a tile.
 #[derive(Default)]
 pub(crate) struct Sorted {
-    pub(super) words: Vec<u64>,
-    /// Ascending by cell.
-    pub(super) runs: Vec<Run>,
+    pub(super) parts: Vec<Part>,
     /// Scores by tag (without group).
     pub(super) totals: Vec<u64>,
 }
 
-/// Words of one cell, from the end of the run before.
+/// Scores as packed words, cell by cell.
+#[derive(Default)]
+pub(super) struct Part {
+    pub words: Vec<u64>,
+    /// Ascending by cell.
+    pub runs: Vec<Run>,
+}
+
+/// Words of one cell, from `begin` to one before `end`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     pub cell: u32,
-    /// One past its last word.
+    pub begin: u32,
     pub end: u32,
 }
 
@@ -50,9 +59,16 @@ impl Sorter {
         columns: usize,
         row: impl Fn(usize) -> T,
     ) -> Sorted {
-        let wanted = || self.wanted.min(scores.len() / LEAST_PER_CELL);
+        let rows = (PART / columns).max(1);
+        let wanted = || self.wanted.min(rows * columns / LEAST_PER_CELL);
         let cells = self.cells.get_or_init(|| Cells::cut(scores, wanted()));
-        dispatch(Distribute { layout: self.layout, cells, scores, columns, row })
+        let mut sorted = Sorted { parts: Vec::new(), totals: vec![0; self.layout.tags()] };
+        for (index, scores) in scores.chunks(rows * columns).enumerate() {
+            let (totals, row) = (&mut sorted.totals, |part_row: usize| row(index * rows + part_row));
+            let layout = self.layout;
+            sorted.parts.push(dispatch(Distribute { layout, cells, scores, columns, row, totals }));
+        }
+        sorted
     }
 }
 
@@ -62,67 +78,75 @@ struct Distribute<'a, R> {
     scores: &'a [f64],
     columns: usize,
     row: R,
+    totals: &'a mut [u64],
 }
 
 impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
-    type Output = Sorted;
+    type Output = Part;
 
     #[inline(always)]
-    fn run<V: Vector>(self) -> Sorted {
-        let Self { layout, cells, scores, columns, row } = self;
-        let absent = cells.absent() as usize;
-        let mut places = vec![0u32; absent + 1];
-        let mut totals = vec![0u64; layout.tags()];
-        let (mut cell_of, mut word_of) = (vec![0u32; columns], vec![0u64; columns]);
-        for (index, scores) in scores.chunks_exact(columns).enumerate() {
-            for (cell, &score) in cell_of.iter_mut().zip(scores) {
-                *cell = cells.of(key(score));
+    fn run<V: Vector>(self) -> Part {
+        let Self { layout, cells, scores, columns, row, totals } = self;
+        let mut places = vec![0u32; scores.len()];
+        let (mut next, place_of) = (vec![0u32; cells.absent() + 1], cells.places());
+        for (index, (places, scores)) in
+            places.chunks_exact_mut(columns).zip(scores.chunks_exact(columns)).enumerate()
+        {
+            for (place, &score) in places.iter_mut().zip(scores) {
+                *place = place_of(key(score));
             }
-            for &cell in &cell_of {
-                places[cell as usize] += 1;
+            for &place in &*places {
+                next[place as usize] += 1;
             }
-            count(layout, scores, row(index), &mut totals);
+            count(layout, scores, row(index), totals);
         }
-        let runs = runs(&mut places[..absent]);
-        let finite = runs.last().map_or(0, |run| run.end);
-        places[absent] = finite;
-        let mut words = vec![0u64; scores.len()];
-        for (index, scores) in scores.chunks_exact(columns).enumerate() {
-            let tags = row(index);
-            for (((cell, word), &score), tag) in cell_of.iter_mut().zip(&mut word_of).zip(scores).zip(tags) {
-                let key = key(score);
-                *cell = cells.of(key);
-                *word = pack(key, tag);
-            }
-            for (&cell, &word) in cell_of.iter().zip(&word_of) {
-                let place = &mut places[cell as usize];
-                words[*place as usize] = word;
-                *place += 1;
+        let (mut runs, mut end) = (Vec::with_capacity(cells.absent()), 0);
+        for (place, next) in next.iter_mut().enumerate() {
+            let begin = end;
+            end += *next;
+            *next = begin;
+            if end > begin && place < cells.astray() {
+                runs.push(Run { cell: cells.number(place), begin, end });
             }
         }
-        words.truncate(finite as usize);
-        Sorted { words, runs, totals }
+        let finite = next[cells.absent()] as usize;
+        let astray = next[cells.astray()] as usize..finite;
+        let (mut words, mut row_words) = (vec![0u64; scores.len()], vec![0u64; columns]);
+        for (index, (places, scores)) in
+            places.chunks_exact(columns).zip(scores.chunks_exact(columns)).enumerate()
+        {
+            for ((word, &score), tag) in row_words.iter_mut().zip(scores).zip(row(index)) {
+                *word = pack(key(score), tag);
+            }
+            for (&place, &word) in places.iter().zip(&row_words) {
+                let next = &mut next[place as usize];
+                words[*next as usize] = word;
+                *next += 1;
+            }
+        }
+        words.truncate(finite);
+        if !astray.is_empty() {
+            let strays = places.iter().zip(scores).filter(|(place, _)| **place as usize == cells.astray());
+            let numbers = strays.map(|(_, &score)| Cells::number_astray(key(score)));
+            gather_strays(numbers, &mut words, astray.start, &mut runs);
+        }
+        Part { words, runs }
     }
 }
 
-/// Turns counts by cell into where the cells begin.
-#[inline(always)]
-fn runs(places: &mut [u32]) -> Vec<Run> {
-    /// Counts looked at together: most are zero.
-    const GROUP: usize = 32;
-    let (mut runs, mut end) = (Vec::new(), 0);
-    for (group, places) in places.chunks_mut(GROUP).enumerate() {
-        if places.iter().fold(0, |all, count| all | count) == 0 {
-            continue;
-        }
-        for (index, place) in places.iter_mut().enumerate().filter(|(_, place)| **place > 0) {
-            let begin = end;
-            end += *place;
-            *place = begin;
-            runs.push(Run { cell: (group * GROUP + index) as u32, end });
-        }
+/// Sorts the words from `begin` on by the numbers of their cells, and adds their runs.
+fn gather_strays(numbers: impl Iterator<Item = u32>, words: &mut [u64], begin: usize, runs: &mut Vec<Run>) {
+    let mut strays: Vec<(u32, u64)> = numbers.zip(words[begin..].iter().copied()).collect();
+    strays.sort_unstable();
+    let mut begin = begin as u32;
+    for cell in strays.chunk_by(|a, b| a.0 == b.0) {
+        let end = begin + cell.len() as u32;
+        words[begin as usize..].iter_mut().zip(cell).for_each(|(word, stray)| *word = stray.1);
+        runs.push(Run { cell: cell[0].0, begin, end });
+        begin = end;
     }
-    runs
+    // Two ascending runs of runs, which this sort merges.
+    runs.sort_by_key(|run| run.cell);
 }
 
 /// Counts the scores of a row by tag.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::bootstrap::Histogram;
-use super::distribute::{Run, Sorted};
+use super::distribute::{Part, Run};
 use super::key::{Layout, TAG_BITS};
 use super::reader::Reader;
 use super::runs::Runs;
@@ -33,7 +33,7 @@ impl Sizes {
         Self { memory, job: 1 << 16, most: 1 << 19, wave: (threads << 16).max(1 << 20) }
     }
 
-    /// Into how many cells so many scores are best sorted.
+    /// Into how many cells so many scores are best part.
     pub fn cells(&self, scores: u64) -> usize {
         ((scores / CELL) as usize).min(self.memory / EXTENT).clamp(1, MOST_CELLS)
     }
@@ -42,8 +42,8 @@ impl Sizes {
 /// Words of a cell, as is hoped: few enough to be sorted in the nearest cache.
 const CELL: u64 = 1500;
 
-/// Cells among which a tile is distributed, at most: beyond, each gets but a few words at a time.
-const MOST_CELLS: usize = 4096;
+/// Cells, as is hoped, at most: more are slower to write to than they are fast to sort.
+const MOST_CELLS: usize = 1024;
 
 /// Bytes of a cell that go to scratch room at a time, as is hoped.
 const EXTENT: usize = 32 << 10;
@@ -120,11 +120,11 @@ impl<'a> Finish<'a> {
             .map_init(Buffers::default, |buffers, (job, rank)| self.walk(runs, job, *rank, buffers))
             .collect::<Result<_, _>>()?;
         if let Some((reader, drawing)) = &mut self.pooled {
-            walked.iter().for_each(|strips| reader.read(&strips.pooled, Some(drawing)));
+            reader.read(walked.iter().map(|strips| &strips.pooled[..]), Some(drawing));
         }
         let curves = self.curves.par_iter_mut().enumerate().filter(|(_, reader)| reader.two_sided());
         curves.for_each(|(curve, reader)| {
-            walked.iter().for_each(|strips| reader.read(strips.curve(curve), None));
+            reader.read(walked.iter().map(|strips| strips.curve(curve)), None);
         });
         Ok(())
     }
@@ -188,18 +188,19 @@ impl<'a> Finish<'a> {
         let mut distribute = |batch: &mut Vec<u64>| {
             let mut places = [0u32; 1 << SPLIT_BITS];
             batch.iter().for_each(|&word| places[digit(word)] += 1);
-            let (mut sorted, mut next) = (Sorted::default(), 0);
+            let (mut part, mut next) = (Part::default(), 0);
             for (cell, place) in (0..).zip(&mut places).filter(|(_, place)| **place > 0) {
-                (*place, next) = (next, next + *place);
-                sorted.runs.push(Run { cell, end: next });
+                let begin = next;
+                (*place, next) = (begin, begin + *place);
+                part.runs.push(Run { cell, begin, end: next });
             }
-            sorted.words.resize(batch.len(), 0);
+            part.words.resize(batch.len(), 0);
             for word in batch.drain(..) {
                 let place = &mut places[digit(word)];
-                sorted.words[*place as usize] = word;
+                part.words[*place as usize] = word;
                 *place += 1;
             }
-            finer.take(sorted)
+            finer.take(part)
         };
         runs.from(cell).cell(cell, |words| {
             for words in words.chunks(BATCH) {

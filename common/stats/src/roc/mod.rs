@@ -55,7 +55,7 @@ pub fn roc(members: &[f64], nonmembers: &[f64]) -> Roc {
     let sorter = Sorter::new(Layout::POOLED, sizes.cells((members.len() + nonmembers.len()) as u64));
     let mut collector = Collector::new(Layout::POOLED, sizes, &MemoryScratch);
     for (member, scores) in [(1, members), (0, nonmembers)] {
-        for scores in scores.chunks(1 << 20) {
+        for scores in scores.chunks(1 << 15) {
             let sorted = sorter.sort(scores, scores.len(), |_| std::iter::repeat(member));
             collector.take(sorted).expect("memory without bound never spills, so nothing can fail");
         }

@@ -4,6 +4,7 @@
 use super::strip::{Block, Part, parts};
 use super::thin::Thinner;
 use crate::analysis::{FPRS, Figures};
+use crate::lanes::{Kernel, Vector, dispatch};
 
 /// Reads one curve.
 #[derive(Debug, Clone)]
@@ -42,31 +43,13 @@ impl Reader {
         self.members > 0 && self.nonmembers > 0
     }
 
-    /// Reads on, and draws what it reads.
-    pub fn read(&mut self, strip: &[u64], mut drawing: Option<&mut Thinner>) {
-        let (mut tp, mut fp) = self.so_far();
-        for part in parts(strip) {
-            match part {
-                Part::Block(block) => self.block(block, drawing.as_deref_mut()),
-                Part::Tie { members, nonmembers } => {
-                    self.vertex(members, nonmembers, drawing.as_deref_mut());
-                }
-            }
-        }
-        // Within few blocks there may be more than at the ends of all.
-        for part in parts(strip) {
-            let (members, nonmembers) = match part {
-                Part::Block(block) => {
-                    if self.gain(tp + block.members(), fp) > self.best {
-                        self.look_within(block, tp, fp);
-                    }
-                    (block.members(), block.nonmembers())
-                }
-                Part::Tie { members, nonmembers } => (members, nonmembers),
-            };
-            tp += members;
-            fp += nonmembers;
-        }
+    /// Reads strips one after the other, and draws what it reads.
+    pub fn read<'b>(
+        &mut self,
+        strips: impl Iterator<Item = &'b [u64]> + Clone,
+        drawing: Option<&mut Thinner>,
+    ) {
+        dispatch(Read { reader: self, strips, drawing });
     }
 
     /// The next scores, none of which equals one of the other side.
@@ -107,6 +90,7 @@ impl Reader {
     }
 
     /// Tries every vertex of a block after the vertex (tp, fp).
+    #[inline(always)]
     fn look_within(&mut self, block: Block, mut tp: u64, mut fp: u64) {
         for member in block.sides().map(u64::from) {
             tp += member;
@@ -134,6 +118,44 @@ impl Reader {
             auc: self.twice_wins as f64 / (2.0 * pairs),
             balanced_accuracy: 0.5 + 0.5 * (self.best as f64 / pairs),
             tpr_at_fpr: self.within.map(|tp| tp as f64 / self.members as f64),
+        }
+    }
+}
+
+struct Read<'a, S> {
+    reader: &'a mut Reader,
+    strips: S,
+    drawing: Option<&'a mut Thinner>,
+}
+
+impl<'b, S: Iterator<Item = &'b [u64]> + Clone> Kernel for Read<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { reader, strips, mut drawing } = self;
+        let (mut tp, mut fp) = reader.so_far();
+        for part in strips.clone().flat_map(parts) {
+            match part {
+                Part::Block(block) => reader.block(block, drawing.as_deref_mut()),
+                Part::Tie { members, nonmembers } => {
+                    reader.vertex(members, nonmembers, drawing.as_deref_mut());
+                }
+            }
+        }
+        // Within few blocks there may be more than at the ends of all.
+        for part in strips.flat_map(parts) {
+            let (members, nonmembers) = match part {
+                Part::Block(block) => {
+                    if reader.gain(tp + block.members(), fp) > reader.best {
+                        reader.look_within(block, tp, fp);
+                    }
+                    (block.members(), block.nonmembers())
+                }
+                Part::Tie { members, nonmembers } => (members, nonmembers),
+            };
+            tp += members;
+            fp += nonmembers;
         }
     }
 }

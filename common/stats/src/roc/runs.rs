@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::distribute::{Run, Sorted};
+use super::distribute::{Part, Run};
 use super::key::TAG_BITS;
 use crate::error::{SourceError, StatsError};
 use crate::scratch::{Region, Scratch};
@@ -13,13 +13,13 @@ const HEADER: usize = 16;
 /// Bytes that are written to scratch at once.
 const WRITE: usize = 1 << 20;
 
-/// Words by cell, as they came: tile by tile.
+/// Words by cell, as they came: part by part.
 ///
 /// When they are too many, all of them are written to a scratch region, each cell's as one extent that names
 /// the cell's extent before it: the lists cost no memory however long they grow.
 pub(super) struct Runs<'a> {
     scratch: &'a dyn Scratch,
-    held: Vec<Sorted>,
+    held: Vec<Part>,
     held_words: usize,
     most_words: usize,
     region: Option<Box<dyn Region>>,
@@ -57,31 +57,37 @@ impl<'a> Runs<'a> {
         }
     }
 
-    /// Takes the words of a tile.
-    pub fn take(&mut self, sorted: Sorted) -> Result<(), StatsError> {
-        let words = sorted.words.len();
+    /// Takes the words of a part.
+    pub fn take(&mut self, part: Part) -> Result<(), StatsError> {
+        let words = part.words.len();
         if self.held_words + words > self.most_words {
             self.spill().map_err(StatsError::Scratch)?;
         }
         self.held_words += words;
-        self.held.push(sorted);
+        self.held.push(part);
         Ok(())
     }
 
     /// All cells with words in them, and how many; descending.
     pub fn cells(&self) -> Vec<(u32, u64)> {
-        let held = self.held.iter().filter_map(|sorted| sorted.runs.last()).map(|run| run.cell);
-        let last = held.chain(self.spilled.keys().last().copied()).max();
-        let mut words = vec![0u64; last.map_or(0, |cell| cell as usize + 1)];
-        for sorted in &self.held {
-            let mut begin = 0;
-            for &Run { cell, end } in &sorted.runs {
-                words[cell as usize] += u64::from(end - begin);
-                begin = end;
+        let mut cells: Vec<(u32, u64)> =
+            self.spilled.iter().map(|(&cell, spilled)| (cell, spilled.words)).collect();
+        let mut merged = Vec::new();
+        for part in &self.held {
+            let mut rest = cells.iter().copied().peekable();
+            for &Run { cell, begin, end } in &part.runs {
+                while let Some(lower) = rest.next_if(|other| other.0 < cell) {
+                    merged.push(lower);
+                }
+                let words = rest.next_if(|other| other.0 == cell).map_or(0, |other| other.1);
+                merged.push((cell, words + u64::from(end - begin)));
             }
+            merged.extend(rest);
+            std::mem::swap(&mut cells, &mut merged);
+            merged.clear();
         }
-        self.spilled.iter().for_each(|(&cell, spilled)| words[cell as usize] += spilled.words);
-        (0..words.len() as u32).zip(words).filter(|(_, words)| *words > 0).rev().collect()
+        cells.reverse();
+        cells
     }
 
     /// The bits of the keys, within the packed words, in which a cell's words differ.
@@ -98,7 +104,7 @@ impl<'a> Runs<'a> {
 
     /// Begins to read at a cell.
     pub fn from(&self, cell: u32) -> Descent<'_> {
-        let next = |sorted: &Sorted| sorted.runs.partition_point(|run| run.cell <= cell);
+        let next = |part: &Part| part.runs.partition_point(|run| run.cell <= cell);
         Descent { runs: self, next: self.held.iter().map(next).collect(), bytes: Vec::new() }
     }
 
@@ -106,7 +112,7 @@ impl<'a> Runs<'a> {
     fn spill(&mut self) -> Result<(), SourceError> {
         let cells = {
             let mut cells: Vec<u32> =
-                self.held.iter().flat_map(|sorted| &sorted.runs).map(|run| run.cell).collect();
+                self.held.iter().flat_map(|part| &part.runs).map(|run| run.cell).collect();
             cells.sort_unstable_by(|a, b| b.cmp(a));
             cells.dedup();
             cells
@@ -117,18 +123,15 @@ impl<'a> Runs<'a> {
         }
         let region = self.region.as_deref().expect("it was just made");
         let descent = &mut Descent {
-            next: self
-                .held
-                .iter()
-                .map(|sorted| sorted.runs.partition_point(|run| run.cell <= highest))
-                .collect(),
+            next: self.held.iter().map(|part| part.runs.partition_point(|run| run.cell <= highest)).collect(),
             runs: self,
             bytes: Vec::new(),
         };
         let mut found = Vec::with_capacity(cells.len());
         let (mut bytes, mut end) = (Vec::with_capacity(WRITE), self.end);
         for cell in cells {
-            let before = self.spilled.get(&cell).map_or(Extent { offset: 0, words: 0 }, |spilled| spilled.last);
+            let before =
+                self.spilled.get(&cell).map_or(Extent { offset: 0, words: 0 }, |spilled| spilled.last);
             let offset = end + bytes.len() as u64;
             bytes.extend_from_slice(&before.offset.to_le_bytes());
             bytes.extend_from_slice(&before.words.to_le_bytes());
@@ -172,7 +175,7 @@ fn differ(first: u64, words: &[u64]) -> u64 {
 /// Reads cell after cell, descending.
 pub(super) struct Descent<'a> {
     runs: &'a Runs<'a>,
-    /// By tile, one past its next run.
+    /// By part, one past its next run.
     next: Vec<usize>,
     bytes: Vec<u8>,
 }
@@ -208,12 +211,12 @@ impl Descent<'_> {
 
     /// Visits those words of a cell that are in memory.
     fn held(&mut self, cell: u32, mut visit: impl FnMut(&[u64])) {
-        for (sorted, next) in self.runs.held.iter().zip(&mut self.next) {
-            while *next > 0 && sorted.runs[*next - 1].cell >= cell {
+        for (part, next) in self.runs.held.iter().zip(&mut self.next) {
+            while *next > 0 && part.runs[*next - 1].cell >= cell {
                 *next -= 1;
-                if sorted.runs[*next].cell == cell {
-                    let begin = if *next > 0 { sorted.runs[*next - 1].end as usize } else { 0 };
-                    visit(&sorted.words[begin..sorted.runs[*next].end as usize]);
+                let run = part.runs[*next];
+                if run.cell == cell {
+                    visit(&part.words[run.begin as usize..run.end as usize]);
                 }
             }
         }
@@ -231,15 +234,16 @@ mod tests {
             let mut runs = Runs::new(memory, &MemoryScratch);
             let mut expected = vec![Vec::new(); 40];
             for round in 0..300u64 {
-                let mut sorted = Sorted::default();
+                let mut part = Part::default();
                 for cell in (3..34).filter(|cell| (round * round + cell) % 5 < 2) {
                     let words: Vec<u64> =
                         (0..1 + round * cell % 50).map(|i| round << 40 | i << 20 | i).collect();
                     expected[cell as usize].extend_from_slice(&words);
-                    sorted.words.extend_from_slice(&words);
-                    sorted.runs.push(Run { cell: cell as u32, end: sorted.words.len() as u32 });
+                    let begin = part.words.len() as u32;
+                    part.words.extend_from_slice(&words);
+                    part.runs.push(Run { cell: cell as u32, begin, end: part.words.len() as u32 });
                 }
-                runs.take(sorted).unwrap();
+                runs.take(part).unwrap();
             }
             assert!(memory == usize::MAX || runs.held.len() < 10);
             let cells = runs.cells();

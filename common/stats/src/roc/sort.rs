@@ -9,14 +9,14 @@ const SMALL: usize = 32;
 /// Up to this many words are sorted by one digit; more by two, each of which has fewer values then.
 const ONE_DIGIT: usize = 1 << 12;
 
-/// A digit has at most so many bits.
-const DIGIT_BITS: u32 = 12;
+/// A digit has at most so many bits: its counts then fit in the nearest cache.
+const DIGIT_BITS: u32 = 13;
 
 /// Bits sorted by beyond those that number the words: few of them are then left in disorder.
 const SPARE_BITS: u32 = 4;
 
 /// The same for one digit, whose values are gone through for few words.
-const SPARE_BITS_OF_ONE: u32 = 1;
+const SPARE_BITS_OF_ONE: u32 = 2;
 
 /// Words whose order is looked at together.
 const LOOK: usize = 32;

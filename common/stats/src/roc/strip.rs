@@ -26,6 +26,7 @@ pub(super) struct Block {
 }
 
 /// The parts of a strip.
+#[inline(always)]
 pub(super) fn parts(strip: &[u64]) -> impl Iterator<Item = Part> {
     let mut words = strip.iter();
     std::iter::from_fn(move || {
@@ -45,10 +46,12 @@ pub(super) fn tie(members: u32, nonmembers: u32) -> [u64; 2] {
 }
 
 impl Block {
+    #[inline(always)]
     pub fn members(self) -> u64 {
         self.bits.count_ones().into()
     }
 
+    #[inline(always)]
     pub fn nonmembers(self) -> u64 {
         u64::from(self.length) - self.members()
     }

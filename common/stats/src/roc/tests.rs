@@ -156,6 +156,38 @@ fn figures_are_those_of_plain_sorting_whatever_is_done_at_once() {
     }
 }
 
+/// Ten targets in turn have members and non-members, members only, non-members only.
+#[test]
+fn a_target_with_one_side_only_has_no_figures_and_takes_none_from_others() {
+    let (layout, records) = (Layout::per_shadow(10), 3000);
+    let mut stream = Seed::new(5).stream(Purpose::Simulation, &[]);
+    let scores: Vec<f64> = (0..10 * records).map(|_| (stream.normal_f64() * 300.0).round()).collect();
+    let member = |shadow: usize, record: usize| match shadow % 3 {
+        0 => record % 5 < 2,
+        side => side == 1,
+    };
+    let sizes = Sizes::holding(usize::MAX);
+    let sorter = Sorter::new(layout, sizes.cells(scores.len() as u64));
+    let mut collector = Collector::new(layout, sizes, &MemoryScratch);
+    let tags = |shadow: usize| {
+        (0..records).map(move |record| (shadow as u64) << 1 | u64::from(member(shadow, record)))
+    };
+    collector.take(sorter.sort(&scores, records, tags)).unwrap();
+    let found = collector.find(Want { pooled: true, curves: true, intervals: None }).unwrap();
+    let labelled = |shadow: usize| -> Vec<(f64, bool)> {
+        let row = scores[shadow * records..(shadow + 1) * records].iter().copied();
+        row.zip((0..records).map(|record| member(shadow, record))).collect()
+    };
+    close(&found.pooled.unwrap().figures, &plain(&(0..10).flat_map(labelled).collect::<Vec<_>>()));
+    for (shadow, figures) in found.curves[..10].iter().enumerate() {
+        if shadow % 3 == 0 {
+            close(figures, &plain(&labelled(shadow)));
+        } else {
+            assert!(figures.auc.is_nan() && figures.balanced_accuracy.is_nan());
+        }
+    }
+}
+
 #[test]
 fn figures_are_those_of_scikit_learn() {
     let cases: serde_json::Value =

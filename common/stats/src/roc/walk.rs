@@ -72,21 +72,18 @@ impl<'a> Walk<'a> {
                 tally.add(word);
             }
         }
-        if !self.begun.is_empty() {
-            words.iter().rev().for_each(|&word| self.add(word));
+        if self.begun.is_empty() {
+            return;
         }
-    }
-
-    /// The next score of a curve.
-    #[inline(always)]
-    fn add(&mut self, word: u64) {
-        let tag = self.layout.tag(word);
-        let block = &mut self.begun[tag >> 1];
-        let more = *block << 1 | (tag & 1) as u64;
-        *block = more;
-        if more >> FULL > 0 {
-            *block = EMPTY;
-            self.curves.push(((tag >> 1) as u32, more));
+        let (begun, tags) = (&mut self.begun[..], self.layout.tags() - 1);
+        for &word in words.iter().rev() {
+            let tag = word as usize & tags;
+            let block = begun[tag >> 1] << 1 | (tag & 1) as u64;
+            begun[tag >> 1] = block;
+            if block >> FULL > 0 {
+                begun[tag >> 1] = EMPTY;
+                self.curves.push(((tag >> 1) as u32, block));
+            }
         }
     }
 
@@ -167,7 +164,11 @@ impl Kernel for Step<'_, '_, '_> {
                 let last = rest[rest.len() - 1];
                 let run = rest.iter().rev().take_while(|&&word| tied(word, last)).count();
                 let (lower, run) = rest.split_at(rest.len() - run);
-                if run.len() > 1 { walk.tie(run) } else { walk.distinct(run) }
+                if run.len() > 1 {
+                    walk.tie(run)
+                } else {
+                    walk.distinct(run)
+                }
                 rest = lower;
             }
         }
