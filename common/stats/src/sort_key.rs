@@ -1,9 +1,11 @@
 //! Numbers as integers of the same order.
 
-/// A finite number as an integer of the same order; -0.0 and 0.0 are one.
+/// A number as an integer of the same order; -0.0 and 0.0 are one.
+#[inline(always)]
 pub(crate) fn key(number: f64) -> u64 {
     let bits = (number + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+    // All bits turned over if it is negative, else the sign alone; without a branch.
+    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
 }
 
 /// The number of a [`key`].

@@ -1,4 +1,5 @@
 //! Seconds of the processor, where the system counts them: neighbours on the machine show less in them.
+#![allow(dead_code, reason = "every bench has a copy and uses a part")]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -15,7 +16,7 @@ pub fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
 
 /// Seconds this thread has spent on a processor, as far as the system tells: Linux's schedstat, whose first
 /// number is in nanoseconds.
-fn on_processor() -> Option<f64> {
+pub fn on_processor() -> Option<f64> {
     // Being put to the back of the queue brings the count up to date.
     std::thread::yield_now();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;

@@ -8,7 +8,7 @@ use crate::config::AttackKind;
 use crate::error::StatsError;
 use crate::inputs::Checked;
 use crate::labels::Labels;
-use crate::roc::{Collector, Layout, Sampling, Sizes, Sorted, TileMembers, distribute};
+use crate::roc::{Collector, Layout, Sampling, Sizes, Sorted, Sorter, TileMembers};
 
 /// Bytes that the collectors of a run hold together before scores go to scratch room.
 const MEMORY: usize = 48 << 20;
@@ -42,8 +42,8 @@ impl Outcome<'_> {
     pub fn take(
         &mut self,
         blocks: &ScoreBlocks,
-        sorted: Option<&Sorted>,
-        calibrated: Option<&Sorted>,
+        sorted: Option<Sorted>,
+        calibrated: Option<Sorted>,
     ) -> Result<(), StatsError> {
         self.floored += blocks.floored;
         for (collector, sorted) in [(&mut self.scores, sorted), (&mut self.calibrated, calibrated)] {
@@ -58,8 +58,10 @@ impl Outcome<'_> {
 /// All that was collected.
 pub(crate) struct Outcomes<'a> {
     pub attacks: Vec<Outcome<'a>>,
-    /// The margins of label 1; a curve per shadow and side ([`Layout::per_shadow_and_side`]).
+    /// The margins of label 1; a curve per shadow and side ([`Layout::per_shadow_and_side`]). Only if there
+    /// are records of both labels, as there is no curve otherwise.
     pub task: Option<Collector<'a>>,
+    sizes: Sizes,
 }
 
 impl<'a> Outcomes<'a> {
@@ -67,7 +69,8 @@ impl<'a> Outcomes<'a> {
     pub fn new(checked: &Checked<'a>, entries: &[Entry], curves: &Curves<'_>) -> Result<Self, StatsError> {
         let shadows = checked.shape.shadows;
         Layout::check(shadows)?;
-        let task = curves.task && task_labels(checked).is_some();
+        let both = |labels: &[u32]| labels.contains(&0) && labels.contains(&1);
+        let task = curves.task && task_labels(checked).is_some_and(both);
         // Where scratch room is memory, too, moving there gains nothing.
         let memory = if checked.scratch.is_memory() { usize::MAX } else { MEMORY };
         let kinds = usize::from(curves.scores) + usize::from(curves.calibrated);
@@ -85,7 +88,20 @@ impl<'a> Outcomes<'a> {
         Ok(Self {
             attacks: attacks.collect(),
             task: task.then(|| Collector::new(Layout::per_shadow_and_side(shadows), sizes, checked.scratch)),
+            sizes,
         })
+    }
+
+    /// What sorts tiles for the collectors.
+    pub fn sorters(&self, checked: &Checked<'_>) -> Sorters {
+        let shadows = checked.shape.shadows;
+        let cells = self.sizes.cells((checked.shape.records * shadows) as u64);
+        let scores = || Sorter::new(Layout::per_shadow(shadows), cells);
+        let calibrated = || Sorter::new(Layout::POOLED, cells);
+        Sorters {
+            attacks: self.attacks.iter().map(|_| (scores(), calibrated())).collect(),
+            task: Sorter::new(Layout::per_shadow_and_side(shadows), cells),
+        }
     }
 }
 
@@ -97,9 +113,16 @@ fn task_labels<'a>(checked: &Checked<'a>) -> Option<&'a [u32]> {
     }
 }
 
+/// What sorts tiles.
+pub(crate) struct Sorters {
+    /// By attack, for scores and for calibrated scores.
+    attacks: Vec<(Sorter, Sorter)>,
+    task: Sorter,
+}
+
 /// Sorts the scores of a tile for the collectors.
 pub(super) struct TileSorter<'a> {
-    shadows: usize,
+    sorters: &'a Sorters,
     records: usize,
     members: TileMembers,
     /// By record of the tile, the tag of its group.
@@ -109,14 +132,14 @@ pub(super) struct TileSorter<'a> {
 }
 
 impl<'a> TileSorter<'a> {
-    pub fn new(checked: &Checked<'a>, curves: &Curves<'_>, tile: Range<usize>) -> Self {
+    pub fn new(checked: &Checked<'a>, curves: &Curves<'_>, sorters: &'a Sorters, tile: Range<usize>) -> Self {
         let shadows = checked.shape.shadows;
         let units = &checked.units[tile.clone()];
         let group = |&unit: &u32| {
             curves.sampling.map_or(0, |sampling| sampling.tag(Layout::per_shadow(shadows), unit))
         };
         Self {
-            shadows,
+            sorters,
             records: tile.len(),
             members: TileMembers::new(&checked.membership, units),
             groups: units.iter().map(group).collect(),
@@ -124,25 +147,25 @@ impl<'a> TileSorter<'a> {
         }
     }
 
-    /// The scores `[shadow][record of the tile]` of an attack.
-    pub fn scores(&self, scores: &[f64]) -> Sorted {
-        distribute(Layout::per_shadow(self.shadows), scores, self.records, |shadow| {
-            let member = self.members.of(shadow);
-            move |record| self.groups[record] | (shadow as u64) << 1 | member(record)
+    /// The scores `[shadow][record of the tile]` of the attack of that number.
+    pub fn scores(&self, attack: usize, scores: &[f64]) -> Sorted {
+        self.sorters.attacks[attack].0.sort(scores, self.records, |shadow| {
+            let tags = self.groups.iter().zip(self.members.of(shadow));
+            tags.map(move |(group, member)| group | (shadow as u64) << 1 | member)
         })
     }
 
-    /// Calibrated scores `[shadow][record of the tile]` of an attack.
-    pub fn calibrated(&self, scores: &[f64]) -> Sorted {
-        distribute(Layout::POOLED, scores, self.records, |shadow| self.members.of(shadow))
+    /// Its calibrated scores `[shadow][record of the tile]`.
+    pub fn calibrated(&self, attack: usize, scores: &[f64]) -> Sorted {
+        self.sorters.attacks[attack].1.sort(scores, self.records, |shadow| self.members.of(shadow))
     }
 
     /// The margins of label 1, `[shadow][record of the tile]`; `None` if the task has no curve.
     pub fn margins(&self, margins: &[f64]) -> Option<Sorted> {
         let labels = self.labels?;
-        Some(distribute(Layout::per_shadow_and_side(self.shadows), margins, self.records, |shadow| {
-            let member = self.members.of(shadow);
-            move |record| (shadow as u64) << 2 | member(record) << 1 | u64::from(labels[record])
+        Some(self.sorters.task.sort(margins, self.records, |shadow| {
+            let tags = labels.iter().zip(self.members.of(shadow));
+            tags.map(move |(&label, member)| (shadow as u64) << 2 | member << 1 | u64::from(label))
         }))
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn run<'a, O: Observer>(
     let mut outcomes = Outcomes::new(checked, &entries, &curves)?;
     let mut room = Vec::new();
     for number in 0..sweeps {
-        let sweep = Sweep::new(checked, &entries, curves, observer, number, outcomes.task.is_some());
+        let sweep = Sweep::new(checked, &entries, curves, observer, number, &outcomes);
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; sweep.width(entry)]).collect();
         sweep::for_each_tile(
             checked,
@@ -79,14 +79,14 @@ pub(crate) fn run<'a, O: Observer>(
                     take(sink, tile.clone(), seen)?;
                 }
                 if let (Some(collector), Some(sorted)) = (&mut outcomes.task, task) {
-                    collector.take(&sorted)?;
+                    collector.take(sorted)?;
                 }
                 for ((part, totals), outcome) in parts.into_iter().zip(&mut totals).zip(&mut outcomes.attacks)
                 {
                     match part {
                         Part::Sums(sums) => sums.add_to(&mut [totals]),
                         Part::Scores(Scored { blocks, sorted, calibrated }) => {
-                            outcome.take(&blocks, sorted.as_ref(), calibrated.as_ref())?;
+                            outcome.take(&blocks, sorted, calibrated)?;
                             let (start, end) = (tile.start, tile.end);
                             let (scores, shadows) = (blocks.values(), checked.shape.shadows);
                             let scores = checked.order.restored_scores(scores, shadows, &mut room);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Work;
 use super::block::{ScoreBlocks, Spare};
 use super::calibrated::calibrated;
-use super::gather::{Curves, TileSorter, margins};
+use super::gather::{Curves, Outcomes, Sorters, TileSorter, margins};
 use super::run::{Entry, Observer};
 use super::strip::Strip;
 use crate::error::StatsError;
@@ -51,6 +51,7 @@ pub(super) struct Sweep<'s, 'a, O> {
     number: usize,
     /// Whether the margins of the shadows' task are wanted.
     task: bool,
+    sorters: Sorters,
     /// Buffers of one size; another sweep's tiles have another.
     spare: Spare,
 }
@@ -65,18 +66,19 @@ pub(super) struct Worker<'a, O: Observer> {
 }
 
 impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
-    /// `task` tells whether the margins of the shadows' task are wanted.
+    /// For what `outcomes` collect.
     pub fn new(
         checked: &'s Checked<'a>,
         entries: &'s [Entry],
         curves: Curves<'s>,
         observer: &'s O,
         number: usize,
-        task: bool,
+        outcomes: &Outcomes<'_>,
     ) -> Self {
         let first = number == 0;
         let observer = first.then_some(observer);
-        Self { checked, entries, curves, observer, number, task: first && task, spare: Spare::default() }
+        let (task, sorters) = (first && outcomes.task.is_some(), outcomes.sorters(checked));
+        Self { checked, entries, curves, observer, number, task, sorters, spare: Spare::default() }
     }
 
     pub fn worker(&self) -> Worker<'a, O> {
@@ -189,34 +191,34 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
                 }
             }
         }
-        let sorter = TileSorter::new(self.checked, &self.curves, tile.clone());
+        let sorter = TileSorter::new(self.checked, &self.curves, &self.sorters, tile.clone());
         let task = task.and_then(|blocks| {
             let sorted = sorter.margins(blocks.values());
             self.spare.give(blocks);
             sorted
         });
-        let finish = |(entry, part): (&Entry, Part<ScoreBlocks>)| match part {
+        let finish = |(attack, part): (usize, Part<ScoreBlocks>)| match part {
             Part::Sums(sums) => Part::Sums(sums),
-            Part::Scores(blocks) => Part::Scores(self.scored(entry, blocks, tile.clone(), &sorter, work)),
+            Part::Scores(blocks) => Part::Scores(self.scored(attack, blocks, tile.clone(), &sorter, work)),
             Part::Nothing => Part::Nothing,
         };
-        let parts = self.entries.iter().zip(parts).map(finish).collect();
+        let parts = parts.into_iter().enumerate().map(finish).collect();
         Ok(Contribution { seen: seen.map(|(_, part)| part), task, parts })
     }
 
     fn scored(
         &self,
-        entry: &Entry,
+        attack: usize,
         mut blocks: ScoreBlocks,
         tile: Range<usize>,
         sorter: &TileSorter<'_>,
         work: &mut Work,
     ) -> Scored {
-        blocks.finish(&*entry.attack);
-        let sorted = self.curves.scores.then(|| sorter.scores(blocks.values()));
+        blocks.finish(&*self.entries[attack].attack);
+        let sorted = self.curves.scores.then(|| sorter.scores(attack, blocks.values()));
         let calibrated = self.curves.calibrated.then(|| {
             let blocks = calibrated(self.checked, tile, &blocks, &mut work.references, &self.spare);
-            let sorted = sorter.calibrated(blocks.values());
+            let sorted = sorter.calibrated(attack, blocks.values());
             self.spare.give(blocks);
             sorted
         });

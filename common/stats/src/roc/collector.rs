@@ -2,13 +2,13 @@
 
 use super::Roc;
 use super::bootstrap::{Histogram, Sampling};
-use super::buckets::Buckets;
 use super::distribute::Sorted;
 use super::finish::{Finish, Sizes};
-use super::key::{BUCKET_BITS, Layout};
+use super::key::Layout;
 use super::reader::Reader;
-use super::thin::Grids;
-use crate::analysis::{Figures, Interval, RocCurve};
+use super::runs::Runs;
+use super::thin::Thinner;
+use crate::analysis::{Figures, Interval};
 use crate::error::StatsError;
 use crate::scratch::Scratch;
 
@@ -17,7 +17,7 @@ pub(crate) struct Collector<'a> {
     layout: Layout,
     sizes: Sizes,
     scratch: &'a dyn Scratch,
-    buckets: Buckets<'a>,
+    runs: Runs<'a>,
     /// Scores by tag (without group).
     totals: Vec<u64>,
 }
@@ -47,22 +47,17 @@ impl<'a> Collector<'a> {
             layout,
             sizes,
             scratch,
-            buckets: Buckets::new(1 << BUCKET_BITS, sizes.memory, scratch),
+            runs: Runs::new(sizes.memory, scratch),
             totals: vec![0; layout.tags()],
         }
     }
 
     /// Takes the scores of a tile.
-    pub fn take(&mut self, sorted: &Sorted) -> Result<(), StatsError> {
-        let mut begin = 0;
-        for &(bucket, end) in &sorted.runs {
-            self.buckets.append(bucket, &sorted.words[begin as usize..end as usize])?;
-            begin = end;
-        }
+    pub fn take(&mut self, sorted: Sorted) -> Result<(), StatsError> {
         for (total, more) in self.totals.iter_mut().zip(&sorted.totals) {
             *total += more;
         }
-        Ok(())
+        sorted.parts.into_iter().try_for_each(|part| self.runs.take(part))
     }
 
     /// The curve of all scores together.
@@ -72,10 +67,9 @@ impl<'a> Collector<'a> {
     }
 
     /// Finds what is wanted.
-    pub fn find(mut self, want: Want<'_>) -> Result<Found, StatsError> {
+    pub fn find(self, want: Want<'_>) -> Result<Found, StatsError> {
         let side = |side: usize| self.totals.iter().skip(side).step_by(2).sum::<u64>();
         let (members, nonmembers) = (side(1), side(0));
-        let grids = Grids::new(members, nonmembers);
         let histogram =
             want.intervals.map(|sampling| Histogram::new(sampling, self.layout, members + nonmembers));
         let curves = self.totals.chunks_exact(2).filter(|_| want.curves);
@@ -83,16 +77,20 @@ impl<'a> Collector<'a> {
             layout: self.layout,
             sizes: self.sizes,
             scratch: self.scratch,
-            grids: &grids,
-            pooled: want.pooled.then(|| (Reader::new(members, nonmembers), RocCurve::default())),
+            pooled: want
+                .pooled
+                .then(|| (Reader::new(members, nonmembers), Thinner::new(members, nonmembers))),
             curves: curves.map(|counts| Reader::new(counts[1], counts[0])).collect(),
             histogram: histogram.as_ref(),
+            rank: 0,
         };
-        finish.descend(&mut self.buckets)?;
+        finish.descend(&self.runs)?;
         let curves = finish.curves.iter().map(Reader::figures).collect();
-        let pooled = finish.pooled.take().map(|(reader, mut curve)| {
-            grids.keep(&mut curve, [members, nonmembers]);
-            Roc { figures: reader.figures(), members, nonmembers, curve }
+        let pooled = finish.pooled.map(|(reader, drawing)| Roc {
+            figures: reader.figures(),
+            members,
+            nonmembers,
+            curve: drawing.curve(),
         });
         let interval = match (want.intervals, &histogram, &pooled) {
             (Some(sampling), Some(histogram), Some(pooled)) => sampling.interval(histogram, &pooled.figures),

@@ -7,7 +7,7 @@ use umbra_core::seed::Seed;
 use super::Roc;
 use super::bootstrap::Sampling;
 use super::collector::{Collector, Want};
-use super::distribute::{TileMembers, distribute};
+use super::distribute::{Sorter, TileMembers};
 use super::finish::Sizes;
 use super::key::Layout;
 use super::targets::per_target;
@@ -23,6 +23,7 @@ pub struct ScoreCurves<'a> {
     units: &'a [u32],
     layout: Layout,
     sampling: Option<Sampling>,
+    sorter: Sorter,
     scores: Collector<'a>,
 }
 
@@ -67,12 +68,15 @@ impl<'a> ScoreCurves<'a> {
         let layout = Layout::per_shadow(membership.shadows());
         // Scores come with the shadows as given.
         let sampling = || Sampling::new(units, &blocks, seed, replicates).with_shadows(order);
+        let sizes = Sizes::holding(memory);
+        let cells = sizes.cells((units.len() * membership.shadows()) as u64);
         Ok(Self {
             membership,
             units,
             layout,
             sampling: (replicates > 0).then(sampling),
-            scores: Collector::new(layout, Sizes::holding(memory), scratch),
+            sorter: Sorter::new(layout, cells),
+            scores: Collector::new(layout, sizes, scratch),
         })
     }
 
@@ -102,11 +106,11 @@ impl<'a> ScoreCurves<'a> {
         let group =
             |&unit: &u32| self.sampling.as_ref().map_or(0, |sampling| sampling.tag(self.layout, unit));
         let groups: Vec<u64> = units.iter().map(group).collect();
-        let sorted = distribute(self.layout, scores, units.len(), |shadow| {
-            let (member, groups) = (members.of(shadow), &groups);
-            move |record| groups[record] | (shadow as u64) << 1 | member(record)
+        let sorted = self.sorter.sort(scores, units.len(), |shadow| {
+            let tags = groups.iter().zip(members.of(shadow));
+            tags.map(move |(group, member)| group | (shadow as u64) << 1 | member)
         });
-        self.scores.take(&sorted)
+        self.scores.take(sorted)
     }
 
     /// Reads the curves.

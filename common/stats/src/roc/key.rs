@@ -5,21 +5,18 @@ use crate::error::StatsError;
 /// Bits of a tag.
 pub(super) const TAG_BITS: u32 = 16;
 
-/// The highest bits of a key choose its bucket: sign, exponent and four bits of the mantissa. What is left
-/// of the key shares a word with the tag.
-pub(super) const BUCKET_BITS: u32 = TAG_BITS;
+/// The highest bits of a key: sign, exponent and four bits of the mantissa. All keys of a cell agree in them;
+/// what is left of the key shares a word with the tag.
+pub(super) const TOP_BITS: u32 = TAG_BITS;
 
-/// The bucket of a key.
-pub(super) fn bucket(key: u64) -> usize {
-    (key >> (64 - BUCKET_BITS)) as usize
-}
-
-/// A key, less what its bucket says, above a tag.
+/// A key, less its highest bits, above a tag.
+#[inline(always)]
 pub(super) fn pack(key: u64, tag: u64) -> u64 {
     key << TAG_BITS | tag
 }
 
-/// Whether two words of one bucket stem from equal scores.
+/// Whether two words of one cell stem from equal scores.
+#[inline(always)]
 pub(super) fn tied(a: u64, b: u64) -> bool {
     (a ^ b) >> TAG_BITS == 0
 }
@@ -64,6 +61,7 @@ impl Layout {
     }
 
     /// The tag without its group.
+    #[inline(always)]
     pub fn tag(self, word: u64) -> usize {
         word as usize & (self.tags() - 1)
     }

@@ -82,6 +82,7 @@ impl Drawn {
         let layout = Layout::per_shadow(self.shadows);
         let blocks = Design::blocks(4).resolve(self.shadows).unwrap();
         let sampling = Sampling::new(&self.units, &blocks, &Seed::new(4), 50);
+        let sorter = Sorter::new(layout, sizes.cells(self.scores.len() as u64));
         let mut collector = Collector::new(layout, sizes, &MemoryScratch);
         // Tiles from the last to the first: the order does not matter.
         for first in (0..self.records()).step_by(tile).rev() {
@@ -89,14 +90,12 @@ impl Drawn {
             let members = TileMembers::new(&self.membership.view(), &self.units[records.clone()]);
             let rows = self.scores.chunks_exact(self.records());
             let scores: Vec<f64> = rows.flat_map(|row| &row[records.clone()]).copied().collect();
-            let sorted = distribute(layout, &scores, records.len(), |shadow| {
-                let (member, records, sampling) = (members.of(shadow), records.clone(), &sampling);
-                move |record| {
-                    let group = sampling.tag(layout, self.units[records.start + record]);
-                    group | (shadow as u64) << 1 | member(record)
-                }
+            let sorted = sorter.sort(&scores, records.len(), |shadow| {
+                let (units, sampling) = (&self.units[records.clone()], &sampling);
+                let tags = units.iter().zip(members.of(shadow));
+                tags.map(move |(&unit, member)| sampling.tag(layout, unit) | (shadow as u64) << 1 | member)
             });
-            collector.take(&sorted).unwrap();
+            collector.take(sorted).unwrap();
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let want = Want { pooled: true, curves: true, intervals: Some(&sampling) };
@@ -153,6 +152,38 @@ fn figures_are_those_of_plain_sorting_whatever_is_done_at_once() {
         let print = |found: &Found| format!("{:?} {:?} {:?}", found.pooled, found.curves, found.interval);
         for (sizes, tile, threads) in [(tiny, 7, 1), (small, 64, 3), (tiny, 400, 2)] {
             assert_eq!(print(&drawn.find(sizes, tile, threads)), print(&whole), "{name}");
+        }
+    }
+}
+
+/// Ten targets in turn have members and non-members, members only, non-members only.
+#[test]
+fn a_target_with_one_side_only_has_no_figures_and_takes_none_from_others() {
+    let (layout, records) = (Layout::per_shadow(10), 3000);
+    let mut stream = Seed::new(5).stream(Purpose::Simulation, &[]);
+    let scores: Vec<f64> = (0..10 * records).map(|_| (stream.normal_f64() * 300.0).round()).collect();
+    let member = |shadow: usize, record: usize| match shadow % 3 {
+        0 => record % 5 < 2,
+        side => side == 1,
+    };
+    let sizes = Sizes::holding(usize::MAX);
+    let sorter = Sorter::new(layout, sizes.cells(scores.len() as u64));
+    let mut collector = Collector::new(layout, sizes, &MemoryScratch);
+    let tags = |shadow: usize| {
+        (0..records).map(move |record| (shadow as u64) << 1 | u64::from(member(shadow, record)))
+    };
+    collector.take(sorter.sort(&scores, records, tags)).unwrap();
+    let found = collector.find(Want { pooled: true, curves: true, intervals: None }).unwrap();
+    let labelled = |shadow: usize| -> Vec<(f64, bool)> {
+        let row = scores[shadow * records..(shadow + 1) * records].iter().copied();
+        row.zip((0..records).map(|record| member(shadow, record))).collect()
+    };
+    close(&found.pooled.unwrap().figures, &plain(&(0..10).flat_map(labelled).collect::<Vec<_>>()));
+    for (shadow, figures) in found.curves[..10].iter().enumerate() {
+        if shadow % 3 == 0 {
+            close(figures, &plain(&labelled(shadow)));
+        } else {
+            assert!(figures.auc.is_nan() && figures.balanced_accuracy.is_nan());
         }
     }
 }

@@ -8,8 +8,11 @@ const LINEAR_STEPS: i32 = 200;
 
 /// Keeps the vertices that can be told apart in a drawing, on linear and on log scales: the last one
 /// before either rate enters a new cell of a grid.
-pub(super) struct Thinner<'a> {
-    grids: &'a Grids,
+pub(super) struct Thinner {
+    /// All members and all non-members.
+    totals: [u64; 2],
+    /// Ascending counts of true and of false positives at which a new cell begins.
+    cells: [Vec<u64>; 2],
     /// The next cell of each grid.
     next: [usize; 2],
     /// Where that begins.
@@ -17,41 +20,27 @@ pub(super) struct Thinner<'a> {
     curve: RocCurve,
 }
 
-/// The cells of both axes, by counts.
-pub(super) struct Grids {
-    /// All members and all non-members.
-    totals: [u64; 2],
-    /// Ascending counts of true and of false positives at which a new cell begins.
-    cells: [Vec<u64>; 2],
-}
-
-impl Grids {
+impl Thinner {
     /// For a curve of so many scores.
     pub fn new(members: u64, nonmembers: u64) -> Self {
-        Self { totals: [members, nonmembers], cells: [grid(members), grid(nonmembers)] }
-    }
-
-    /// Appends a vertex to a curve.
-    pub fn keep(&self, curve: &mut RocCurve, vertex: [u64; 2]) {
-        let rate = |axis: usize| vertex[axis] as f64 / self.totals[axis].max(1) as f64;
-        curve.tpr.push(rate(0));
-        curve.fpr.push(rate(1));
-    }
-}
-
-impl<'a> Thinner<'a> {
-    /// Begins at the vertex `start` (true, false positives).
-    pub fn new(grids: &'a Grids, start: (u64, u64)) -> Self {
-        let mut thinner = Self { grids, next: [0; 2], begins: [0; 2], curve: RocCurve::default() };
-        thinner.enter([start.0, start.1]);
+        let cells = [grid(members), grid(nonmembers)];
+        let (totals, curve) = ([members, nonmembers], RocCurve::default());
+        let mut thinner = Self { totals, cells, next: [0; 2], begins: [0; 2], curve };
+        thinner.enter([0; 2]);
         thinner
+    }
+
+    /// Whether a step to a vertex, or before it, enters a new cell.
+    #[inline(always)]
+    pub fn reaches(&self, vertex: (u64, u64)) -> bool {
+        vertex.0 >= self.begins[0] || vertex.1 >= self.begins[1]
     }
 
     /// The vertices `before` and after a step (true, false positives).
     #[inline(always)]
     pub fn step(&mut self, before: (u64, u64), after: (u64, u64)) {
-        if after.0 >= self.begins[0] || after.1 >= self.begins[1] {
-            self.grids.keep(&mut self.curve, [before.0, before.1]);
+        if self.reaches(after) {
+            self.keep([before.0, before.1]);
             self.enter([after.0, after.1]);
         }
     }
@@ -59,15 +48,22 @@ impl<'a> Thinner<'a> {
     #[cold]
     fn enter(&mut self, at: [u64; 2]) {
         for axis in 0..2 {
-            let cells = &self.grids.cells[axis];
+            let cells = &self.cells[axis];
             self.next[axis] += cells[self.next[axis]..].partition_point(|&begin| begin <= at[axis]);
             self.begins[axis] = cells.get(self.next[axis]).copied().unwrap_or(u64::MAX);
         }
     }
 
-    /// What was kept.
-    pub fn curve(self) -> RocCurve {
+    /// What was kept, and the last vertex.
+    pub fn curve(mut self) -> RocCurve {
+        self.keep(self.totals);
         self.curve
+    }
+
+    fn keep(&mut self, vertex: [u64; 2]) {
+        let rate = |axis: usize| vertex[axis] as f64 / self.totals[axis].max(1) as f64;
+        self.curve.tpr.push(rate(0));
+        self.curve.fpr.push(rate(1));
     }
 }
 

@@ -1,113 +1,176 @@
-//! One walk over sorted words, from the highest score down, that reads every curve at once.
+//! One walk over sorted words, from the highest score down, that finds the strips of every curve at once.
 
 use super::bootstrap::Tally;
 use super::key::{Layout, tied};
-use super::reader::{Crossing, Piece};
-use super::thin::Thinner;
+use super::strip::{EMPTY, FULL, tie};
+use crate::lanes::{Kernel, Vector, dispatch};
 
-/// Reads a piece of the curves.
+/// Words that are walked over together: whole vectors of them, and a block at most.
+const TOGETHER: usize = 56;
+
+/// Finds the strips of a piece of the curves.
 pub(super) struct Walk<'a> {
     layout: Layout,
-    /// The curve of all scores, with its drawing.
-    pub pooled: Option<(Piece, Thinner<'a>)>,
-    /// A curve per tag (without group and side); none if only the pooled one is wanted.
-    pub curves: Vec<Piece>,
-    pub tally: Option<Tally<'a>>,
-    pub pooled_crossings: Vec<Crossing>,
-    /// (curve, crossing)
-    pub crossings: Vec<(u32, Crossing)>,
-    ties: Ties,
+    /// Of all scores; `None` if it is not wanted.
+    pooled: Option<Vec<u64>>,
+    /// By curve, the block that has begun; none if only the pooled one is wanted.
+    begun: Vec<u64>,
+    /// Words of the strips of all curves, in the order of each: (curve, word).
+    curves: Vec<(u32, u64)>,
+    tally: Option<Tally<'a>>,
+    /// Of equal scores, by curve, non-members and members; zero between ties.
+    ties: Vec<[u32; 2]>,
+    tying: Vec<u32>,
 }
 
-/// Counts of equal scores.
+/// The strips of all curves.
 #[derive(Default)]
-struct Ties {
-    /// By curve, non-members and members; zero between runs.
-    counts: Vec<[u32; 2]>,
-    touched: Vec<u32>,
+pub(super) struct Strips {
+    pub pooled: Vec<u64>,
+    words: Vec<u64>,
+    /// By curve.
+    ends: Vec<u32>,
+}
+
+impl Strips {
+    /// The strip of a curve.
+    pub fn curve(&self, curve: usize) -> &[u64] {
+        let begin = if curve > 0 { self.ends[curve - 1] } else { 0 };
+        &self.words[begin as usize..self.ends[curve] as usize]
+    }
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(
-        layout: Layout,
-        pooled: Option<(Piece, Thinner<'a>)>,
-        curves: Vec<Piece>,
-        tally: Option<Tally<'a>>,
-    ) -> Self {
-        let ties = Ties { counts: vec![[0; 2]; curves.len()], touched: Vec::new() };
-        Self { layout, pooled, curves, tally, pooled_crossings: Vec::new(), crossings: Vec::new(), ties }
-    }
-
-    /// Walks over ascending words, of one bucket, all below those before.
-    pub fn words(&mut self, words: &[u64]) {
-        match (self.curves.is_empty(), self.tally.is_some()) {
-            (true, false) => self.each::<false, false>(words),
-            (true, true) => self.each::<false, true>(words),
-            (false, false) => self.each::<true, false>(words),
-            (false, true) => self.each::<true, true>(words),
+    /// Of so many curves of the layout: all, or none.
+    pub fn new(layout: Layout, pooled: bool, curves: usize, tally: Option<Tally<'a>>) -> Self {
+        Self {
+            layout,
+            pooled: pooled.then(Vec::new),
+            begun: vec![EMPTY; curves],
+            curves: Vec::new(),
+            tally,
+            ties: vec![[0; 2]; curves],
+            tying: Vec::new(),
         }
     }
 
-    fn each<const CURVES: bool, const TALLY: bool>(&mut self, words: &[u64]) {
-        let mut rest = words;
-        while let Some((&word, below)) = rest.split_last() {
-            if below.last().is_some_and(|&next| tied(next, word)) {
-                let run = rest.iter().rev().take_while(|&&other| tied(other, word)).count();
-                let (below, run) = rest.split_at(rest.len() - run);
-                self.run(run);
-                rest = below;
-                continue;
-            }
-            rest = below;
-            let member = word & 1;
-            if CURVES {
-                let curve = self.layout.tag(word) >> 1;
-                let crossings = &mut self.crossings;
-                self.curves[curve].single(member, |crossing| crossings.push((curve as u32, crossing)));
-            }
-            if TALLY && let Some(tally) = &mut self.tally {
+    /// Walks over the ascending words of one cell, all below those before.
+    pub fn words(&mut self, words: &[u64]) {
+        dispatch(Step { walk: self, words });
+    }
+
+    /// Scores that equal none of those beside them.
+    #[inline(always)]
+    fn distinct(&mut self, words: &[u64]) {
+        if let Some(pooled) = &mut self.pooled {
+            let bits = words.iter().enumerate().fold(0, |bits, (place, word)| bits | (word & 1) << place);
+            pooled.push(bits | EMPTY << words.len());
+        }
+        if let Some(tally) = &mut self.tally {
+            for &word in words.iter().rev() {
                 tally.begin_vertex();
                 tally.add(word);
             }
-            if let Some((piece, thinner)) = &mut self.pooled {
-                let before = piece.so_far();
-                let crossings = &mut self.pooled_crossings;
-                piece.single(member, |crossing| crossings.push(crossing));
-                thinner.step(before, piece.so_far());
+        }
+        if self.begun.is_empty() {
+            return;
+        }
+        let (begun, tags) = (&mut self.begun[..], self.layout.tags() - 1);
+        for &word in words.iter().rev() {
+            let tag = word as usize & tags;
+            let block = begun[tag >> 1] << 1 | (tag & 1) as u64;
+            begun[tag >> 1] = block;
+            if block >> FULL > 0 {
+                begun[tag >> 1] = EMPTY;
+                self.curves.push(((tag >> 1) as u32, block));
             }
         }
     }
 
     /// Equal scores: one vertex of every curve that any of them belongs to.
-    fn run(&mut self, words: &[u64]) {
-        if let Some((piece, thinner)) = &mut self.pooled {
-            let before = piece.so_far();
-            let members = words.iter().map(|word| word & 1).sum::<u64>();
-            let crossings = &mut self.pooled_crossings;
-            piece.vertex(members, words.len() as u64 - members, |crossing| crossings.push(crossing));
-            thinner.step(before, piece.so_far());
+    fn tie(&mut self, words: &[u64]) {
+        let members = words.iter().map(|word| word & 1).sum::<u64>() as u32;
+        if let Some(pooled) = &mut self.pooled {
+            pooled.extend(tie(members, words.len() as u32 - members));
         }
         if let Some(tally) = &mut self.tally {
             tally.begin_vertex();
             words.iter().for_each(|&word| tally.add(word));
         }
-        if self.curves.is_empty() {
+        if self.begun.is_empty() {
             return;
         }
         for &word in words {
             let tag = self.layout.tag(word);
-            let counts = &mut self.ties.counts[tag >> 1];
+            let counts = &mut self.ties[tag >> 1];
             if *counts == [0; 2] {
-                self.ties.touched.push((tag >> 1) as u32);
+                self.tying.push((tag >> 1) as u32);
             }
             counts[tag & 1] += 1;
         }
-        for curve in self.ties.touched.drain(..) {
-            let [nonmembers, members] = std::mem::take(&mut self.ties.counts[curve as usize]);
-            let crossings = &mut self.crossings;
-            self.curves[curve as usize].vertex(members.into(), nonmembers.into(), |crossing| {
-                crossings.push((curve, crossing));
-            });
+        for curve in self.tying.drain(..) {
+            let [nonmembers, members] = std::mem::take(&mut self.ties[curve as usize]);
+            let begun = std::mem::replace(&mut self.begun[curve as usize], EMPTY);
+            if begun > EMPTY {
+                self.curves.push((curve, begun));
+            }
+            self.curves.extend(tie(members, nonmembers).map(|word| (curve, word)));
+        }
+    }
+
+    /// What was found.
+    pub fn strips(mut self) -> Strips {
+        let mut ends = vec![0u32; self.begun.len()];
+        let begun = (0..).zip(&self.begun).filter(|(_, block)| **block > EMPTY);
+        self.curves.extend(begun.map(|(curve, &block)| (curve, block)));
+        self.curves.iter().for_each(|&(curve, _)| ends[curve as usize] += 1);
+        let mut next = 0;
+        for end in &mut ends {
+            (*end, next) = (next, next + *end);
+        }
+        let mut words = vec![0; self.curves.len()];
+        for (curve, word) in self.curves {
+            words[ends[curve as usize] as usize] = word;
+            ends[curve as usize] += 1;
+        }
+        Strips { pooled: self.pooled.unwrap_or_default(), words, ends }
+    }
+}
+
+struct Step<'w, 'a, 'b> {
+    walk: &'w mut Walk<'a>,
+    words: &'b [u64],
+}
+
+impl Kernel for Step<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { walk, words } = self;
+        let mut rest = words;
+        while !rest.is_empty() {
+            let (below, together) = rest.split_at(rest.len().saturating_sub(TOGETHER));
+            // Each word with the one below it.
+            let compared = &rest[below.len().saturating_sub(1)..];
+            let ties = compared.iter().zip(&compared[1..]).map(|(&a, &b)| u32::from(tied(a, b))).sum::<u32>();
+            if ties == 0 {
+                walk.distinct(together);
+                rest = below;
+                continue;
+            }
+            // Equal scores are taken together, wherever they end.
+            while rest.len() > below.len() {
+                let last = rest[rest.len() - 1];
+                let run = rest.iter().rev().take_while(|&&word| tied(word, last)).count();
+                let (lower, run) = rest.split_at(rest.len() - run);
+                if run.len() > 1 {
+                    walk.tie(run)
+                } else {
+                    walk.distinct(run)
+                }
+                rest = lower;
+            }
         }
     }
 }
