@@ -214,7 +214,8 @@ impl<'p> Puppet<'p> {
         for shadow in assign.first_shadow..assign.first_shadow + assign.shadows {
             let mut stream = seed.stream(Purpose::Simulation, &[u64::from(shadow)]);
             let mut logits = Vec::new();
-            for (&unit, &label) in dataset.record_units().iter().zip(dataset.labels()) {
+            let labels = dataset.labels().classes().unwrap();
+            for (&unit, &label) in dataset.record_units().iter().zip(labels) {
                 let member = membership.is_in(shadow, unit as usize);
                 let margin = stream.normal_f64() as f32 + f32::from(u8::from(member));
                 let right = if label == 1 { margin } else { -margin };
