@@ -68,7 +68,11 @@ fn import_now(table: &TableFiles) -> Result<Encoded, Failure> {
     })
 }
 
-fn read_schema(path: &Path) -> Result<Schema, Failure> {
+/// Reads a schema file.
+///
+/// # Errors
+/// Every mistake in it, one a line.
+pub fn read_schema(path: &Path) -> Result<Schema, Failure> {
     let bytes = files::read_bounded(path, MAX_BYTES as u64)
         .map_err(|error| Failure::usage(format!("{error}; name the schema file")))?;
     let file = path.display().to_string();

@@ -10,7 +10,7 @@ use crate::arrange::Arranged;
 use crate::records::Records;
 use crate::refusal::{ImportError, Problems};
 use crate::schema::{Schema, Source};
-use crate::{array, assemble, encoder, roles, table_file};
+use crate::{array, assemble, encoder, images, roles, table_file, wfdb};
 
 /// A data set that was encoded.
 #[derive(Debug, Clone)]
@@ -40,11 +40,8 @@ pub fn import(path: impl AsRef<Path>, schema: &Schema) -> Result<Imported, Impor
     match &schema.source {
         Source::Table => table(path, schema, problems),
         Source::Array(keys) => array::import(path, keys, schema, problems),
-        Source::Images(_) | Source::Wfdb(_) => {
-            let mut problems = problems;
-            problems.whole("not supported yet");
-            Err(problems.into_error())
-        }
+        Source::Images(keys) => images::import(path, keys, schema, problems),
+        Source::Wfdb(keys) => wfdb::import(path, keys, schema, problems),
     }
 }
 

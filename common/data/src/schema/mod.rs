@@ -8,7 +8,7 @@ mod tests;
 
 use umbra_core::document::Mistakes;
 
-pub(crate) use pieces::{ArrayKeys, AxisOrder, Normalize, Source};
+pub(crate) use pieces::{ArrayKeys, AxisOrder, ImageKeys, Normalize, Source, WfdbKeys};
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,8 @@ mod arrays;
 mod files;
 mod gathers;
 mod hostile_arrays;
+mod hostile_files;
+mod outside;
 mod real;
 
 use std::path::Path;
