@@ -120,7 +120,7 @@ impl Place {
     }
 
     pub fn dataset(&self) -> Dataset {
-        Dataset::from_bytes(self.data.bytes.clone().into()).unwrap()
+        Dataset::from_bytes(self.data.bytes.clone()).unwrap()
     }
 
     pub fn content(&self) -> &Digest {
