@@ -37,10 +37,15 @@ pub struct Channel {
     pub sd: f64,
 }
 
+/// Numbers of a run of points that are normalised together.
+const RUN: usize = 96;
+
 /// What a reader makes of stored numbers: `y = x * scale[c] + shift[c]`, both operations rounded to single
 /// precision, `c` the channel, which runs fastest within a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalisation {
+    channels: usize,
+    /// The channels' factors and shifts over and over, whole points: long runs are quicker.
     scale: Vec<f32>,
     shift: Vec<f32>,
 }
@@ -93,7 +98,7 @@ impl Values<'_> {
 impl Normalisation {
     /// One that changes nothing: `scale` 1 and `shift` 0, for tables, whose columns are standardised already.
     pub fn identity() -> Self {
-        Self { scale: vec![1.0], shift: vec![0.0] }
+        Self { channels: 1, scale: vec![1.0], shift: vec![0.0] }
     }
 
     /// That of channels.
@@ -104,20 +109,28 @@ impl Normalisation {
         let flat = |channel: &Channel| channel.sd == 0.0;
         let scale = |channel: &Channel| if flat(channel) { 0.0 } else { (1.0 / channel.sd) as f32 };
         let shift = |channel: &Channel| if flat(channel) { 0.0 } else { (-channel.mean / channel.sd) as f32 };
+        let times = if channels.len() == 1 { 1 } else { (RUN / channels.len()).max(1) };
+        let over = || channels.iter().cycle().take(channels.len() * times);
         Self {
-            scale: channels.iter().map(scale).collect(),
-            shift: channels.iter().map(|channel| shift(channel) + 0.0).collect(),
+            channels: channels.len(),
+            scale: over().map(scale).collect(),
+            shift: over().map(|channel| shift(channel) + 0.0).collect(),
         }
     }
 
     /// The factor of every channel; one for all where there is one.
     pub fn scale(&self) -> &[f32] {
-        &self.scale
+        &self.scale[..self.channels]
     }
 
     /// What is added to every channel; as many as there are factors.
     pub fn shift(&self) -> &[f32] {
-        &self.shift
+        &self.shift[..self.channels]
+    }
+
+    /// Factors and shifts of one point after the other, for a whole number of points.
+    pub(crate) fn runs(&self) -> (&[f32], &[f32]) {
+        (&self.scale, &self.shift)
     }
 
     /// Whether numbers stay as they are.

@@ -52,8 +52,8 @@ fn each<T: Copy>(
     out: &mut [f32],
 ) {
     assert!(pitch >= features, "a row of {features} numbers fits its pitch of {pitch}");
-    let (scale, shift) = (normalisation.scale(), normalisation.shift());
-    assert!(features.is_multiple_of(scale.len()), "a row has whole points");
+    assert!(features.is_multiple_of(normalisation.scale().len()), "a row has whole points");
+    let (scale, shift) = normalisation.runs();
     let identity = normalisation.is_identity();
     for (i, row) in rows.enumerate() {
         let from = &values[row * features..][..features];
@@ -64,7 +64,8 @@ fn each<T: Copy>(
                 to.iter_mut().zip(from).for_each(|(y, &x)| *y = single(x) * scale + shift);
             }
             _ => {
-                for (to, from) in to.chunks_exact_mut(scale.len()).zip(from.chunks_exact(scale.len())) {
+                // The last run of a row is shorter, and ends with a whole point, too.
+                for (to, from) in to.chunks_mut(scale.len()).zip(from.chunks(scale.len())) {
                     for (((y, &x), scale), shift) in to.iter_mut().zip(from).zip(scale).zip(shift) {
                         *y = single(x) * scale + shift;
                     }
@@ -93,5 +94,19 @@ mod tests {
         assert_eq!(out, [-1.0, -10.0]);
         normalised(Values::F32(&[0.5, 0.25]), &Normalisation::identity(), 2, &[0], 2, &mut out);
         assert_eq!(out, [0.5, 0.25]);
+    }
+
+    #[test]
+    fn runs_of_points_change_nothing() {
+        let channel = |mean, sd| Channel { name: String::new(), mean, sd };
+        let three = [channel(3.5, 7.0), channel(-20.25, 0.3), channel(0.0, 11.0)];
+        let normalisation = Normalisation::of(&three);
+        let values: Vec<i16> = (0..300).map(|i| (i * i % 613) as i16 - 300).collect();
+        let mut out = vec![0.0; 300];
+        normalised(Values::I16(&values), &normalisation, 300, &[0], 300, &mut out);
+        for (i, (&x, y)) in values.iter().zip(out).enumerate() {
+            let Channel { mean, sd, .. } = &three[i % 3];
+            assert_eq!(y, f32::from(x) * (1.0 / sd) as f32 + (-mean / sd) as f32);
+        }
     }
 }

@@ -137,11 +137,11 @@ fn what_is_no_encoded_set_is_said() {
     let absent = Dataset::open(folder.path().join("absent")).unwrap_err();
     assert!(absent.to_string().contains("cannot be read"), "{absent}");
     let table = Dataset::open(reference("mixed.parquet")).unwrap_err();
-    assert!(table.to_string().ends_with("import the table first (umbra dataset import)"), "{table}");
+    assert!(table.to_string().ends_with("import the data first (umbra dataset import)"), "{table}");
     let mut newer = ENCODED.clone();
     newer[8] = 9;
     let newer = Dataset::from_bytes(Bytes::from(newer)).unwrap_err().to_string();
-    assert_eq!(newer, "the data set: version 9 is not known to this version; import the table again");
+    assert_eq!(newer, "the data set: version 9 is not known to this version; import the data again");
     let empty = folder.path().join("empty");
     std::fs::write(&empty, b"").unwrap();
     assert!(Dataset::open(&empty).is_err());
