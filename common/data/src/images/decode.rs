@@ -10,6 +10,8 @@ use crate::quiet::no_panic;
 
 /// The longest edge of an image that is decoded.
 const MAX_EDGE: u32 = 20_000;
+/// The most pixels of an image that is decoded.
+const MAX_PIXELS: u64 = 1 << 26;
 /// The most memory that decoding one image may take: a small file may claim to hold anything.
 const MAX_MEMORY: u64 = 1 << 29;
 const DAMAGED: &str = "the image is damaged or cut short: fetch or save it again";
@@ -47,7 +49,16 @@ pub(super) fn describe(bytes: &[u8]) -> Result<(u32, u32, u32), String> {
 /// Writes the pixels of an image into `out`, `[height][width][channels]`; or says why not.
 pub(super) fn decode(bytes: &[u8], target: &Target, out: &mut [u8]) -> Result<(), String> {
     // The decoders are other projects': should one panic, the file is refused like any damaged one.
-    let image = no_panic(|| reader(bytes)?.decode().map_err(|error| refusal(&error)));
+    let image = no_panic(|| {
+        let decoder = reader(bytes)?.into_decoder().map_err(|error| refusal(&error))?;
+        let (width, height) = decoder.dimensions();
+        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+            return Err(format!(
+                "it claims to have {height} x {width} pixels, more than {MAX_PIXELS} in all"
+            ));
+        }
+        DynamicImage::from_decoder(decoder).map_err(|error| refusal(&error))
+    });
     let image = image.unwrap_or_else(|| Err(DAMAGED.to_owned()))?;
     let (height, width) = (image.height(), image.width());
     let same = (height, width) == (target.height, target.width);
@@ -77,6 +88,12 @@ fn pixels(image: DynamicImage, target: &Target, same: bool) -> Vec<u8> {
     }
 }
 
+/// Whether the end of the image (FF D9) follows its last scan (FF DA): within a scan, neither occurs.
+fn is_whole_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
+    last(0xda).is_some_and(|scan| last(0xd9).is_some_and(|end| end > scan))
+}
+
 /// Grey of colours as ITU-R BT.601 weighs them, rounded as Pillow rounds.
 fn grey(image: DynamicImage) -> GrayImage {
     if !image.color().has_color() {
@@ -94,6 +111,8 @@ fn grey(image: DynamicImage) -> GrayImage {
 fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {
     let format = match bytes {
         [0x89, b'P', b'N', b'G', ..] => ImageFormat::Png,
+        // The decoder would fill in what is missing of one that was cut short.
+        [0xff, 0xd8, 0xff, ..] if !is_whole_jpeg(bytes) => return Err(DAMAGED.to_owned()),
         [0xff, 0xd8, 0xff, ..] => ImageFormat::Jpeg,
         [] => return Err("the file is empty".to_owned()),
         _ => return Err("neither a PNG nor a JPEG file: convert it to PNG".to_owned()),

@@ -83,7 +83,14 @@ fn images_that_are_none_are_refused() {
     for length in (8..png.len() - 12).step_by(40) {
         check(&png[..length], "damaged or cut short");
     }
-    check(&jpeg[..20], "damaged or cut short");
+    for length in (20..jpeg.len() - 1).step_by(50) {
+        check(&jpeg[..length], "damaged or cut short");
+    }
+    // Height and width in the frame header, claimed to be 20,000 each.
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap() + 5;
+    let mut vast = jpeg.clone();
+    vast[frame..frame + 4].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
+    check(&vast, "it claims to have 20000 x 20000 pixels, more than 67108864 in all");
     // A header of 20,001 x 2^31-1 pixels.
     let mut large = png.clone();
     large[16..20].copy_from_slice(&0x7fff_ffffu32.to_be_bytes());
