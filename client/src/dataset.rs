@@ -1,4 +1,4 @@
-//! Importing a table: the way to `umbra_data` for all commands.
+//! Importing a data set: the way to `umbra_data` for all commands.
 
 use std::path::Path;
 
@@ -21,9 +21,9 @@ pub struct Encoded {
     pub sha256: Digest,
     /// The digest of the content: the same for the same rows in any order.
     pub digest: Digest,
-    /// Records, units, features and classes.
+    /// Records, units, features and classes, and how they lie.
     pub shape: DataShape,
-    /// Records of every class.
+    /// Records of every class; of several labels, the records for which each holds.
     pub class_counts: Vec<u64>,
     /// What a person should look at.
     pub warnings: Vec<String>,
@@ -43,10 +43,10 @@ impl Encoded {
     }
 }
 
-/// Reads, checks and encodes a table, away from the async threads.
+/// Reads, checks and encodes a data set, away from the async threads.
 ///
 /// # Errors
-/// Every mistake of the schema, or of the table, one a line.
+/// Every mistake of the schema, or of the data, one a line.
 pub async fn import(table: &TableFiles) -> Result<Encoded, Failure> {
     let table = table.clone();
     let work = tokio::task::spawn_blocking(move || import_now(&table));
@@ -57,7 +57,7 @@ fn import_now(table: &TableFiles) -> Result<Encoded, Failure> {
     let schema = read_schema(&table.schema)?;
     let imported =
         umbra_data::import(&table.path, &schema).map_err(|error| Failure::usage(error.to_string()))?;
-    let bytes = Bytes::from(imported.bytes);
+    let bytes = imported.bytes;
     Ok(Encoded {
         sha256: Digest::of(&bytes),
         bytes,
@@ -68,9 +68,13 @@ fn import_now(table: &TableFiles) -> Result<Encoded, Failure> {
     })
 }
 
-fn read_schema(path: &Path) -> Result<Schema, Failure> {
+/// Reads a schema file.
+///
+/// # Errors
+/// Every mistake in it, one a line.
+pub fn read_schema(path: &Path) -> Result<Schema, Failure> {
     let bytes = files::read_bounded(path, MAX_BYTES as u64)
-        .map_err(|error| Failure::usage(format!("{error}; name the schema file of the table")))?;
+        .map_err(|error| Failure::usage(format!("{error}; name the schema file")))?;
     let file = path.display().to_string();
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::usage(format!("{file} is not UTF-8 text: a schema file is TOML")))?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use umbra_core::digest::Digest;
-use umbra_proto::v1;
+use umbra_proto::v1::{self, data_shape::Form};
 
 use crate::human;
 use crate::output::{pairs, plain, table};
@@ -133,12 +133,24 @@ pub fn progress(progress: &v1::AuditProgress) -> Value {
     })
 }
 
-fn shape(shape: &v1::DataShape) -> Value {
+/// A shape for programs.
+pub fn shape(shape: &v1::DataShape) -> Value {
+    let form = match shape.form {
+        None => json!("table"),
+        Some(Form::Image(v1::ImageForm { height, width, channels })) => {
+            json!({ "height": height, "width": width, "channels": channels })
+        }
+        Some(Form::Signal(v1::SignalForm { samples, leads })) => {
+            json!({ "samples": samples, "leads": leads })
+        }
+    };
     json!({
         "records": shape.records,
         "units": shape.units,
         "features": shape.features,
         "classes": shape.classes,
+        "form": form,
+        "several_labels": shape.several_labels,
     })
 }
 
@@ -236,14 +248,27 @@ pub fn dataset_text(set: &v1::Dataset) -> String {
     pairs(&rows)
 }
 
-/// "9,105 records of 9,105 units, 51 features, 2 classes".
+/// "9,105 records of 9,105 units, 51 features, 2 classes"; of images "28 x 28 pixels, 1 channel".
 pub fn shape_text(shape: &v1::DataShape) -> String {
+    let form = match shape.form {
+        None => human::count(u64::from(shape.features), "feature"),
+        Some(Form::Image(v1::ImageForm { height, width, channels })) => {
+            format!("{height} x {width} pixels, {}", human::count(u64::from(channels), "channel"))
+        }
+        Some(Form::Signal(v1::SignalForm { samples, leads })) => {
+            format!(
+                "{} of {}",
+                human::count(u64::from(samples), "sample"),
+                human::count(u64::from(leads), "lead")
+            )
+        }
+    };
     format!(
-        "{} of {}, {}, {} classes",
+        "{} of {}, {form}, {} {}",
         human::count(shape.records, "record"),
         human::count(shape.units, "unit"),
-        human::count(u64::from(shape.features), "feature"),
-        shape.classes
+        shape.classes,
+        if shape.several_labels { "labels" } else { "classes" }
     )
 }
 

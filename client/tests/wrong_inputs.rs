@@ -111,6 +111,29 @@ fn data_that_cannot_be_audited_is_refused_in_words() {
 }
 
 #[test]
+fn data_of_other_kinds_are_refused_in_words() {
+    let folder = folder();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("m.csv", "path,y\n../x.png,0\nz.png,1\n");
+    write("i.toml", "kind = \"images\"\nlabel = \"y\"\nsizes = [3, 3]\n");
+    let inspect =
+        |file: &str, schema: &str| umbra(folder.path(), &["dataset", "inspect", file, "--schema", schema]);
+    refused(&inspect("m.csv", "i.toml"), 2, &["i.toml:3: sizes: unknown key; did you mean \"size\"?"]);
+    write("i.toml", "kind = \"images\"\nlabel = \"y\"\n");
+    refused(
+        &inspect("m.csv", "i.toml"),
+        2,
+        &["m.csv: column \"path\", row 1: \"../x.png\" is no path inside"],
+    );
+    write("a.toml", "kind = \"array\"\n");
+    refused(&inspect("m.csv", "a.toml"), 2, &["m.csv: neither an NPZ nor an NPY file: save the arrays with"]);
+    let import = ["dataset", "import", "m.csv", "--schema", "a.toml", "--kind", "images"];
+    let expected =
+        "a.toml says kind = \"array\", --kind asks for \"images\": leave --kind out, or name another schema";
+    refused(&umbra(folder.path(), &import), 2, &[expected]);
+}
+
+#[test]
 fn a_coordinator_that_is_not_there_ends_with_4() {
     let folder = folder();
     let server = nowhere();

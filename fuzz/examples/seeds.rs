@@ -16,6 +16,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::fs::write(&table, &whole[at + 5..])?;
         std::fs::write(seeds.join("dataset").join(name), import(&table, &schema)?.bytes)?;
     }
+    for name in ["several", "leads", "medmnist"] {
+        let whole = std::fs::read(seeds.join("array").join(name))?;
+        let at = whole.windows(5).position(|window| window == b"\n---\n").ok_or("no line between")?;
+        let schema = Schema::parse(std::str::from_utf8(&whole[..at])?, "SCHEMA.toml")?;
+        let folder = tempfile::tempdir()?;
+        let archive = folder.path().join("arrays.npz");
+        std::fs::write(&archive, &whole[at + 5..])?;
+        std::fs::write(seeds.join("dataset").join(format!("array-{name}")), import(&archive, &schema)?.bytes)?;
+    }
     for (name, shadows, records, queries, classes, lost) in
         [("least", 1, 1, 1, 1, vec![]), ("classes", 2, 30, 2, 3, vec![5]), ("tiles", 4, 70_000, 1, 1, vec![])]
     {

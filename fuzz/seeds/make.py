@@ -1,4 +1,4 @@
-"""Makes the seeds that other programs write: NPY by numpy, Parquet by pyarrow, and the texts beside them.
+"""Makes the seeds that other programs write: NPY and NPZ by numpy, Parquet by pyarrow, and the texts beside them.
 
     python3 fuzz/seeds/make.py      (made with numpy 2.4, pyarrow 26)
 
@@ -88,6 +88,10 @@ count = "numeric"
 """
 put("schema", "whole.toml", SCHEMA)
 put("schema", "least.toml", 'kind = "table"\nlabel = "y"\n')
+put("schema", "array.toml", 'kind = "array"\ndata = "x"\nlayout = "CT"\nlabel = ["a", "b"]\nattributes = "x.csv"\n'
+    'normalize = [0, 1]\nchannel_names = ["I", "II"]\n')
+put("schema", "images.toml", 'kind = "images"\nlabel = "y"\nsize = [2, 3]\nchannels = 1\npath = "p"\nfolder = "f"\n')
+put("schema", "wfdb.toml", 'kind = "wfdb"\nlabel = "y"\nsamples = 9\nleads = ["I"]\nnormalize = "scale"\n')
 put("schema", "wrong.toml", 'kind = "images"\nlabels = "y"\ngroups = ["a", "a"]\n[columns]\ny = "number"\n')
 
 random.seed(1)
@@ -126,6 +130,52 @@ kinds = pa.table({
     "money": pa.array([None, 1, 2, 3], pa.decimal128(9, 2)),
 })
 put("import", "parquet-kinds", LEAST.encode() + b"\n---\n" + parquet(kinds, data_page_version="2.0"))
+
+
+
+def npz(**arrays):
+    out = io.BytesIO()
+    np.savez_compressed(out, **arrays)
+    return out.getvalue()
+
+
+def put_array(name, schema, data):
+    put("array", name, ('kind = "array"\n' + schema).encode() + b"\n---\n" + data)
+
+
+pixels = np.arange(6 * 3 * 4, dtype="u1").reshape(6, 3, 4)
+labels = np.array([[0], [1], [0], [1], [1], [0]], dtype="u1")
+put_array("medmnist", "", npz(train_images=pixels[:3], train_labels=labels[:3], val_images=pixels[3:5],
+    val_labels=labels[3:5], test_images=pixels[5:], test_labels=labels[5:]))
+put_array("leads", 'data = "x"\nlayout = "CT"\nlabel = "y"\nunit = "u"\ngroups = ["g"]\n', npz(
+    x=pixels.astype(">i2") - 30, y=labels[:, 0] == 1, u=np.array([1, 1, 2, 3, 4, 4]), g=np.array(list("aabbcc"))))
+put_array("fortran", 'data = "x"\nlayout = "HW"\nlabel = "y"\nnormalize = "none"\n',
+    npz(x=np.asfortranarray(pixels.astype("f4") / 7), y=np.array([0.0, 1, 1, 0, 1, 0])))
+put_array("several", 'data = "x"\nlayout = "CHW"\nlabel = "y"\nnormalize = [3, 4]\n',
+    npz(x=pixels.reshape(6, 3, 2, 2), y=np.array([[0, 1, 255], [1, 0, 0], [1, 1, 1]] * 2, dtype="u1")))
+out = io.BytesIO()
+np.save(out, pixels)
+put_array("npy", 'layout = "HW"\nlabel = "y"\n', out.getvalue())
+
+# Images and records that Pillow and the wfdb package wrote: see common/data/tests/reference/files.py.
+REFERENCE = os.path.join(HERE, "../../common/data/tests/reference")
+
+
+def reference(kind, name):
+    with open(os.path.join(REFERENCE, kind, name), "rb") as file:
+        return file.read()
+
+
+for name in ("grey.png", "colour.png", "grey16.png", "palette.png", "alpha.png", "grey.jpg", "colour.jpg",
+             "progressive.jpg"):
+    keys = "size = [5, 4]\n" if "colour" in name else 'normalize = "scale"\n'
+    put("images", name, f'kind = "images"\nlabel = "y"\n{keys}'.encode() + b"\n---\npath,y\na.png,0\na.png,1\n\n---\n"
+        + reference("images", name))
+for name in ("a16", "b212", "c80", "d16"):
+    keys = "samples = 20\n" if name == "d16" else ""
+    put("wfdb", name, f'kind = "wfdb"\nlabel = ["y", "z"]\nunit = "u"\n{keys}'.encode()
+        + b"\n---\npath,y,z,u\na,0,1,p\na,1,,q\n\n---\n" + reference("wfdb", name + ".hea").replace(name.encode(), b"a")
+        + b"\n---\n" + reference("wfdb", name + ".dat"))
 
 for index in range(6):
     random.seed(index)

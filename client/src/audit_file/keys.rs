@@ -13,14 +13,14 @@ use umbra_core::spec::{
 pub enum Source {
     /// Imported before, under this name.
     Named(String),
-    /// A table with its schema, imported now.
+    /// Data with their schema, imported now.
     Table(TableFiles),
 }
 
-/// A table and the schema that says which column is what.
+/// Data and the schema that says what they are and which column is what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFiles {
-    /// The Parquet or CSV file.
+    /// The file of the data: a table, arrays, or a manifest.
     pub path: PathBuf,
     /// The schema file.
     pub schema: PathBuf,
@@ -145,7 +145,7 @@ fn source(document: &Document, base: &Path, wrong_with: &dyn Fn(&Path) -> Option
             None
         }
         (false, false, true) => {
-            document.mistake("dataset.path", "missing: name the Parquet or CSV file that belongs to schema");
+            document.mistake("dataset.path", "missing: name the file of the data that belongs to schema");
             None
         }
         (false, false, false) => {

@@ -108,7 +108,7 @@ mod tests {
         let schema_only = GOOD.replace("path = \"../d.parquet\"\n", "");
         assert_eq!(
             mistakes(&schema_only),
-            "A.toml:3: dataset.path: missing: name the Parquet or CSV file that belongs to schema"
+            "A.toml:3: dataset.path: missing: name the file of the data that belongs to schema"
         );
         let none = GOOD.replace("path = \"../d.parquet\"\nschema = \"../d.toml\"\n", "");
         assert!(mistakes(&none).starts_with("A.toml:3: dataset: missing: give path and schema"));

@@ -88,10 +88,20 @@ impl FieldHasher {
 
     /// Adds a field of bytes.
     pub fn put(&mut self, name: &str, value: &[u8]) {
+        self.begin(name, value.len() as u64);
+        self.append(value);
+    }
+
+    /// Begins a field of `length` bytes that [`FieldHasher::append`] gives in pieces, exactly so many.
+    pub fn begin(&mut self, name: &str, length: u64) {
         self.0.update((name.len() as u64).to_le_bytes());
         self.0.update(name.as_bytes());
-        self.0.update((value.len() as u64).to_le_bytes());
-        self.0.update(value);
+        self.0.update(length.to_le_bytes());
+    }
+
+    /// The next bytes of the field that was begun.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 
     /// Adds an integer field.

@@ -6,15 +6,17 @@ use std::path::Path;
 
 use bytes::Bytes;
 use umbra_core::digest::Digest;
-use umbra_core::shape::DataShape;
+use umbra_core::shape::{DataShape, Targets};
 
 use crate::description::Description;
 use crate::error::DataError;
 use crate::gather;
+use crate::labels::{Labels, UNKNOWN};
 use crate::layout::{Layout, MISSING, Sections, content_digest};
 use crate::mmap::{Plain, Storage, numbers};
 use crate::text::TextList;
 use crate::units::unit_digest;
+use crate::values::{Normalisation, Number, Values};
 
 /// An encoded data set. Records are sorted by unit, so a unit's records are neighbours.
 pub struct Dataset {
@@ -22,6 +24,8 @@ pub struct Dataset {
     layout: Layout,
     unit_names: TextList,
     description: Description,
+    normalisation: Normalisation,
+    file: Option<File>,
 }
 
 /// An attribute of units, such as sex or race.
@@ -46,7 +50,9 @@ impl Dataset {
         let read = |source| DataError::Io { path: name.clone(), source };
         let file = File::open(path).map_err(read)?;
         let storage = Storage::map(&file).map_err(read)?;
-        Self::check(storage).map_err(|error| error.named(&name))
+        let mut dataset = Self::check(storage).map_err(|error| error.named(&name))?;
+        dataset.file = Some(file);
+        Ok(dataset)
     }
 
     /// Takes an encoded file that is in memory, without copying it where it is aligned.
@@ -66,9 +72,18 @@ impl Dataset {
         if !description.fits(&shape) {
             return Err(DataError::damaged("its description does not fit its counts"));
         }
-        let dataset = Self { bytes, layout, unit_names, description };
-        if dataset.labels().iter().any(|&label| label >= shape.classes) {
-            return Err(DataError::damaged("a label is no class"));
+        let normalisation = Normalisation::of(&description.channels);
+        let dataset = Self { bytes, layout, unit_names, description, normalisation, file: None };
+        match dataset.labels() {
+            Labels::Class(labels) if labels.iter().any(|&label| label >= shape.classes) => {
+                return Err(DataError::damaged("a label is no class"));
+            }
+            Labels::Several { labels, .. }
+                if labels.iter().any(|label| !matches!(label, 0 | 1 | &UNKNOWN)) =>
+            {
+                return Err(DataError::damaged("a label is neither 0, 1 nor not known"));
+            }
+            _ => {}
         }
         let mut last = None;
         for &unit in dataset.record_units() {
@@ -98,7 +113,9 @@ impl Dataset {
         if content_digest(&self.layout.shape, &Sections::of(&self.bytes, &self.layout)) != self.digest() {
             return Err(DataError::damaged("its content does not fit its digest"));
         }
-        if !self.features().iter().all(|value| value.is_finite()) {
+        if let Values::F32(values) = self.values()
+            && !values.iter().all(|value| value.is_finite())
+        {
             return Err(DataError::damaged("a feature is not a finite number"));
         }
         let mut seen = Vec::with_capacity(self.shape().units as usize);
@@ -115,7 +132,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// Records, units, features and classes.
+    /// Records, units, features, classes, and how they lie.
     pub fn shape(&self) -> DataShape {
         self.layout.shape.public()
     }
@@ -126,14 +143,44 @@ impl Dataset {
         self.layout.digest
     }
 
-    /// The features, `[records][features]`, row after row.
-    pub fn features(&self) -> &[f32] {
-        self.view(&self.layout.features)
+    /// The numbers of all records as they are stored, `[records][features]`, channels last. A model is given
+    /// them after [`Dataset::normalisation`]; see [`crate::gather`].
+    pub fn values(&self) -> Values<'_> {
+        match self.layout.shape.number {
+            Number::F32 => Values::F32(self.view(&self.layout.values)),
+            Number::U8 => Values::U8(self.view(&self.layout.values)),
+            Number::I16 => Values::I16(self.view(&self.layout.values)),
+        }
     }
 
-    /// The class of every record.
-    pub fn labels(&self) -> &[u32] {
-        self.view(&self.layout.labels)
+    /// What makes stored numbers fit for training, a factor and a shift a channel; the identity for tables.
+    pub fn normalisation(&self) -> &Normalisation {
+        &self.normalisation
+    }
+
+    /// The features of a table, `[records][features]`, row after row; empty where records are stored as other
+    /// numbers than f32. [`Dataset::values`] has the numbers of every set.
+    pub fn features(&self) -> &[f32] {
+        match self.values() {
+            Values::F32(values) => values,
+            Values::U8(_) | Values::I16(_) => &[],
+        }
+    }
+
+    /// The labels of all records.
+    pub fn labels(&self) -> Labels<'_> {
+        match self.layout.shape.targets {
+            Targets::Class => Labels::Class(self.view(&self.layout.labels)),
+            Targets::Labels => Labels::Several {
+                labels: self.view(&self.layout.labels),
+                count: self.layout.shape.classes as usize,
+            },
+        }
+    }
+
+    /// The file it is mapped from and where in it the values begin; `None` in memory.
+    pub(crate) fn file(&self) -> Option<(&File, u64)> {
+        self.file.as_ref().map(|file| (file, self.layout.values.start as u64))
     }
 
     /// The unit of every record; never falls, and grows by at most one from record to record.
@@ -189,12 +236,12 @@ impl Dataset {
         self.attribute_codes(attribute).iter().map(|&code| (code != MISSING).then_some(code))
     }
 
-    /// The names of the classes.
+    /// The names of the classes; with several labels, of the labels.
     pub fn class_names(&self) -> &[String] {
         &self.description.class_names
     }
 
-    /// The names of the features.
+    /// The names of a table's features.
     pub fn feature_names(&self) -> &[String] {
         &self.description.feature_names
     }
@@ -204,20 +251,13 @@ impl Dataset {
         &self.description
     }
 
-    /// Copies rows of features into `out`, `[rows][features]`.
+    /// Copies the normalised rows of records into `out`, `[rows][features]`.
     ///
     /// # Panics
     /// If `out` has another length, or a row is no record.
     pub fn gather(&self, rows: &[u32], out: &mut [f32]) {
-        gather::rows(self.features(), self.layout.shape.features as usize, rows, out);
-    }
-
-    /// Copies labels of rows into `out`, `[rows]`.
-    ///
-    /// # Panics
-    /// If `out` has another length, or a row is no record.
-    pub fn gather_labels(&self, rows: &[u32], out: &mut [u32]) {
-        gather::rows(self.labels(), 1, rows, out);
+        let features = self.layout.shape.features as usize;
+        gather::normalised(self.values(), &self.normalisation, features, rows, features, out);
     }
 
     fn attribute_codes(&self, index: usize) -> &[u32] {

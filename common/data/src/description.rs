@@ -2,23 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
+use umbra_core::shape::Form;
+
 use crate::layout::Shape;
+use crate::values::{Channel, channels_of};
 
 /// Names and encoder of a data set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
-    /// The label's column.
+    /// The label's column; of several labels, their columns' names in one text.
     pub label: String,
     /// The column that names units; `None` where every record is its own unit.
     pub unit: Option<String>,
-    /// The names of the classes: class `c` is `class_names[c]`.
+    /// The names of the classes: class `c` is `class_names[c]`. With several labels, the labels' names.
     pub class_names: Vec<String>,
-    /// The names of the features, in the order of a row.
+    /// The names of the features, in the order of a row; empty but for tables.
     pub feature_names: Vec<String>,
     /// The attributes of units with the names of their levels.
     pub attributes: Vec<(String, Vec<String>)>,
-    /// The columns that became features, in the order of the file; features follow in this order.
+    /// The columns that became features, in the order of the file; features follow in this order. Empty but
+    /// for tables.
     pub columns: Vec<EncodedColumn>,
+    /// The channels of an image or leads of a signal, and what they are normalised by; empty for tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
 }
 
 /// One column of the table and the features it became.
@@ -74,9 +81,12 @@ impl Description {
     /// Whether the names are as many as the shape says.
     pub(crate) fn fits(&self, shape: &Shape) -> bool {
         let width = self.columns.iter().try_fold(0usize, |sum, c| sum.checked_add(c.encoding.width()));
+        let features = if shape.form == Form::Table { shape.features as usize } else { 0 };
         self.class_names.len() == shape.classes as usize
-            && self.feature_names.len() == shape.features as usize
+            && self.feature_names.len() == features
             && self.attributes.len() == shape.attributes as usize
-            && width == Some(shape.features as usize)
+            && width == Some(features)
+            && self.channels.len() == channels_of(&shape.form) as usize
+            && self.channels.iter().all(Channel::is_sound)
     }
 }

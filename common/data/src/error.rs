@@ -13,14 +13,14 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
-    /// The bytes are something else: import the table first.
-    #[error("{name}: not an encoded data set; import the table first (umbra dataset import)")]
+    /// The bytes are something else: import the data first.
+    #[error("{name}: not an encoded data set; import the data first (umbra dataset import)")]
     NotADataset {
         /// The file, or what was read.
         name: String,
     },
-    /// Written by another version of Umbra: import the table again with this one.
-    #[error("{name}: {what} is not known to this version; import the table again")]
+    /// Written by another version of Umbra: import the data again with this one.
+    #[error("{name}: {what} is not known to this version; import the data again")]
     Unsupported {
         /// The file, or what was read.
         name: String,

@@ -10,8 +10,12 @@ pub const MAX_CELLS: u64 = 1 << 30;
 pub const MAX_LEVELS: usize = 1000;
 /// The most numbers per record.
 pub const MAX_FEATURES: u32 = 1 << 22;
-/// The most bytes of an encoded feature matrix.
+/// The most bytes of a table's features, which are encoded in memory.
 pub const MAX_FEATURE_BYTES: u64 = 1 << 34;
+/// The most bytes of all records' numbers in an encoded file.
+pub const MAX_VALUE_BYTES: u64 = 1 << 40;
+/// The most channels of an image or leads of a signal.
+pub const MAX_CHANNELS: u32 = 4096;
 /// The most attributes of units.
 pub const MAX_ATTRIBUTES: u32 = 256;
 /// The longest text of one cell that is used, in bytes.

@@ -30,6 +30,14 @@ impl Storage {
         Ok(Self::Mapped(map))
     }
 
+    /// The bytes, shared: those of a mapping stay mapped as long as anyone holds them.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Mapped(map) => Bytes::from_owner(map),
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
     /// Takes bytes in memory, copied once if they are not aligned.
     pub(crate) fn shared(bytes: Bytes) -> Self {
         const ALIGN: usize = align_of::<u64>();
@@ -66,6 +74,10 @@ unsafe impl Plain for f32 {}
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
 unsafe impl Plain for u64 {}
+// SAFETY: as above.
+unsafe impl Plain for i16 {}
+// SAFETY: as above.
+unsafe impl Plain for u8 {}
 
 /// Views bytes as numbers, or `None` if they are not aligned or not whole numbers.
 pub(crate) fn numbers<T: Plain>(bytes: &[u8]) -> Option<&[T]> {
@@ -78,6 +90,12 @@ pub(crate) fn numbers<T: Plain>(bytes: &[u8]) -> Option<&[T]> {
 pub(crate) fn stored<T: Plain>(numbers: &[T]) -> &[u8] {
     // SAFETY: `T` is `Plain`, so it has no padding: all of its bytes are initialised; `u8` has no alignment.
     unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// Views numbers as bytes that may be changed, as they are stored.
+pub(crate) fn stored_mut<T: Plain>(numbers: &mut [T]) -> &mut [u8] {
+    // SAFETY: as in `stored`; and any bytes written are values of a `Plain` type.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::records::{FeatureData, Records};
+use crate::records::{FeatureData, Records, Target};
 use crate::units::Units;
 
 /// The rows in canonical order. Rows that compare equal have equal contents, so that any order of the file
@@ -16,9 +16,15 @@ pub(crate) fn canonical(records: &Records, units: &Units) -> Vec<u32> {
     rows
 }
 
-/// Compares what is encoded of two records: label and features, missing numbers last.
+/// Compares what is encoded of two records: labels and features, missing numbers last.
 fn content(records: &Records, a: usize, b: usize) -> Ordering {
-    let mut order = records.label.codes[a].cmp(&records.label.codes[b]);
+    let mut order = match &records.target {
+        Target::Class(label) => label.codes[a].cmp(&label.codes[b]),
+        Target::Several { names, labels } => {
+            let of = |row: usize| &labels[row * names.len()..][..names.len()];
+            of(a).cmp(of(b))
+        }
+    };
     for feature in &records.features {
         order = order.then_with(|| match &feature.data {
             // Missing ones are all the same NaN, and -0.0 does not occur.
@@ -29,5 +35,6 @@ fn content(records: &Records, a: usize, b: usize) -> Ordering {
             break;
         }
     }
-    order
+    // The numbers of images and signals by their digest.
+    order.then_with(|| records.values.as_ref().map_or(Ordering::Equal, |digests| digests[a].cmp(&digests[b])))
 }

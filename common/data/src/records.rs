@@ -1,17 +1,30 @@
-//! What the table says of its records, by role: label, unit, attributes, features.
+//! What columns say of records, by role: labels, unit, attributes, features.
+
+use umbra_core::digest::Digest;
 
 use crate::layout::MISSING;
 use crate::refusal::Problems;
 use crate::roles::{Feature, Roles};
+use crate::several;
 use crate::table::{Cells, Coded, Column, and_more, shown};
 
 /// The records of a table, in the order of its rows.
 pub(crate) struct Records {
     pub rows: usize,
-    pub label: Coded,
+    pub target: Target,
     pub unit: Option<Coded>,
     pub groups: Vec<(String, Coded)>,
     pub features: Vec<FeatureColumn>,
+    /// Of images and signals the digest of every record's numbers.
+    pub values: Option<Vec<Digest>>,
+}
+
+/// What is learned.
+pub(crate) enum Target {
+    /// One class a record.
+    Class(Coded),
+    /// Several labels, `[rows][names]`: 1, 0, or [`UNKNOWN`].
+    Several { names: Vec<String>, labels: Vec<u8> },
 }
 
 /// One column that becomes features.
@@ -33,9 +46,15 @@ impl Records {
     /// Takes the records from the columns. Notes missing labels and units, too many levels, cells that are
     /// no numbers.
     pub(crate) fn collect(rows: usize, roles: &Roles<'_>, problems: &mut Problems) -> Self {
-        let remedy = "a label has few classes: name another column, or join classes";
-        let label = roles.label.levels("the label", remedy, problems);
-        check_label(roles.label, &label, problems);
+        let target = match roles.labels[..] {
+            [column] => {
+                let remedy = "a label has few classes: name another column, or join classes";
+                let label = column.levels("the label", remedy, problems);
+                check_label(column, &label, problems);
+                Target::Class(label)
+            }
+            _ => several::labels(rows, &roles.labels, problems),
+        };
         let unit = roles.unit.map(|column| {
             let unit = column.coded(problems);
             check_unit(column, &unit, problems);
@@ -47,7 +66,7 @@ impl Records {
         };
         let groups = roles.groups.iter().map(group).collect();
         let features = roles.features.iter().map(|feature| Self::feature(feature, problems)).collect();
-        Self { rows, label, unit, groups, features }
+        Self { rows, target, unit, groups, features, values: None }
     }
 
     fn feature(feature: &Feature<'_>, problems: &mut Problems) -> FeatureColumn {

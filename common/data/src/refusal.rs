@@ -1,4 +1,4 @@
-//! Why a table is refused: every mistake in one sentence that names file, column, row and remedy.
+//! Why a data set is refused: every mistake in one sentence that names file, column, row and remedy.
 
 use std::fmt;
 use std::io;
@@ -6,10 +6,10 @@ use std::io;
 /// The most refusals that are listed; more are counted.
 const LISTED: usize = 50;
 
-/// One mistake in a table or its schema.
+/// One mistake in a data set or its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The file that holds the mistake: the table or the schema.
+    /// The file that holds the mistake: the data, a manifest or the schema.
     pub file: String,
     /// The line, in a schema.
     pub line: Option<u32>,
@@ -21,14 +21,14 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// All mistakes of a table, at least one; of very many, the first are listed and the others counted.
+/// All mistakes of a data set, at least one; of very many, the first are listed and the others counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusals {
     listed: Vec<Refusal>,
     more: usize,
 }
 
-/// Why a table was not imported, by what the caller does next.
+/// Why a data set was not imported, by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read: check path, rights and disk, or try again.
@@ -39,12 +39,12 @@ pub enum ImportError {
         /// What the system said.
         source: io::Error,
     },
-    /// The table or its schema must be mended.
+    /// The data or their schema must be mended.
     #[error("{0}")]
     Refused(Refusals),
 }
 
-/// Collects the mistakes of one table.
+/// Collects the mistakes of one data set.
 pub(crate) struct Problems {
     file: String,
     refusals: Refusals,
@@ -67,9 +67,14 @@ impl Problems {
         Self { file: file.to_owned(), refusals: Refusals::default() }
     }
 
-    /// The table's file.
+    /// The file that mistakes are noted of.
     pub(crate) fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Notes the mistakes that follow under another file; gives the one before.
+    pub(crate) fn of_file(&mut self, file: &str) -> String {
+        std::mem::replace(&mut self.file, file.to_owned())
     }
 
     /// Notes a mistake of the file as a whole.

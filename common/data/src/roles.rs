@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use umbra_core::document::closest;
 
 use crate::refusal::Problems;
-use crate::schema::{ColumnKind, Schema};
+use crate::schema::{ColumnKind, DatasetKind, Named, Schema};
 use crate::table::{Cells, Column, Table, shown};
 
 /// The columns by role.
 pub(crate) struct Roles<'t> {
-    pub label: &'t Column,
+    pub labels: Vec<&'t Column>,
     pub unit: Option<&'t Column>,
     pub groups: Vec<&'t Column>,
     pub features: Vec<Feature<'t>>,
@@ -28,10 +28,12 @@ pub(crate) fn resolve<'t>(schema: &Schema, table: &'t Table, problems: &mut Prob
     check_names(schema, table, problems);
     let find = |name: &str| table.columns.iter().find(|column| column.name == name);
     let group_only = |name: &str| schema.group_only.iter().any(|named| named.name == name);
+    let is_table = schema.kind() == DatasetKind::Table;
     let mut features = Vec::new();
-    for column in &table.columns {
+    for column in table.columns.iter().filter(|_| is_table) {
         let name = column.name.as_str();
-        let other = name == schema.label() || Some(name) == schema.unit() || group_only(name);
+        let other =
+            schema.labels().any(|label| label == name) || Some(name) == schema.unit() || group_only(name);
         if other || schema.ignores(name) || matches!(column.cells, Cells::Unread) {
             continue;
         }
@@ -41,11 +43,11 @@ pub(crate) fn resolve<'t>(schema: &Schema, table: &'t Table, problems: &mut Prob
         };
         features.push(Feature { column, numeric });
     }
-    if features.is_empty() && problems.is_empty() {
+    if is_table && features.is_empty() && problems.is_empty() {
         problems.whole("no column is left as a feature: ignore fewer columns");
     }
     Some(Roles {
-        label: find(schema.label())?,
+        labels: schema.labels().map(find).collect::<Option<_>>()?,
         unit: schema.unit().and_then(find),
         groups: schema.groups().filter_map(find).collect(),
         features,
@@ -64,17 +66,22 @@ fn check_names(schema: &Schema, table: &Table, problems: &mut Problems) {
         if names.contains(named.name.as_str()) || !told.insert(&named.name) {
             continue;
         }
-        let missing = format!("{} has no column {}", problems.file(), shown(&named.name));
-        let message = match closest(&named.name, names.iter().copied()) {
-            Some(meant) => format!("{missing}; did you mean \"{meant}\"?"),
-            None => {
-                let first: Vec<_> = names.iter().take(12).copied().collect();
-                let more = if names.len() > first.len() { ", ..." } else { "" };
-                format!("{missing}; it has {}{more}", first.join(", "))
-            }
-        };
-        problems.schema(&schema.file, named.line, &named.key, message);
+        unknown_name(named, &names.iter().copied().collect::<Vec<_>>(), schema, problems);
     }
+}
+
+/// Notes that a name in the schema is none of these.
+pub(crate) fn unknown_name(named: &Named, names: &[&str], schema: &Schema, problems: &mut Problems) {
+    let missing = format!("{} has no column {}", problems.file(), shown(&named.name));
+    let message = match closest(&named.name, names.iter().copied()) {
+        Some(meant) => format!("{missing}; did you mean \"{meant}\"?"),
+        None => {
+            let first: Vec<_> = names.iter().take(12).copied().collect();
+            let more = if names.len() > first.len() { ", ..." } else { "" };
+            format!("{missing}; it has {}{more}", first.join(", "))
+        }
+    };
+    problems.schema(&schema.file, named.line, &named.key, message);
 }
 
 /// Numbers and booleans are numeric, texts categorical.

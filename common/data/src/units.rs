@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use umbra_core::digest::{Digest, FieldHasher};
 
+use crate::labels::UNKNOWN;
 use crate::layout::MISSING;
-use crate::records::{FeatureData, Records};
+use crate::records::{FeatureData, Records, Target};
 use crate::refusal::Problems;
 use crate::table::{Coded, shown};
 
@@ -97,8 +98,17 @@ fn content_digests(records: &Records) -> Vec<Digest> {
     enum Part<'r> {
         Numbers(&'r [f64]),
         Names(&'r Coded),
+        /// One of several labels: all of them, how many a record, which.
+        Label(&'r [u8], usize, usize),
+        Values(&'r [Digest]),
     }
-    let label = std::iter::once(("label".to_owned(), Part::Names(&records.label)));
+    let labels: Vec<_> = match &records.target {
+        Target::Class(label) => vec![("label".to_owned(), Part::Names(label))],
+        Target::Several { names, labels } => {
+            let part = |i| Part::Label(labels, names.len(), i);
+            names.iter().enumerate().map(|(i, name)| (format!("label {name}"), part(i))).collect()
+        }
+    };
     let groups = records.groups.iter().map(|(name, coded)| (format!("group {name}"), Part::Names(coded)));
     let features = records.features.iter().map(|feature| {
         let part = match &feature.data {
@@ -107,7 +117,8 @@ fn content_digests(records: &Records) -> Vec<Digest> {
         };
         (format!("feature {}", feature.name), part)
     });
-    let mut parts: Vec<_> = label.chain(groups).chain(features).collect();
+    let values = records.values.iter().map(|digests| ("values".to_owned(), Part::Values(digests)));
+    let mut parts: Vec<_> = labels.into_iter().chain(groups).chain(features).chain(values).collect();
     parts.sort_by(|a, b| a.0.cmp(&b.0));
     let digest = |row: usize| {
         let mut hasher = FieldHasher::new("umbra record");
@@ -117,6 +128,11 @@ fn content_digests(records: &Records) -> Vec<Digest> {
                 Part::Numbers(values) => hasher.put_f64(name, values[row]),
                 Part::Names(coded) if coded.codes[row] == MISSING => {}
                 Part::Names(coded) => hasher.put(name, coded.names[coded.codes[row] as usize].as_bytes()),
+                Part::Label(labels, count, i) => match labels[row * count + i] {
+                    UNKNOWN => {}
+                    label => hasher.put(name, &[label]),
+                },
+                Part::Values(digests) => hasher.put(name, digests[row].as_bytes()),
             }
         }
         hasher.finish()

@@ -13,8 +13,9 @@ use umbra_core::keys::findings_key;
 use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
 use umbra_runtime::clock::Clock;
-use umbra_stats::{Attribute, Config, Design, Inputs, Labels, Membership, StatsError, analyse_into};
+use umbra_stats::{Attribute, Config, Design, Inputs, Membership, StatsError, analyse_into};
 
+use super::labels::labels;
 use super::packs::{PackReader, open_pack};
 use super::scratch::FileScratch;
 use super::source::PackedLogits;
@@ -149,7 +150,7 @@ impl Work {
             .collect();
         let inputs = Inputs {
             source: &source,
-            labels: Labels::Class(dataset.labels()),
+            labels: labels(dataset),
             units: dataset.record_units(),
             membership,
             design: &design,
@@ -161,7 +162,10 @@ impl Work {
         let rows = Rows {
             source_rows: SourceRows::Given(dataset.source_rows()),
             unit_names: &unit_names,
-            labels: LabelNames::Classes(&class_names),
+            labels: match dataset.labels() {
+                umbra_data::Labels::Class(_) => LabelNames::Classes(&class_names),
+                umbra_data::Labels::Several { labels, count } => LabelNames::Several(labels, count),
+            },
             attributes: &attributes,
         };
         let shadows = drawn.shadows() as usize;

@@ -1,6 +1,7 @@
 //! From verified packs to findings: running figures while shadows train, the final figures at the end.
 
 mod finish;
+mod labels;
 mod packs;
 mod provisional;
 mod scratch;

@@ -6,13 +6,13 @@ use umbra_core::ids::PackIndex;
 use umbra_core::membership::Membership as Drawn;
 use umbra_core::seed::Purpose;
 use umbra_proto::v1;
-use umbra_stats::{Design, Inputs, Labels, Membership, Subset};
+use umbra_stats::{Design, Inputs, Membership, Subset};
 
+use super::labels::Picked;
 use super::packs::open_pack;
 use super::source::PackedLogits;
 use crate::audit_task::AuditTask;
 use crate::engine::Command;
-use crate::facts::Prepared;
 use crate::shell::Shell;
 
 /// Records of the sample, at most.
@@ -65,11 +65,12 @@ async fn compute(
         let membership = Membership::new(shadows as usize, units, &words)
             .ok_or_else(|| bug("membership does not fit the plan"))?;
         let design = Design::blocks(spec.shadows().block() as usize).with_lost(lost);
-        let pick = |values: &[u32]| rows.iter().map(|&row| values[row as usize]).collect::<Vec<_>>();
-        let (labels, units) = labels_and_units(&prepared, pick);
+        let labels = Picked::of(&prepared.dataset, &rows);
+        let all_units = prepared.dataset.record_units();
+        let units: Vec<u32> = rows.iter().map(|&row| all_units[row as usize]).collect();
         let inputs = Inputs {
             source: &source,
-            labels: Labels::Class(&labels),
+            labels: labels.view(),
             units: &units,
             membership,
             design: &design,
@@ -81,10 +82,6 @@ async fn compute(
     });
     let figures = figures.await.map_err(|error| bug(&error.to_string()))??;
     Ok(figures.map(|figures| figures.auc))
-}
-
-fn labels_and_units(prepared: &Prepared, pick: impl Fn(&[u32]) -> Vec<u32>) -> (Vec<u32>, Vec<u32>) {
-    (pick(prepared.dataset.labels()), pick(prepared.dataset.record_units()))
 }
 
 /// The columns cut to their first shadows.

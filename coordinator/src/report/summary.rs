@@ -1,6 +1,7 @@
 //! `summary.json`: every figure, for programs. No time, host or path.
 
 use serde::Serialize;
+use umbra_core::shape::Targets;
 use umbra_stats::{Analysis, AttackResult, Calibrated, Config, FPR_KEYS, Figures, Interval};
 
 use super::error::ReportError;
@@ -224,6 +225,9 @@ struct DatasetPart<'a> {
     units: u64,
     features: u32,
     classes: u32,
+    /// Whether `classes` counts labels, several a record.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    several_labels: bool,
 }
 
 fn side(side: &Side) -> SidePart {
@@ -297,5 +301,6 @@ fn dataset<'a>(dataset: &Dataset<'a>) -> DatasetPart<'a> {
         units: dataset.shape.units,
         features: dataset.shape.features,
         classes: dataset.shape.classes,
+        several_labels: dataset.shape.targets == Targets::Labels,
     }
 }

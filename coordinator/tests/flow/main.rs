@@ -48,6 +48,28 @@ async fn an_audit_goes_from_submission_to_findings() {
 }
 
 #[tokio::test]
+async fn images_with_several_labels_have_findings() {
+    let place = Place::of_images().await;
+    place.upload().await;
+    let audit = place.submit("first", &draft()).await.unwrap();
+    let mut puppet = Puppet::join(&place, "w1", 2).await;
+    puppet.work_off(place.packs()).await;
+    let ended = place.watch(&audit.id).await;
+    assert_eq!(ended.state(), v1::AuditState::Succeeded, "{:?}", ended.fault);
+    assert!(ended.progress.unwrap().provisional.is_some_and(|figures| figures.auc > 0.6), "the logits leak");
+    let summary = place.summary(&audit.id).await;
+    // One label known for a third of the records, two for the others: more than one label shows.
+    assert!(summary["attacks"]["lira-online"]["auc"].as_f64().unwrap() > 0.7);
+    assert_eq!(
+        (&summary["dataset"]["classes"], &summary["dataset"]["several_labels"]),
+        (&2.into(), &true.into())
+    );
+    let page = String::from_utf8(place.file(&audit.id, "report.html").await).unwrap();
+    assert!(page.contains("Predict <bdi>several labels</bdi>: <bdi>left, right</bdi>"), "the task is named");
+    place.stop().await;
+}
+
+#[tokio::test]
 async fn the_same_request_is_one_audit_and_stored_logits_are_used_again() {
     let place = Place::start().await;
     place.upload().await;

@@ -62,6 +62,27 @@ fn people(folder: &std::path::Path) -> Imported {
     import(&path, &Schema::parse(schema, "schema.toml").unwrap()).unwrap()
 }
 
+/// As many small images, with two labels each of which some are not known.
+fn images(folder: &std::path::Path) -> Imported {
+    let mut table = String::from("id,group,left,right\n");
+    for i in 0..300 {
+        let right = ["0", "1", ""][i % 3];
+        table += &format!("p{i},{},{},{right}\n", ["a", "b"][i % 2], i / 2 % 2);
+    }
+    std::fs::write(folder.join("images.csv"), table).unwrap();
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (300, 2, 2), }\n";
+    let mut array = b"\x93NUMPY\x01\x00".to_vec();
+    array.extend((header.len() as u16).to_le_bytes());
+    array.extend(header.bytes());
+    array.extend((0..1200u32).map(|i| (i * i % 251) as u8));
+    let path = folder.join("images.npy");
+    std::fs::write(&path, array).unwrap();
+    let schema = "kind = \"array\"\nlabel = [\"left\", \"right\"]\nunit = \"id\"\ngroups = [\"group\"]\n\
+                  attributes = \"images.csv\"\n";
+    let beside = folder.join("schema.toml").display().to_string();
+    import(&path, &Schema::parse(schema, &beside).unwrap()).unwrap()
+}
+
 async fn start(folder: &std::path::Path) -> (Drain, Channel) {
     let drain = Drain::new();
     let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -94,8 +115,17 @@ async fn start(folder: &std::path::Path) -> (Drain, Channel) {
 
 impl Place {
     pub async fn start() -> Self {
+        Self::with(people).await
+    }
+
+    /// With images of several labels instead of a table.
+    pub async fn of_images() -> Self {
+        Self::with(images).await
+    }
+
+    async fn with(data: fn(&std::path::Path) -> Imported) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data = people(folder.path());
+        let data = data(folder.path());
         let (drain, channel) = start(folder.path()).await;
         Self { folder, data, drain, channel }
     }
@@ -120,7 +150,7 @@ impl Place {
     }
 
     pub fn dataset(&self) -> Dataset {
-        Dataset::from_bytes(self.data.bytes.clone().into()).unwrap()
+        Dataset::from_bytes(self.data.bytes.clone()).unwrap()
     }
 
     pub fn content(&self) -> &Digest {

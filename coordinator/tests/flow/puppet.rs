@@ -10,6 +10,7 @@ use tonic::Streaming;
 use umbra_core::digest::Digest;
 use umbra_core::membership::Membership;
 use umbra_core::seed::{Purpose, Seed};
+use umbra_data::Labels;
 use umbra_data::logits::{LogitsHeader, encode};
 use umbra_proto::v1::connect_request::Message as Say;
 use umbra_proto::v1::connect_response::Message as Hear;
@@ -214,11 +215,20 @@ impl<'p> Puppet<'p> {
         for shadow in assign.first_shadow..assign.first_shadow + assign.shadows {
             let mut stream = seed.stream(Purpose::Simulation, &[u64::from(shadow)]);
             let mut logits = Vec::new();
-            for (&unit, &label) in dataset.record_units().iter().zip(dataset.labels()) {
-                let member = membership.is_in(shadow, unit as usize);
-                let margin = stream.normal_f64() as f32 + f32::from(u8::from(member));
-                let right = if label == 1 { margin } else { -margin };
-                logits.extend([0.0, right]);
+            for (record, &unit) in dataset.record_units().iter().enumerate() {
+                let member = f32::from(u8::from(membership.is_in(shadow, unit as usize)));
+                let mut signed = |holds: bool| {
+                    let margin = stream.normal_f64() as f32 + member;
+                    if holds { margin } else { -margin }
+                };
+                match dataset.labels() {
+                    Labels::Class(classes) => logits.extend([0.0, signed(classes[record] == 1)]),
+                    Labels::Several { labels, count } => {
+                        logits.extend(
+                            labels[record * count..][..count].iter().map(|&label| signed(label == 1)),
+                        );
+                    }
+                }
             }
             logits[1] += spoil;
             if lost.contains(&shadow) {

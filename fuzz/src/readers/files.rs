@@ -64,7 +64,7 @@ pub fn import(bytes: &[u8]) {
     let file = file(&bytes[at + LINE.len()..]);
     match import_table(file.path(), &schema) {
         Ok(imported) => {
-            let dataset = Dataset::from_bytes(imported.bytes.into()).expect("what was encoded opens");
+            let dataset = Dataset::from_bytes(imported.bytes).expect("what was encoded opens");
             dataset.verify().expect("what was encoded is sound");
             assert_eq!(dataset.digest(), imported.digest);
         }
@@ -79,7 +79,7 @@ pub fn dataset(bytes: &[u8]) {
         return;
     }
     let shape = dataset.shape();
-    assert_eq!(dataset.labels().len() as u64, shape.records);
+    assert_eq!(dataset.labels().records() as u64, shape.records);
     assert!(dataset.record_units().iter().all(|&unit| u64::from(unit) < shape.units));
     assert_eq!(dataset.unit_names().count() as u64, shape.units);
     let of_units = (0..shape.units as u32).map(|unit| dataset.unit_records(unit).len());

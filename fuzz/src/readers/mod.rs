@@ -1,6 +1,7 @@
 //! One function for each reader.
 
 mod analyse;
+mod beside;
 mod cursor;
 mod figures;
 mod files;
@@ -11,6 +12,7 @@ mod toml;
 mod audit_file_keys;
 
 pub use analyse::analyse;
+pub use beside::{array, images, wfdb};
 pub use files::{dataset, import, logits, npy};
 pub use toml::{audit_file, schema};
 
@@ -18,12 +20,15 @@ pub use toml::{audit_file, schema};
 pub type Reader = fn(&[u8]);
 
 /// Every function by its name.
-pub const ALL: [(&str, Reader); 7] = [
+pub const ALL: [(&str, Reader); 10] = [
     ("analyse", analyse),
+    ("array", array),
     ("audit_file", audit_file),
     ("dataset", dataset),
+    ("images", images),
     ("import", import),
     ("logits", logits),
     ("npy", npy),
     ("schema", schema),
+    ("wfdb", wfdb),
 ];

@@ -24,7 +24,7 @@ pub fn audit_file(bytes: &[u8]) {
 pub fn schema(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match Schema::parse(text, "SCHEMA.toml") {
-        Ok(schema) => assert!(!schema.label().is_empty(), "a schema names its label"),
+        Ok(schema) => assert!(schema.labels().all(|label| !label.is_empty()), "a schema names its labels"),
         Err(mistakes) => drop(mistakes.in_file("SCHEMA.toml").to_string()),
     }
 }

@@ -28,7 +28,7 @@ fn an_audit_and_its_logits_in_an_array_give_the_same_scores() {
         state.iter().filter_map(|path| LogitsReader::open(path).ok()).collect();
     packs.sort_by_key(|pack| pack.header().first_shadow);
 
-    let records = dataset.labels().len();
+    let records = dataset.labels().records();
     let shadows: u32 = packs.iter().map(|pack| pack.header().shadows).sum();
     assert_eq!(shadows, audit.shadows, "every pack is there once");
     let mut items = Vec::new();
@@ -43,7 +43,7 @@ fn an_audit_and_its_logits_in_an_array_give_the_same_scores() {
     let numbers = |values: &[u32]| wide(&values.iter().map(|&value| value as usize).collect::<Vec<_>>());
     let save = |name: &str, bytes: Vec<u8>| fs::write(folder.path().join(name), bytes).unwrap();
     save("L.npy", npy("<f4", &[shadows as usize, records, 2], items));
-    save("Y.npy", npy("<i8", &[records], numbers(dataset.labels())));
+    save("Y.npy", npy("<i8", &[records], numbers(dataset.labels().classes().unwrap())));
     save("U.npy", npy("<i8", &[records], numbers(dataset.record_units())));
 
     let arguments = [

@@ -41,7 +41,7 @@ fn encoded() -> (Vec<u8>, Digest) {
     let schema = std::fs::read_to_string(data.join("support2.schema.toml")).expect("it is bundled");
     let schema = Schema::parse(&schema, "schema").expect("it is right");
     let imported = umbra_data::import(data.join("support2.parquet"), &schema).expect("it is right");
-    (imported.bytes, imported.digest)
+    (imported.bytes.to_vec(), imported.digest)
 }
 
 #[test]

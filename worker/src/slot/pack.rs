@@ -133,7 +133,7 @@ fn begin<'d>(
         membership: PackMembership::select(&membership, task.shadows.clone())?,
         isa_limit: None,
     };
-    let data = TrainingData::new(data.shape(), data.features(), data.labels(), data.record_units())?;
+    let data = TrainingData::of(data)?;
     if let Some(bytes) = resume {
         match PackRun::new(job.clone(), data, Some(bytes)) {
             Err(TrainError::Checkpoint(error)) => {

@@ -130,5 +130,5 @@ fn dataset(folder: &TempDir) -> (Vec<u8>, Digest) {
     let schema =
         Schema::parse("kind = \"table\"\nlabel = \"dead\"\nunit = \"patient\"\n", "tiny.toml").unwrap();
     let imported = umbra_data::import(&path, &schema).unwrap();
-    (imported.bytes, imported.digest)
+    (imported.bytes.to_vec(), imported.digest)
 }

@@ -1,6 +1,6 @@
 //! The encoded data a pack is trained and queried on, as slices that outlive the run.
 
-use umbra_core::shape::DataShape;
+use umbra_core::shape::{DataShape, Form};
 use umbra_data::Dataset;
 
 use crate::error::TrainError;
@@ -63,7 +63,12 @@ impl<'a> TrainingData<'a> {
     /// # Errors
     /// [`TrainError::Data`] for a shape that training does not take.
     pub fn of(dataset: &'a Dataset) -> Result<Self, TrainError> {
-        Self::new(dataset.shape(), dataset.features(), dataset.labels(), dataset.record_units())
+        let labels = dataset.labels().classes().filter(|_| dataset.shape().form == Form::Table);
+        let labels = labels.ok_or_else(|| {
+            let what = "training takes tables with one class a record so far: audit a table";
+            TrainError::Data(what.to_owned())
+        })?;
+        Self::new(dataset.shape(), dataset.features(), labels, dataset.record_units())
     }
 
     /// The shape.

@@ -1,10 +1,11 @@
-//! `umbra dataset import [--kind parquet|csv] FILE --schema FILE.toml [--name N]`.
+//! `umbra dataset import [--kind parquet|csv|array|images|wfdb] FILE --schema FILE.toml [--name N]`.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use umbra_core::ids::DatasetName;
+use umbra_data::DatasetKind;
 
 use crate::audit_file::TableFiles;
 use crate::dataset;
@@ -17,15 +18,18 @@ use crate::view;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  umbra dataset import icu.parquet --schema icu.schema.toml\n  umbra dataset \
-                        import --kind csv icu.csv --schema icu.schema.toml --name icu-2024"
+                        import --kind csv icu.csv --schema icu.schema.toml --name icu-2024\n  umbra dataset import \
+                        --kind array pneumoniamnist.npz --schema array.schema.toml\n  umbra dataset import --kind \
+                        images manifest.csv --schema images.schema.toml\n  umbra dataset import --kind wfdb \
+                        ptbxl_database.csv --schema wfdb.schema.toml\n\ndocs/data.md has a schema for every kind."
 )]
 pub struct Args {
-    /// The table
+    /// A table, an NPZ or NPY file, or the manifest of images or WFDB records
     file: PathBuf,
-    /// The schema: which column is the label, the patient, a group
+    /// The schema: what the data are, and which column is the label, the patient, a group
     #[arg(long, value_name = "FILE")]
     schema: PathBuf,
-    /// What the table is [default: seen from the file]
+    /// What the file is [default: what the schema says]
     #[arg(long, value_enum)]
     kind: Option<Kind>,
     /// The name to register [default: the file's name and the first digits of its digest]
@@ -35,16 +39,22 @@ pub struct Args {
     server: ServerArgs,
 }
 
-/// Files that hold tables.
+/// What is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// Apache Parquet
+    /// A table, as Apache Parquet
     Parquet,
-    /// Comma-separated values with a header line
+    /// A table, as comma-separated values with a header line
     Csv,
+    /// Arrays that numpy saved, NPZ or NPY
+    Array,
+    /// The manifest of PNG and JPEG files
+    Images,
+    /// The manifest of WFDB records
+    Wfdb,
 }
 
-/// Imports a table.
+/// Imports a data set.
 ///
 /// # Errors
 /// Why it was not imported.
@@ -54,6 +64,7 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     }
     if let Some(kind) = args.kind {
         check_kind(&args.file, kind)?;
+        check_schema(&args.schema, kind)?;
     }
     let table = TableFiles { path: args.file.clone(), schema: args.schema.clone() };
     let set = dataset::import(&table).await?;
@@ -62,6 +73,26 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
     let registered = upload::upload(&remote, &name, &set).await?;
     out.result(|| view::dataset_text(&registered), || view::dataset(&registered))
+}
+
+/// Refuses a schema of another kind.
+fn check_schema(path: &Path, kind: Kind) -> Result<(), Failure> {
+    let said = dataset::read_schema(path)?.kind();
+    let wanted = match kind {
+        Kind::Parquet | Kind::Csv => DatasetKind::Table,
+        Kind::Array => DatasetKind::Array,
+        Kind::Images => DatasetKind::Images,
+        Kind::Wfdb => DatasetKind::Wfdb,
+    };
+    if said == wanted {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{} says kind = \"{}\", --kind asks for \"{}\": leave --kind out, or name another schema",
+        path.display(),
+        said.name(),
+        wanted.name()
+    )))
 }
 
 /// Refuses a file that is visibly of the other kind.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use umbra_data::{Dataset, Encoding};
+use umbra_data::{Channel, Dataset, Description, EncodedColumn, Encoding, Form, Targets};
 use umbra_proto::convert::shape_to;
 
 use crate::audit_file::TableFiles;
@@ -21,9 +21,9 @@ use crate::view;
                         inspect icu-2024"
 )]
 pub struct Args {
-    /// A registered data set's name or, with --schema, a table
+    /// A registered data set's name or, with --schema, a file as `umbra dataset import` takes it
     target: String,
-    /// Check the table with this schema here, without a coordinator
+    /// Check the file with this schema here, without a coordinator
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct Args {
 /// Shows a data set.
 ///
 /// # Errors
-/// If there is none, or the table is refused.
+/// If there is none, or the file is refused.
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     if let Some(schema) = &args.schema {
         let table = TableFiles { path: PathBuf::from(&args.target), schema: schema.clone() };
@@ -57,33 +57,30 @@ fn show(path: &Path, set: &Encoded, out: &Output) -> Result<(), Failure> {
     let opened =
         Dataset::from_bytes(set.bytes.clone()).map_err(|error| Failure::failed(error.to_string()))?;
     let description = opened.description();
+    let shape = set.shape;
     let text = || {
         let names = description.class_names.iter().zip(&set.class_counts);
         let classes = names.map(|(name, &count)| format!("{} ({})", plain(name), human::thousands(count)));
+        let classes = classes.collect::<Vec<_>>().join(", ");
         let attributes: Vec<_> = description.attributes.iter().map(|(name, _)| plain(name)).collect();
         let mut rows = vec![
-            ("table", path.display().to_string()),
-            ("shape", view::shape_text(&shape_to(&set.shape))),
-            ("label", plain(&description.label)),
-            ("classes", classes.collect::<Vec<_>>().join(", ")),
+            ("file", path.display().to_string()),
+            ("shape", view::shape_text(&shape_to(&shape))),
+            ("stored as", opened.values().number().name().to_owned()),
+        ];
+        match shape.targets {
+            Targets::Class => rows.extend([("label", plain(&description.label)), ("classes", classes)]),
+            Targets::Labels => rows.push(("labels", classes)),
+        }
+        rows.extend([
             ("unit", description.unit.as_deref().map_or("each record its own".to_owned(), plain)),
             ("groups", attributes.join(", ")),
             ("digest", set.digest.to_string()),
             ("encoded", human::bytes(set.bytes.len() as u64)),
-        ];
+        ]);
         rows.extend(set.warnings.iter().map(|warning| ("warning", plain(warning))));
-        let columns: Vec<Vec<String>> = description
-            .columns
-            .iter()
-            .map(|column| {
-                vec![
-                    plain(&column.name),
-                    column.encoding.width().to_string(),
-                    encoding_text(&column.encoding),
-                ]
-            })
-            .collect();
-        format!("{}\n\n{}", pairs(&rows), table(&["COLUMN", "FEATURES", "ENCODED AS"], &columns))
+        let parts = if shape.form == Form::Table { columns(description) } else { channels(description) };
+        format!("{}\n\n{parts}", pairs(&rows))
     };
     let json = || {
         json!({
@@ -93,12 +90,32 @@ fn show(path: &Path, set: &Encoded, out: &Output) -> Result<(), Failure> {
             "bytes": set.bytes.len(),
             "records": set.shape.records,
             "units": set.shape.units,
+            "shape": view::shape(&shape_to(&shape)),
+            "stored_as": opened.values().number().name(),
             "class_counts": set.class_counts,
             "warnings": set.warnings,
             "description": serde_json::to_value(description).unwrap_or(Value::Null),
         })
     };
     out.result(text, json)
+}
+
+/// The columns of a table.
+fn columns(description: &Description) -> String {
+    let row = |column: &EncodedColumn| {
+        vec![plain(&column.name), column.encoding.width().to_string(), encoding_text(&column.encoding)]
+    };
+    let rows: Vec<Vec<String>> = description.columns.iter().map(row).collect();
+    table(&["COLUMN", "FEATURES", "ENCODED AS"], &rows)
+}
+
+/// The channels of images or signals.
+fn channels(description: &Description) -> String {
+    let row = |channel: &Channel| {
+        vec![plain(&channel.name), format!("{:.4}", channel.mean), format!("{:.4}", channel.sd)]
+    };
+    let rows: Vec<Vec<String>> = description.channels.iter().map(row).collect();
+    table(&["CHANNEL", "MEAN", "SD"], &rows)
 }
 
 fn encoding_text(encoding: &Encoding) -> String {

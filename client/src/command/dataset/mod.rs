@@ -13,9 +13,9 @@ use crate::output::Output;
 /// What to do with data sets.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Import a table: check and encode it here, and register it with a coordinator
+    /// Import a table, arrays, images or ECGs: check and encode it here, and register it with a coordinator
     Import(import::Args),
-    /// Show a registered data set, or check a table without a coordinator
+    /// Show a registered data set, or check a file without a coordinator
     Inspect(inspect::Args),
     /// List the registered data sets
     List(list::Args),

@@ -30,6 +30,11 @@ impl<'d> Table<'d> {
         join(&self.path, name)
     }
 
+    /// Whether a key is given as a list: for keys that take a word or a list.
+    pub fn is_list(&self, name: &str) -> bool {
+        matches!(self.entries.and_then(|entries| entries.get(name)), Some(Node::Array(_)))
+    }
+
     /// A table inside; one that is not there has no keys.
     pub fn table(&self, name: &str) -> Table<'d> {
         let field = self.get(name, "a table", |node| match node {

@@ -1,13 +1,14 @@
 //! Reading an array piece by piece.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use super::dtype::Dtype;
 use super::error::NpyError;
 use super::header::{self, Header, Said};
+use super::number::fortran_place;
+use crate::positioned::read_at;
 
 /// Bytes that are read at once where an array is gone through from end to end.
 const CHUNK: usize = 1 << 20;
@@ -35,11 +36,46 @@ impl NpyFile {
         }
         let file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
+        Self::of(file, name, length)
+    }
+
+    /// Takes a file of `length` bytes that is open already, under a name for messages.
+    pub(crate) fn of(file: File, name: String, length: u64) -> Result<Self, NpyError> {
         let header = header::read(&file, length).map_err(|said| match said {
             Said::Io(source) => NpyError::Io { name: name.clone(), source },
             Said::Wrong(what) => NpyError::Wrong { name: name.clone(), what },
         })?;
         Ok(Self { file, name, header })
+    }
+
+    /// Checks the header at the beginning of what will be a file of `length` bytes.
+    pub(crate) fn promise(file: &File, length: u64, name: &str) -> Result<(), NpyError> {
+        match header::read(file, length) {
+            Ok(_) => Ok(()),
+            Err(Said::Io(source)) => Err(NpyError::Io { name: name.to_owned(), source }),
+            Err(Said::Wrong(what)) => Err(NpyError::Wrong { name: name.to_owned(), what }),
+        }
+    }
+
+    /// Reads whole positions of the first axis as they are stored, each in C order, into `raw`.
+    pub(crate) fn read_records(&self, rows: Range<usize>, raw: &mut Vec<u8>) -> Result<(), NpyError> {
+        let size = self.header.dtype.size;
+        let (count, rest) = (self.header.shape[0], &self.header.shape[1..]);
+        let per: usize = rest.iter().product();
+        raw.resize(rows.len() * per * size, 0);
+        if !self.header.fortran || rest.is_empty() {
+            return self.read_items((rows.start * per) as u64..(rows.end * per) as u64, raw);
+        }
+        // The first axis runs fastest: for every place of a record, those of all records lie side by side.
+        let mut run = vec![0; rows.len() * size];
+        for place in 0..per {
+            let at = fortran_place(rest, place) * count + rows.start;
+            self.read_items(at as u64..(at + rows.len()) as u64, &mut run)?;
+            for (record, item) in raw.chunks_exact_mut(per * size).zip(run.chunks_exact(size)) {
+                record[place * size..][..size].copy_from_slice(item);
+            }
+        }
+        Ok(())
     }
 
     /// The path as it was given.
@@ -111,24 +147,4 @@ impl NpyFile {
         }
         place
     }
-}
-
-/// Fills a buffer from a position, leaving no cursor behind.
-#[cfg(unix)]
-pub(super) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
-}
-
-/// Fills a buffer from a position; every caller names its own.
-#[cfg(windows)]
-pub(super) fn read_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, at)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer = &mut buffer[read..];
-        at += read as u64;
-    }
-    Ok(())
 }

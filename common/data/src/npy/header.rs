@@ -3,8 +3,8 @@
 use std::fs::File;
 
 use super::dtype::Dtype;
-use super::file::read_at;
 use super::parse::{self, AGAIN};
+use crate::positioned::read_at;
 
 /// The longest header that is read, in bytes; numpy itself stops at 10,000.
 const LONGEST: u64 = 1 << 16;

@@ -144,6 +144,37 @@ impl NpyFile {
         })
     }
 
+    /// Goes through an array of numbers; `visit` gets the place of a number in C order and the number.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or what `visit` says.
+    pub(crate) fn for_each_real(
+        &self,
+        mut visit: impl FnMut(usize, f64) -> Result<(), NpyError>,
+    ) -> Result<(), NpyError> {
+        self.for_each_item(|place, bytes| visit(place, self.real(bytes)))
+    }
+
+    /// An item as a number; whole ones beyond 2^53 are rounded.
+    pub(crate) fn real(&self, item: &[u8]) -> f64 {
+        let dtype = self.dtype();
+        let mut wide = [0u8; 8];
+        for (i, target) in wide[..dtype.size.min(8)].iter_mut().enumerate() {
+            *target = if dtype.big_endian { item[dtype.size - 1 - i] } else { item[i] };
+        }
+        let bits = u64::from_le_bytes(wide);
+        match (dtype.kind, dtype.size) {
+            (Kind::Float, 2) => half(bits as u16),
+            (Kind::Float, 4) => f64::from(f32::from_bits(bits as u32)),
+            (Kind::Float, _) => f64::from_bits(bits),
+            (Kind::Signed, size) => {
+                let spare = 64 - 8 * size as u32;
+                ((bits << spare) as i64 >> spare) as f64
+            }
+            _ => bits as f64,
+        }
+    }
+
     /// A number that [`NpyFile::for_each_integer`] gave, as its file means it.
     pub fn spell(&self, number: i64) -> String {
         if self.dtype().kind == Kind::Unsigned { (number as u64).to_string() } else { number.to_string() }
@@ -151,7 +182,7 @@ impl NpyFile {
 }
 
 /// Where a place of `axes` in C order is stored if the first axis runs fastest.
-fn fortran_place(axes: &[usize], place: usize) -> usize {
+pub(super) fn fortran_place(axes: &[usize], place: usize) -> usize {
     let mut rest = place;
     let mut stride = axes.iter().product::<usize>();
     let mut stored = 0;

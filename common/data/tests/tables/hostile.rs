@@ -12,7 +12,7 @@ static ENCODED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let schema = schema(
         "kind = \"table\"\nlabel = \"outcome\"\nunit = \"patient\"\ngroups = [\"site\", \"insurer\"]\n",
     );
-    import(reference("mixed.parquet"), &schema).unwrap().bytes
+    import(reference("mixed.parquet"), &schema).unwrap().bytes.to_vec()
 });
 
 /// Changes to a file: a byte set, eight bytes set to a number, a cut, bytes appended.
@@ -60,7 +60,7 @@ fn apply(bytes: &[u8], changes: Vec<Change>) -> Vec<u8> {
 fn use_all(set: &Dataset) {
     let shape = set.shape();
     assert_eq!(set.features().len() as u64, shape.records * u64::from(shape.features));
-    assert!(set.labels().iter().all(|&label| label < shape.classes));
+    assert!(set.labels().classes().is_none_or(|labels| labels.iter().all(|&label| label < shape.classes)));
     assert_eq!(set.unit_digests().len(), set.unit_names().len());
     let records: usize = (0..shape.units as u32).map(|unit| set.unit_records(unit).len()).sum();
     assert_eq!(records as u64, shape.records);
@@ -137,12 +137,26 @@ fn what_is_no_encoded_set_is_said() {
     let absent = Dataset::open(folder.path().join("absent")).unwrap_err();
     assert!(absent.to_string().contains("cannot be read"), "{absent}");
     let table = Dataset::open(reference("mixed.parquet")).unwrap_err();
-    assert!(table.to_string().ends_with("import the table first (umbra dataset import)"), "{table}");
+    assert!(table.to_string().ends_with("import the data first (umbra dataset import)"), "{table}");
     let mut newer = ENCODED.clone();
     newer[8] = 9;
     let newer = Dataset::from_bytes(Bytes::from(newer)).unwrap_err().to_string();
-    assert_eq!(newer, "the data set: version 9 is not known to this version; import the table again");
+    assert_eq!(newer, "the data set: version 9 is not known to this version; import the data again");
     let empty = folder.path().join("empty");
     std::fs::write(&empty, b"").unwrap();
     assert!(Dataset::open(&empty).is_err());
+}
+
+#[test]
+fn files_of_the_first_version_open_and_are_still_written() {
+    // Written before there was a second version.
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
+    let old = std::fs::read(seeds.join("dataset/csv")).unwrap();
+    assert_eq!(old[8], 1);
+    let set = Dataset::from_bytes(Bytes::from(old.clone())).unwrap();
+    set.verify().unwrap();
+    assert!(set.normalisation().is_identity());
+    let source = std::fs::read_to_string(seeds.join("import/csv")).unwrap();
+    let (text, table) = source.split_once("\n---\n").unwrap();
+    assert_eq!(import_csv(table.as_bytes(), &schema(text)).unwrap().bytes, old);
 }

@@ -11,7 +11,6 @@ mod support2;
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use umbra_data::{Dataset, ImportError, Imported, Schema};
 
 /// A file beside the tests.
@@ -38,7 +37,7 @@ fn import_csv(text: &[u8], schema: &Schema) -> Result<Imported, ImportError> {
 }
 
 fn open(imported: &Imported) -> Dataset {
-    let dataset = Dataset::from_bytes(Bytes::from(imported.bytes.clone())).unwrap();
+    let dataset = Dataset::from_bytes(imported.bytes.clone()).unwrap();
     dataset.verify().unwrap();
     dataset
 }

@@ -30,7 +30,7 @@ fn content(set: &Dataset) -> impl PartialEq + std::fmt::Debug {
     let features: Vec<u32> = set.features().iter().map(|value| value.to_bits()).collect();
     let units: Vec<String> = set.unit_names().map(str::to_owned).collect();
     let attributes = set.attributes();
-    (features, set.labels().to_vec(), set.record_units().to_vec(), units, attributes)
+    (features, set.labels().classes().map(<[u32]>::to_vec), set.record_units().to_vec(), units, attributes)
 }
 
 proptest! {

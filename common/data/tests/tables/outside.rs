@@ -23,7 +23,7 @@ fn the_rhc_cohort_is_imported_where_it_is_at_hand() {
     let set = open(&import(path, &schema).unwrap());
     // The datasheet: 5,735 patients, 33.4 % dead within 30 days, six kinds of insurance.
     assert_eq!((set.shape().records, set.shape().units), (5735, 5735));
-    let died = set.labels().iter().filter(|&&label| label == 1).count();
+    let died = set.labels().classes().unwrap().iter().filter(|&&label| label == 1).count();
     assert_eq!((died as f64 / 57.35).round(), 33.0);
     assert_eq!(set.attributes()[2].levels.len(), 6);
     assert!(set.feature_names().contains(&"adld3p missing".to_owned()));

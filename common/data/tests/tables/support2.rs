@@ -44,7 +44,8 @@ fn the_bundled_set_is_encoded_as_numpy_does_it() {
     assert_eq!(set.class_names(), ["0", "1"]);
     assert_eq!(set.feature_names(), expected.feature_names);
     // The datasheet: 46.8 % died.
-    let died = set.labels().iter().filter(|&&label| label == 1).count();
+    let labels = set.labels().classes().unwrap();
+    let died = labels.iter().filter(|&&label| label == 1).count();
     assert_eq!((died as f64 / shape.records as f64 * 1000.0).round(), 468.0);
 
     let width = shape.features as usize;
@@ -60,7 +61,7 @@ fn the_bundled_set_is_encoded_as_numpy_does_it() {
                 "{unit} {name}: {found}"
             );
         }
-        assert_eq!(set.labels()[records.start], expected.labels[unit], "{unit}");
+        assert_eq!(labels[records.start], expected.labels[unit], "{unit}");
         // Rows are numbered from 1, patients of this set from 0.
         assert_eq!(set.source_rows()[records.start], unit.parse::<u64>().unwrap());
     }

@@ -10,6 +10,7 @@ mod headlines;
 mod proof;
 
 use askama::Template;
+use umbra_core::shape::Targets;
 use umbra_stats::Analysis;
 
 use self::attacks::{Attacks, UtilityPart};
@@ -101,7 +102,10 @@ impl Audited {
             named: dataset.unit.is_some(),
             unit: dataset.unit.map(|unit| words::shown(unit, 60)).unwrap_or_default(),
             features: count(u64::from(dataset.shape.features)),
-            label: words::shown(dataset.label, 60),
+            label: match dataset.shape.targets {
+                Targets::Class => words::shown(dataset.label, 60),
+                Targets::Labels => "several labels".to_owned(),
+            },
             classes: classes.join(", "),
             model: words::model(spec.model()),
             training: words::training(spec.training(), subject.steps),
