@@ -43,7 +43,12 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
         "name": spec.name,
         "seed_commitment": seed_commitment,
         "dataset": { "name": spec.dataset },
-        "model": { "architecture": model.architecture, "widths": model.widths },
+        "model": {
+            "architecture": model.architecture,
+            "widths": model.widths,
+            "width": model.width,
+            "depth": model.depth,
+        },
         "training": {
             "optimizer": training.optimizer,
             "learning_rate": training.learning_rate,

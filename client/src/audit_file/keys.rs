@@ -94,6 +94,8 @@ fn model(table: &Table<'_>) -> ModelDraft {
     ModelDraft {
         architecture: table.string("architecture").required_or(String::new()),
         widths: table.u32s("widths").or(Vec::new()),
+        width: table.u32("width").optional(),
+        depth: table.u32("depth").optional(),
     }
 }
 

@@ -87,6 +87,13 @@ pub fn findings_key(logits: &[LogitsKey], statistics: &Statistics) -> FindingsKe
 fn put_model(hasher: &mut FieldHasher, model: &Model) {
     hasher.put("architecture", model.architecture().as_bytes());
     model.widths().iter().for_each(|&width| hasher.put_u64("width", u64::from(width)));
+    // What an architecture does not have is left out, so that its keys do not change with others' numbers.
+    if let Some(width) = model.width() {
+        hasher.put_u64("capacity width", u64::from(width));
+    }
+    if let Some(depth) = model.depth() {
+        hasher.put_u64("capacity depth", u64::from(depth));
+    }
 }
 
 fn put_training(hasher: &mut FieldHasher, training: &Training) {
@@ -126,7 +133,7 @@ mod tests {
         SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
-            model: ModelDraft { architecture: "mlp".into(), widths: vec![8] },
+            model: ModelDraft { architecture: "mlp".into(), widths: vec![8], ..ModelDraft::default() },
             training: TrainingDraft {
                 learning_rate: Some(0.1),
                 batch: Some(256),
@@ -142,6 +149,21 @@ mod tests {
         let train = train_key(&spec, &Digest::of(b"data"), &Digest::of(b"members"), 3, 10, "cpu");
         let logits = logits_key(&train, spec.queries());
         (train, logits, findings_key(&[logits], spec.statistics()))
+    }
+
+    fn resnet(width: u32, depth: u32) -> ModelDraft {
+        ModelDraft {
+            architecture: "tab-resnet".into(),
+            width: Some(width),
+            depth: Some(depth),
+            ..ModelDraft::default()
+        }
+    }
+
+    #[test]
+    fn capacity_is_in_the_key() {
+        let of = |width, depth| keys(&SpecDraft { model: resnet(width, depth), ..draft() }).0;
+        assert!(of(8, 2) != of(9, 2) && of(8, 2) != of(8, 3) && of(8, 2) != of(2, 8));
     }
 
     #[test]
@@ -174,9 +196,11 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 6] = [
+        let changes: [fn(&mut SpecDraft); 8] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
+            |d| d.model = resnet(8, 2),
+            |d| d.model = ModelDraft { architecture: "logistic".into(), ..ModelDraft::default() },
             |d| d.training.momentum = Some(0.8),
             |d| d.training.weight_decay = Some(0.1),
             |d| d.training.schedule = Some("constant".into()),

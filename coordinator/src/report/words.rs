@@ -54,6 +54,23 @@ pub(super) fn model(model: &Model) -> String {
             let widths: Vec<_> = widths.iter().map(|&width| count(u64::from(width))).collect();
             format!("Multi-layer perceptron with {layers} of {} units", list(&widths))
         }
+        Model::TabResnet { width, depth } => {
+            format!(
+                "Residual network over features: {depth} blocks of {} units, group norm",
+                count((*width).into())
+            )
+        }
+        Model::Cnn { width } => {
+            let [second, hidden] = [2, 4].map(|times| count(times * u64::from(*width)));
+            format!("Convolutional network: {width} and {second} channels, {hidden} hidden units")
+        }
+        Model::Wrn { depth, width } => format!("Wide residual network WRN-{depth}-{width}, group norm"),
+        Model::Resnet1d { width, depth } => {
+            format!(
+                "Residual network over time: {depth} blocks of {} channels, group norm",
+                count((*width).into())
+            )
+        }
     }
 }
 
@@ -141,7 +158,12 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
     let widths = (!draft.model.widths.is_empty()).then(|| format!("{:?}", draft.model.widths));
     section(
         "model",
-        &[("architecture", quoted(&Some(draft.model.architecture.clone()))), ("widths", widths)],
+        &[
+            ("architecture", quoted(&Some(draft.model.architecture.clone()))),
+            ("widths", widths),
+            ("width", draft.model.width.map(|width| width.to_string())),
+            ("depth", draft.model.depth.map(|depth| depth.to_string())),
+        ],
     );
     section(
         "training",

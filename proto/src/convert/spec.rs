@@ -18,7 +18,12 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
         name: spec.name,
         seed: spec.seed,
         dataset: spec.dataset,
-        model: ModelDraft { architecture: model.architecture, widths: model.widths },
+        model: ModelDraft {
+            architecture: model.architecture,
+            widths: model.widths,
+            width: model.width,
+            depth: model.depth,
+        },
         training: TrainingDraft {
             optimizer: training.optimizer,
             learning_rate: training.learning_rate,
@@ -61,7 +66,12 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
         name: draft.name,
         seed: draft.seed,
         dataset: draft.dataset,
-        model: Some(v1::ModelSpec { architecture: draft.model.architecture, widths: draft.model.widths }),
+        model: Some(v1::ModelSpec {
+            architecture: draft.model.architecture,
+            widths: draft.model.widths,
+            width: draft.model.width,
+            depth: draft.model.depth,
+        }),
         training: Some(v1::TrainingSpec {
             optimizer: draft.training.optimizer,
             learning_rate: draft.training.learning_rate,
@@ -111,7 +121,11 @@ mod tests {
         let message = v1::AuditSpec {
             name: "a".into(),
             dataset: "d".into(),
-            model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+            model: Some(v1::ModelSpec {
+                architecture: "logistic".into(),
+                widths: vec![],
+                ..Default::default()
+            }),
             training: Some(v1::TrainingSpec {
                 learning_rate: Some(0.1),
                 batch: Some(8),
@@ -135,6 +149,7 @@ mod tests {
     fn a_spec_survives_the_wire() {
         let drafts = [
             ("mlp", vec![256, 256], Some("sgd"), Some(0.5), None),
+            ("wrn", vec![], Some("sgd"), None, None),
             ("logistic", vec![], Some("adamw"), None, Some(0.8)),
         ];
         for (architecture, widths, optimizer, momentum, beta1) in drafts {
@@ -142,7 +157,7 @@ mod tests {
                 name: "a".into(),
                 seed: u64::MAX,
                 dataset: "d".into(),
-                model: ModelDraft { architecture: architecture.into(), widths },
+                model: ModelDraft { architecture: architecture.into(), widths, ..ModelDraft::default() },
                 training: TrainingDraft {
                     optimizer: optimizer.map(Into::into),
                     learning_rate: Some(0.05),

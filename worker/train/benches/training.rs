@@ -11,10 +11,10 @@ use umbra_core::shape::DataShape;
 use umbra_core::spec::{AuditSpec, ModelDraft, SpecDraft, TrainingDraft};
 use umbra_train::TrainingData;
 use umbra_train::cpu::gemm::{Finish, Gemm, Matrix, Product, Start};
-use umbra_train::cpu::{Cpu, Floats, Isa};
+use umbra_train::cpu::{Cpu, CpuSizes, Floats, Isa};
 use umbra_train::engine::Engine as _;
-use umbra_train::layers::Network;
 use umbra_train::lockstep::Lockstep;
+use umbra_train::network::Network;
 use umbra_train::order::{BatchOrder, Position};
 
 const RECORDS: u32 = 4096;
@@ -72,7 +72,7 @@ fn train(data: TrainingData<'_>, widths: &[u32], batch: u32, steps: u64) -> (f64
     let draft = SpecDraft {
         name: "bench".into(),
         dataset: "bench".into(),
-        model: ModelDraft { architecture: "mlp".into(), widths: widths.to_vec() },
+        model: ModelDraft { architecture: "mlp".into(), widths: widths.to_vec(), ..ModelDraft::default() },
         training: TrainingDraft {
             learning_rate: Some(0.05),
             schedule: Some("constant".into()),
@@ -83,8 +83,8 @@ fn train(data: TrainingData<'_>, widths: &[u32], batch: u32, steps: u64) -> (f64
         ..SpecDraft::default()
     };
     let spec = AuditSpec::try_new(&draft).expect("the recipe is valid");
-    let network = Network::new(spec.model(), &data.shape());
-    let flops = network.cost(spec.training(), |n| n).train_flops as f64;
+    let network = Network::new(spec.model(), &data.shape()).expect("it fits");
+    let flops = network.cost(spec.training(), &CpuSizes).train_flops as f64;
     let cpu = Cpu::new(data, Isa::best());
     let mut engine = Lockstep::new(cpu, network, spec.training(), steps).expect("there is memory");
     let seed = Seed::new(1);

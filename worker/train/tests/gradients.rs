@@ -7,8 +7,8 @@ use umbra_core::seed::{Purpose, Seed};
 use umbra_core::spec::TrainingDraft;
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
-use umbra_train::layers::Network;
 use umbra_train::lockstep::Lockstep;
+use umbra_train::network::Network;
 
 /// The mean cross-entropy, written from its definition; parameters in PyTorch's order.
 fn loss(widths: &[usize], params: &[f64], table: &common::Table, rows: &[u32]) -> f64 {
@@ -51,7 +51,7 @@ fn gradients_are_slopes() {
             ..TrainingDraft::default()
         };
         let spec = common::spec(&hidden, draft);
-        let network = Network::new(spec.model(), &table.shape);
+        let network = Network::new(spec.model(), &table.shape).unwrap();
         let mut widths = vec![features as usize];
         widths.extend(hidden.iter().map(|&width| width as usize));
         widths.push(classes as usize);

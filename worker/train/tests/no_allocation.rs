@@ -8,7 +8,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use umbra_core::spec::TrainingDraft;
-use umbra_train::layers::Network;
+use umbra_train::cpu::CpuSizes;
+use umbra_train::network::Network;
 use umbra_train::{PackRun, Status};
 
 thread_local! {
@@ -88,8 +89,8 @@ fn a_pack_takes_the_memory_that_is_planned_for_it() {
         };
         let spec = common::spec(&[300, 200], draft);
         let job = common::job(&spec, &table, 0..3, 47);
-        let pitch = |columns: usize| columns.next_multiple_of(16);
-        let cost = Network::new(spec.model(), &table.shape).cost(spec.training(), pitch);
+        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let cost = network.cost(spec.training(), &CpuSizes);
         let before = BYTES.with(Cell::get);
         let run = PackRun::new(job, table.data(), None).unwrap();
         let taken = (BYTES.with(Cell::get) - before) as f64;

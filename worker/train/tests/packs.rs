@@ -8,8 +8,8 @@ use umbra_core::seed::Seed;
 use umbra_core::spec::{AuditSpec, TrainingDraft};
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
-use umbra_train::layers::Network;
 use umbra_train::lockstep::Lockstep;
+use umbra_train::network::Network;
 use umbra_train::pack::CheckpointError;
 use umbra_train::{PackJob, PackLogits, PackRun, Status, TrainError};
 
@@ -176,7 +176,7 @@ impl<E: Engine> Engine for Faulty<E> {
 }
 
 fn faulty<'d>(spec: &AuditSpec, table: &'d Table, resume: Option<&[u8]>) -> PackRun<'d> {
-    let network = Network::new(spec.model(), &table.shape);
+    let network = Network::new(spec.model(), &table.shape).unwrap();
     let cpu = Cpu::new(table.data(), Isa::best());
     let engine = Lockstep::new(cpu, network, spec.training(), STEPS).unwrap();
     // Shadow 0 diverges once, shadow 1 twice, shadow 2 never.

@@ -26,10 +26,16 @@ pub struct SpecDraft {
 /// An unchecked model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelDraft {
-    /// `logistic` or `mlp`.
+    /// `logistic`, `mlp`, `tab-resnet`, `cnn`, `wrn` or `resnet1d`.
     pub architecture: String,
     /// The hidden layers' widths (`mlp`).
     pub widths: Vec<u32>,
+    /// The width: numbers of a block (`tab-resnet`, default 300), channels of the first convolution (`cnn`,
+    /// default 32) or of all (`resnet1d`, default 128), or the widening factor (`wrn`, default 2).
+    pub width: Option<u32>,
+    /// The depth: blocks (`tab-resnet`, default 6; `resnet1d`, default 3) or convolutions (`wrn`, 6 n + 4,
+    /// default 28).
+    pub depth: Option<u32>,
 }
 
 /// An unchecked training recipe.

@@ -3,12 +3,13 @@
 use super::math::{exp, ln};
 use super::simd::Kernel;
 
-/// The mean softmax cross-entropy of a batch, and its gradient `(softmax - onehot) / rows`.
+/// The softmax cross-entropy of a part of a batch of `of` records, and its gradient `(softmax - onehot) / of`.
 ///
 /// Sixteen records at a time; within a record the classes are summed in order, so a record's numbers do not
 /// depend on its neighbours.
 pub(super) struct SoftmaxCrossEntropy<'a> {
     pub rows: usize,
+    pub of: usize,
     pub classes: usize,
     pub pitch: usize,
     pub logits: &'a [f32],
@@ -19,12 +20,12 @@ pub(super) struct SoftmaxCrossEntropy<'a> {
 const BLOCK: usize = 16;
 
 impl Kernel for SoftmaxCrossEntropy<'_> {
-    /// The mean loss; not finite if any record's is not.
+    /// The part's share of the mean loss; not finite if any record's is not.
     type Output = f32;
 
     #[inline(always)]
     fn run(self) -> f32 {
-        let scale = 1.0 / self.rows as f32;
+        let scale = 1.0 / self.of as f32;
         let mut total = 0.0f64;
         for first in (0..self.rows).step_by(BLOCK) {
             let count = BLOCK.min(self.rows - first);
@@ -33,7 +34,7 @@ impl Kernel for SoftmaxCrossEntropy<'_> {
             let d_logits = &mut self.d_logits[first * self.pitch..][..count * self.pitch];
             total += block(self.classes, self.pitch, logits, labels, d_logits, scale);
         }
-        (total / self.rows as f64) as f32
+        (total / self.of as f64) as f32
     }
 }
 

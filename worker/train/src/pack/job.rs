@@ -146,6 +146,8 @@ impl PackJob {
         hasher.put_u64("steps", self.steps);
         hasher.put("architecture", self.model.architecture().as_bytes());
         self.model.widths().iter().for_each(|&width| hasher.put_u64("width", u64::from(width)));
+        hasher.put_u64("capacity width", u64::from(self.model.width().unwrap_or(0)));
+        hasher.put_u64("capacity depth", u64::from(self.model.depth().unwrap_or(0)));
         let training = &self.training;
         match training.optimizer() {
             Optimizer::Sgd { momentum, nesterov } => {

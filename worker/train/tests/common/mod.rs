@@ -11,11 +11,18 @@ use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, Training
 /// A checked specification around a model and a recipe.
 pub fn spec(widths: &[u32], training: TrainingDraft) -> AuditSpec {
     let architecture = if widths.is_empty() { "logistic" } else { "mlp" };
+    let model =
+        ModelDraft { architecture: architecture.into(), widths: widths.to_vec(), ..ModelDraft::default() };
+    spec_of(model, training)
+}
+
+/// A checked specification around any model and a recipe.
+pub fn spec_of(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
     AuditSpec::try_new(&SpecDraft {
         name: "a".into(),
         seed: 7,
         dataset: "d".into(),
-        model: ModelDraft { architecture: architecture.into(), widths: widths.to_vec() },
+        model,
         training,
         shadows: ShadowsDraft { count: Some(16), block: Some(8), population: None },
         ..SpecDraft::default()

@@ -1,9 +1,10 @@
-//! Tiles with AVX-512: up to 12 rows of one or two vectors of 16; 24 of the 32 registers hold sums.
+//! Tiles with AVX-512: up to 14 rows of two vectors of 16, or 28 of one; 28 of the 32 registers
+//! hold sums.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m512, _CMP_GT_OQ, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_mov_ps,
-    _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, _CMP_GT_OQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 use super::kernel::{Tile, Vector, heights};
@@ -29,6 +30,11 @@ impl Vector for V {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -58,8 +64,8 @@ impl Vector for V {
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn run(tile: &mut Tile<'_>) {
     if tile.width == 32 {
-        heights!(V, 2, tile; 1 2 3 4 5 6 7 8 9 10 11 12);
+        heights!(V, 2, tile; 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     } else {
-        heights!(V, 1, tile; 1 2 3 4 5 6 7 8 9 10 11 12);
+        heights!(V, 1, tile; 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28);
     }
 }
