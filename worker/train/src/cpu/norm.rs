@@ -6,11 +6,12 @@
 use super::pitch;
 use super::simd::Kernel;
 use crate::backend::NormShape;
-use crate::layers::{Activation, InputGradient};
+use crate::layers::{Activation, GroupNorm, InputGradient};
 
 const EPSILON: f32 = 1e-5;
 const LANES: usize = 16;
 const TURNS: usize = 4;
+const MOST_GROUPS: usize = GroupNorm::MOST_GROUPS;
 
 /// Rows of a number per channel.
 #[derive(Debug, Default)]
@@ -19,14 +20,15 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Three rows; they grow to the widest layer in its first pass.
-    fn rows(&mut self, channels: usize) -> [&mut [f32]; 3] {
-        if self.rows.len() < 3 * channels {
-            self.rows.resize(3 * channels, 0.0);
+    /// Four rows; they grow to the widest layer in its first pass.
+    fn rows(&mut self, channels: usize) -> [&mut [f32]; 4] {
+        if self.rows.len() < 4 * channels {
+            self.rows.resize(4 * channels, 0.0);
         }
         let (a, rest) = self.rows.split_at_mut(channels);
         let (b, rest) = rest.split_at_mut(channels);
-        [a, b, &mut rest[..channels]]
+        let (c, rest) = rest.split_at_mut(channels);
+        [a, b, c, &mut rest[..channels]]
     }
 }
 
@@ -56,43 +58,56 @@ impl Kernel for Forward<'_> {
         let count = (pixels * wide) as f32;
         let gamma = &self.params[shape.gamma..][..channels];
         let beta = &self.params[shape.beta..][..channels];
-        let [sums, scale, shift] = self.scratch.rows(channels);
+        let [sums, squares, scale, shift] = self.scratch.rows(channels);
         for n in 0..shape.rows {
             let x = &self.input[n * size..][..size];
             let kept = &mut self.kept[n * pitch(2 * groups)..][..2 * groups];
             let (means, roots) = kept.split_at_mut(groups);
-            column_sums(x, channels, sums, |x, _| x, scale);
-            for (mean, sums) in means.iter_mut().zip(sums.chunks_exact(wide)) {
-                *mean = in_order(sums) / count;
+            // About the first pixel, so that squares lose nothing: sums and squares in one pass.
+            let pivot = &x[..channels];
+            pivot_sums(x, channels, sums, squares, pivot);
+            let whole = group_sums(groups, wide, |_, c| pivot[c].mul_add(pixels as f32, sums[c]));
+            let at = whole.map(|whole| whole / count);
+            let spread = group_sums(groups, wide, |group, c| {
+                let off = at[group] - pivot[c];
+                off.mul_add(off.mul_add(pixels as f32, -2.0 * sums[c]), squares[c])
+            });
+            for group in 0..groups {
+                let (mean, variance) = (at[group], spread[group] / count);
+                let variance = if variance < 0.0 { 0.0 } else { variance };
+                let root = 1.0 / (variance + EPSILON).sqrt();
+                (means[group], roots[group]) = (mean, root);
+                for c in group * wide..(group + 1) * wide {
+                    scale[c] = root * gamma[c];
+                    shift[c] = (-mean).mul_add(scale[c], beta[c]);
+                }
             }
-            spread(means, wide, scale);
-            column_sums(x, channels, sums, |x, mean| (x - mean) * (x - mean), scale);
-            for (root, sums) in roots.iter_mut().zip(sums.chunks_exact(wide)) {
-                *root = 1.0 / (in_order(sums) / count + EPSILON).sqrt();
-            }
-            spread(roots, wide, scale);
-            spread(means, wide, shift);
-            for (((scale, shift), gamma), beta) in scale.iter_mut().zip(&mut *shift).zip(gamma).zip(beta) {
-                *scale *= gamma;
-                *shift = (-*shift).mul_add(*scale, *beta);
+            for row in [&mut *scale, shift] {
+                row[groups * wide..].fill(0.0);
             }
             let output = &mut self.output[n * size..][..size];
             let skip = self.skip.map(|skip| &skip[n * size..][..size]);
             let relu = self.activation == Activation::Relu;
-            let clip = |y: f32| if relu && y < 0.0 { 0.0 } else { y };
-            let pixels = output.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
-            match skip {
-                None => {
-                    for (y, x) in pixels {
-                        for c in 0..channels {
-                            y[c] = clip(x[c].mul_add(scale[c], shift[c]));
+            for column in (0..channels).step_by(LANES) {
+                let (scale, shift) = (lanes(scale, column), lanes(shift, column));
+                let clip = |y: f32| if relu && y < 0.0 { 0.0 } else { y };
+                let pixels = output.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+                match skip {
+                    None => {
+                        for (y, x) in pixels {
+                            let (y, x) = (&mut y[column..][..LANES], &x[column..][..LANES]);
+                            for i in 0..LANES {
+                                y[i] = clip(x[i].mul_add(scale[i], shift[i]));
+                            }
                         }
                     }
-                }
-                Some(skip) => {
-                    for ((y, x), skip) in pixels.zip(skip.chunks_exact(channels)) {
-                        for c in 0..channels {
-                            y[c] = clip(x[c].mul_add(scale[c], shift[c]) + skip[c]);
+                    Some(skip) => {
+                        for ((y, x), skip) in pixels.zip(skip.chunks_exact(channels)) {
+                            let (y, x) = (&mut y[column..][..LANES], &x[column..][..LANES]);
+                            let skip = &skip[column..][..LANES];
+                            for i in 0..LANES {
+                                y[i] = clip(x[i].mul_add(scale[i], shift[i]) + skip[i]);
+                            }
                         }
                     }
                 }
@@ -133,7 +148,7 @@ impl Kernel for Backward<'_> {
             self.gradients[shape.gamma..][..channels].fill(0.0);
             self.gradients[shape.beta..][..channels].fill(0.0);
         }
-        let [a, b, c] = self.scratch.rows(channels);
+        let [a, b, c, _] = self.scratch.rows(channels);
         for n in 0..shape.rows {
             let x = &self.input[n * size..][..size];
             let d = &self.d_output[n * size..][..size];
@@ -154,13 +169,14 @@ impl Kernel for Backward<'_> {
                 a[channel] *= gamma[channel];
                 b[channel] *= gamma[channel];
             }
+            let m1 = group_sums(groups, wide, |_, channel| a[channel]);
+            let m2 = group_sums(groups, wide, |_, channel| b[channel]);
             for group in 0..groups {
                 let (root, mean) = (roots[group], means[group]);
-                let part = group * wide..(group + 1) * wide;
-                let m1 = in_order(&a[part.clone()]) / count;
+                let m1 = m1[group] / count;
                 // The root of the variance once in n, once in its derivative.
-                let m2 = in_order(&b[part.clone()]) / count * root * root;
-                for channel in part {
+                let m2 = m2[group] / count * root * root;
+                for channel in group * wide..(group + 1) * wide {
                     a[channel] = root * gamma[channel];
                     b[channel] = -(root * m2);
                     c[channel] = root * mean.mul_add(m2, -m1);
@@ -170,20 +186,16 @@ impl Kernel for Backward<'_> {
                 row[groups * wide..].fill(0.0);
             }
             let d_input = &mut d_input[n * size..][..size];
-            let all = d_input.chunks_exact_mut(channels).zip(d.chunks_exact(channels));
-            let all = all.zip(x.chunks_exact(channels));
             let relu = into.through == Activation::Relu;
-            if into.add {
-                for ((to, d), x) in all {
-                    for i in 0..channels {
-                        let value = to[i] + d[i].mul_add(a[i], x[i].mul_add(b[i], c[i]));
-                        to[i] = if !relu || x[i] > 0.0 { value } else { 0.0 };
-                    }
-                }
-            } else {
-                for ((to, d), x) in all {
-                    for i in 0..channels {
-                        let value = d[i].mul_add(a[i], x[i].mul_add(b[i], c[i]));
+            for column in (0..channels).step_by(LANES) {
+                let (a, b, c) = (lanes(a, column), lanes(b, column), lanes(c, column));
+                let all = d_input.chunks_exact_mut(channels).zip(d.chunks_exact(channels));
+                for ((to, d), x) in all.zip(x.chunks_exact(channels)) {
+                    let (to, d, x) =
+                        (&mut to[column..][..LANES], &d[column..][..LANES], &x[column..][..LANES]);
+                    for i in 0..LANES {
+                        let old = if into.add { to[i] } else { 0.0 };
+                        let value = old + d[i].mul_add(a[i], x[i].mul_add(b[i], c[i]));
                         to[i] = if !relu || x[i] > 0.0 { value } else { 0.0 };
                     }
                 }
@@ -192,29 +204,32 @@ impl Kernel for Backward<'_> {
     }
 }
 
-/// Sums over pixels of `f(x, at)`, channel by channel; `at` has one number a channel.
+/// Sixteen numbers of a row.
 #[inline(always)]
-fn column_sums(x: &[f32], channels: usize, sums: &mut [f32], f: impl Fn(f32, f32) -> f32, at: &[f32]) {
+fn lanes(row: &[f32], column: usize) -> [f32; LANES] {
+    std::array::from_fn(|i| row[column + i])
+}
+
+/// Sums over pixels of `x - pivot` and of its square, channel by channel.
+#[inline(always)]
+fn pivot_sums(x: &[f32], channels: usize, plain: &mut [f32], squares: &mut [f32], pivot: &[f32]) {
     for column in (0..channels).step_by(LANES) {
-        let mut turns = [[0.0f32; LANES]; TURNS];
-        let at: [f32; LANES] = std::array::from_fn(|i| at[column + i]);
-        let mut pixels = x.chunks_exact(TURNS * channels);
-        for four in pixels.by_ref() {
-            for t in 0..TURNS {
-                let x = &four[t * channels + column..][..LANES];
+        let mut turns = [[[0.0f32; LANES]; 2]; TURNS];
+        let pivot = lanes(pivot, column);
+        for x in x.chunks(TURNS * channels) {
+            for (turn, x) in turns.iter_mut().zip(x.chunks_exact(channels)) {
+                let x = &x[column..][..LANES];
                 for i in 0..LANES {
-                    turns[t][i] += f(x[i], at[i]);
+                    let off = x[i] - pivot[i];
+                    turn[0][i] += off;
+                    turn[1][i] = off.mul_add(off, turn[1][i]);
                 }
-            }
-        }
-        for (turn, x) in turns.iter_mut().zip(pixels.remainder().chunks_exact(channels)) {
-            for i in 0..LANES {
-                turn[i] += f(x[column + i], at[i]);
             }
         }
         let [a, b, c, d] = turns;
         for i in 0..LANES {
-            sums[column + i] = (a[i] + b[i]) + (c[i] + d[i]);
+            plain[column + i] = (a[0][i] + b[0][i]) + (c[0][i] + d[0][i]);
+            squares[column + i] = (a[1][i] + b[1][i]) + (c[1][i] + d[1][i]);
         }
     }
 }
@@ -224,7 +239,7 @@ fn column_sums(x: &[f32], channels: usize, sums: &mut [f32], f: impl Fn(f32, f32
 fn pair_sums(d: &[f32], x: &[f32], channels: usize, plain: &mut [f32], centred: &mut [f32], at: &[f32]) {
     for column in (0..channels).step_by(LANES) {
         let mut turns = [[[0.0f32; LANES]; 2]; TURNS];
-        let at: [f32; LANES] = std::array::from_fn(|i| at[column + i]);
+        let at = lanes(at, column);
         let pixels = d.chunks(TURNS * channels).zip(x.chunks(TURNS * channels));
         for (d, x) in pixels {
             let four = d.chunks_exact(channels).zip(x.chunks_exact(channels));
@@ -244,10 +259,17 @@ fn pair_sums(d: &[f32], x: &[f32], channels: usize, plain: &mut [f32], centred: 
     }
 }
 
-/// A sum in order.
+/// Sums of `f(group, channel)` over the channels of every group, each in order; side by side, since one after the
+/// other each would wait for its own last addition.
 #[inline(always)]
-fn in_order(values: &[f32]) -> f32 {
-    values.iter().fold(0.0, |sum, value| sum + value)
+fn group_sums(groups: usize, wide: usize, f: impl Fn(usize, usize) -> f32) -> [f32; MOST_GROUPS] {
+    let mut sums = [0.0f32; MOST_GROUPS];
+    for channel in 0..wide {
+        for (group, sum) in sums[..groups].iter_mut().enumerate() {
+            *sum += f(group, group * wide + channel);
+        }
+    }
+    sums
 }
 
 /// Gives every channel its group's number; padding gets 0.

@@ -40,7 +40,8 @@ impl Described for GroupNorm {
 }
 
 impl GroupNorm {
-    const MOST_GROUPS: usize = 16;
+    /// The most groups.
+    pub const MOST_GROUPS: usize = 16;
     const LEAST_CHANNELS: usize = 4;
 
     /// A norm with the default number of groups: the largest divisor of the channels that is at most 16 and

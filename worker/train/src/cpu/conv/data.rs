@@ -100,7 +100,7 @@ impl Convolutions {
                     let columns = block(isa, inputs, column);
                     let (panel, rest) = panels.split_at(y.taps * x.taps * outputs * columns);
                     for row in 0..y.pixels {
-                        for band in bands(x.pixels, tallest(isa, columns)) {
+                        for band in bands(x.pixels, tallest(isa)) {
                             let line_of = padding.top + y.output + row + 1 - y.taps;
                             let pixel_of = padding.left + x.output + band.start + 1 - x.taps;
                             let to_line = y.start + shape.stride.0 * row;

@@ -57,7 +57,7 @@ impl Convolutions {
                 let panel = &panels[from..][..depth * columns];
                 let bias = shape.bias.map(|bias| &params[bias + column..][..columns]);
                 for y in 0..height {
-                    for band in bands(width, tallest(isa, columns)) {
+                    for band in bands(width, tallest(isa)) {
                         let at = (y * width + band.start) * outputs + column;
                         let left = (y * shape.stride.0 * line + band.start * shape.stride.1) * inputs;
                         let mut tile = Tile {

@@ -51,7 +51,7 @@ impl Convolutions {
                     };
                     for ky in 0..shape.kernel.0 {
                         let top = (y.start * shape.stride.0 + ky) * line + x.start * shape.stride.1;
-                        for band in bands(shape.kernel.1 * inputs, tallest(isa, columns)) {
+                        for band in bands(shape.kernel.1 * inputs, tallest(isa)) {
                             let at =
                                 shape.weight + (ky * shape.kernel.1 * inputs + band.start) * outputs + column;
                             let fresh = n == 0 && y.start == 0 && x.start == 0 && !add;

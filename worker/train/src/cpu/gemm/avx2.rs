@@ -63,5 +63,5 @@ impl Vector for V {
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn run(tile: &mut Tile<'_>) {
     assert!(tile.width == 16, "panels of AVX2 are 16 wide");
-    heights!(V, 2, tile; 1 2 3 4 5 6);
+    heights!(V, 2, 0, tile; 1 2 3 4 5 6);
 }

@@ -121,7 +121,7 @@ pub(super) trait Vector: Copy {
 /// compiler keeps the sums in registers only where it sees every index early.
 macro_rules! rows {
     ($i:ident => $body:block) => {
-        rows!($i => $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27)
+        rows!($i => $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
     };
     ($i:ident => $body:block; $($row:literal)*) => {
         {
@@ -133,13 +133,14 @@ macro_rules! rows {
     };
 }
 
-/// A tile of `R` rows by `N` vectors.
+/// A tile of `R` rows by `N` vectors. `ROW` is the tile's row length on the left where that is known, so that no
+/// address has to be computed while the sums run; else 0.
 ///
 /// # Safety
-/// The vector's instructions must be there, `tile.check` must have passed, and the tile must have `R` rows
-/// and `N` vectors of columns.
+/// The vector's instructions must be there, `tile.check` must have passed, and the tile must have `R` rows,
+/// `N` vectors of columns, and the row length `ROW` unless that is 0.
 #[inline(always)]
-pub(super) unsafe fn run<V: Vector, const R: usize, const N: usize>(tile: &mut Tile<'_>) {
+pub(super) unsafe fn run<V: Vector, const R: usize, const N: usize, const ROW: usize>(tile: &mut Tile<'_>) {
     let output = tile.output.as_mut_ptr();
     let mut sums = [[V::splat(0.0); N]; R];
     // SAFETY (every block below): `tile.check` proved i row + s left_segment + p step for i < R, s < segments,
@@ -172,7 +173,8 @@ pub(super) unsafe fn run<V: Vector, const R: usize, const N: usize>(tile: &mut T
             }
         }),
     }
-    let (row, step, panel_step) = (tile.row, tile.step, tile.panel_step);
+    let row = if ROW == 0 { tile.row } else { ROW };
+    let (step, panel_step) = (tile.step, tile.panel_step);
     for s in 0..tile.segments {
         let mut left = unsafe { tile.left.as_ptr().add(s * tile.left_segment) };
         let mut panel = unsafe { tile.panel.as_ptr().add(s * tile.panel_segment) };
@@ -214,10 +216,10 @@ pub(super) unsafe fn run<V: Vector, const R: usize, const N: usize>(tile: &mut T
 
 /// Calls [`run`] with the tile's height as a constant.
 macro_rules! heights {
-    ($vector:ty, $vectors:literal, $tile:expr; $($rows:literal)*) => {
+    ($vector:ty, $vectors:literal, $row:expr, $tile:expr; $($rows:literal)*) => {
         match $tile.rows {
             // SAFETY: the promise of the function this stands in, passed on with the right constants.
-            $($rows => unsafe { $crate::cpu::gemm::kernel::run::<$vector, $rows, $vectors>($tile) },)*
+            $($rows => unsafe { $crate::cpu::gemm::kernel::run::<$vector, $rows, $vectors, $row>($tile) },)*
             rows => unreachable!("a tile of {rows} rows"),
         }
     };

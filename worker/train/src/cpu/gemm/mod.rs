@@ -34,10 +34,10 @@ pub(super) fn widest(isa: Isa) -> usize {
     if isa.level() == IsaLevel::Avx512 { 2 * LANES } else { LANES }
 }
 
-/// The most rows of a tile of so many columns: what the registers hold.
-pub(super) fn tallest(isa: Isa, width: usize) -> usize {
+/// The most rows of a tile: what the registers hold.
+pub(super) fn tallest(isa: Isa) -> usize {
     match isa.level() {
-        IsaLevel::Avx512 => 14 * 2 * LANES / width,
+        IsaLevel::Avx512 => 14,
         IsaLevel::Avx2 => 6,
         IsaLevel::Portable => 4,
     }
@@ -141,7 +141,7 @@ impl Gemm {
                 let width = if columns - column > LANES { widest } else { LANES };
                 let panel = &mut self.panel[..(to - from) * width];
                 pack::panel(self.isa, &right, from..to, column, columns, width, panel);
-                let bands = rows.div_ceil(tallest(self.isa, width));
+                let bands = rows.div_ceil(tallest(self.isa));
                 for band in 0..bands {
                     let (top, bottom) = (rows * band / bands, rows * (band + 1) / bands);
                     let at = top * pitch + column;

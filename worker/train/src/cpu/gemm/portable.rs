@@ -60,5 +60,5 @@ impl Vector for V {
 /// `tile.check` must have passed.
 pub(super) unsafe fn run(tile: &mut Tile<'_>) {
     assert!(tile.width == 16, "portable panels are 16 wide");
-    heights!(V, 4, tile; 1 2 3 4);
+    heights!(V, 4, 0, tile; 1 2 3 4);
 }
