@@ -115,10 +115,26 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
     hasher.put(
         "schedule",
         match training.schedule() {
-            Schedule::Constant => b"constant",
-            Schedule::Cosine => b"cosine",
+            Schedule::Constant => &b"constant"[..],
+            Schedule::Cosine => &b"cosine"[..],
+            Schedule::Step { .. } => &b"step"[..],
         },
     );
+    // What is not set is left out, so that recipes without it keep their keys.
+    if let Schedule::Step { epochs, factor } = training.schedule() {
+        hasher.put_f64("step epochs", epochs);
+        hasher.put_f64("step factor", factor);
+    }
+    if training.label_smoothing() > 0.0 {
+        hasher.put_f64("label smoothing", training.label_smoothing());
+    }
+    training.class_weights().iter().for_each(|&weight| hasher.put_f64("class weight", weight));
+    if let Some(norm) = training.clip_norm() {
+        hasher.put_f64("clip norm", norm);
+    }
+    if let Some(decay) = training.ema() {
+        hasher.put_f64("moving average", decay);
+    }
     hasher.put_f64("warm-up epochs", training.warmup_epochs());
     hasher.put_u64("batch", u64::from(training.batch()));
     hasher.put_u64("epochs", u64::from(training.epochs()));
@@ -196,7 +212,7 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 8] = [
+        let changes: [fn(&mut SpecDraft); 13] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
             |d| d.model = resnet(8, 2),
@@ -205,6 +221,14 @@ mod tests {
             |d| d.training.weight_decay = Some(0.1),
             |d| d.training.schedule = Some("constant".into()),
             |d| d.training.warmup_epochs = Some(1.0),
+            |d| d.training.label_smoothing = Some(0.1),
+            |d| d.training.class_weights = Some(vec![1.0, 2.0]),
+            |d| d.training.clip_norm = Some(1.0),
+            |d| d.training.ema = Some(0.99),
+            |d| {
+                d.training.schedule = Some("step".into());
+                d.training.step_epochs = Some(2.0);
+            },
         ];
         for change in changes {
             let mut draft = draft();

@@ -96,16 +96,30 @@ pub(super) fn training(training: &Training, steps: u64) -> String {
         epochs => format!(", reached after {epochs} passes of warm-up"),
     };
     let schedule = match training.schedule() {
-        Schedule::Constant => "held constant",
-        Schedule::Cosine => "falling along half a cosine to 0",
+        Schedule::Constant => "held constant".to_owned(),
+        Schedule::Cosine => "falling along half a cosine to 0".to_owned(),
+        Schedule::Step { epochs, factor } => format!("multiplied by {factor} every {epochs} passes"),
     };
+    let mut more = String::new();
+    if training.label_smoothing() > 0.0 {
+        more.push_str(&format!("; labels smoothed by {}", training.label_smoothing()));
+    }
+    if !training.class_weights().is_empty() {
+        more.push_str("; classes weighted");
+    }
+    if let Some(norm) = training.clip_norm() {
+        more.push_str(&format!("; gradients clipped to a norm of {norm}"));
+    }
+    if let Some(decay) = training.ema() {
+        more.push_str(&format!("; queries go to a moving average of the weights with decay {decay}"));
+    }
     let decay = match training.weight_decay() {
         0.0 => "no weight decay".to_owned(),
         decay => format!("weight decay {decay}"),
     };
     format!(
         "{} passes over the training half in batches of {} ({} steps): {optimizer}, learning rate {}{warmup}, \
-         {schedule}; {decay}",
+         {schedule}; {decay}{more}",
         count(u64::from(training.epochs())),
         count(u64::from(training.batch())),
         count(steps),
@@ -180,6 +194,12 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("warmup_epochs", float(t.warmup_epochs)),
             ("batch", t.batch.map(|batch| batch.to_string())),
             ("epochs", t.epochs.map(|epochs| epochs.to_string())),
+            ("step_epochs", float(t.step_epochs)),
+            ("step_factor", float(t.step_factor)),
+            ("label_smoothing", float(t.label_smoothing)),
+            ("class_weights", t.class_weights.as_ref().map(|weights| format!("{weights:?}"))),
+            ("clip_norm", float(t.clip_norm)),
+            ("ema", float(t.ema)),
         ],
     );
     let shadows = &draft.shadows;

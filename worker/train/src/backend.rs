@@ -80,6 +80,17 @@ pub struct LossPart {
     pub first: bool,
 }
 
+/// A loss over a part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct LossShape {
+    /// The part.
+    pub part: LossPart,
+    /// Logits per record.
+    pub logits: usize,
+    /// The share of a label that is spread over all.
+    pub smoothing: f32,
+}
+
 /// Records to gather for every lane: `count` from `from` on, out of `per_lane` a lane.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -315,17 +326,37 @@ pub trait Backend: Sizes {
         d_input: &mut Self::Buffer,
     );
 
-    /// Softmax cross-entropy, the mean over the batch: its gradient by the logits, and per lane
+    /// Softmax cross-entropy, the mean over the batch of each record's loss times its class's weight
+    /// (`[pitch(classes)]`): its gradient by the logits, and per lane
     /// `losses = [loss of this batch so far, 1 if this or an earlier loss was not finite]`.
     fn softmax_cross_entropy(
         &mut self,
-        part: LossPart,
-        classes: usize,
+        shape: &LossShape,
+        weights: &Self::Buffer,
         logits: &Self::Buffer,
         labels: &Self::Labels,
         d_logits: &mut Self::Buffer,
         losses: &mut Self::Buffer,
     );
+
+    /// Binary cross-entropy of several labels, the mean over all labels of the batch of each one's loss times the
+    /// label's weight (`[pitch(labels)]`), where one that is missing has the loss 0; else as
+    /// [`Backend::softmax_cross_entropy`].
+    fn binary_cross_entropy(
+        &mut self,
+        shape: &LossShape,
+        weights: &Self::Buffer,
+        logits: &Self::Buffer,
+        labels: &Self::Labels,
+        d_logits: &mut Self::Buffer,
+        losses: &mut Self::Buffer,
+    );
+
+    /// Scales gradients whose norm is over `most` down to it: PyTorch's `clip_grad_norm_`.
+    fn clip(&mut self, gradients: &mut Self::Buffer, most: f32);
+
+    /// `average += (1 - decay) (params - average)`.
+    fn average(&mut self, decay: f32, params: &Self::Buffer, average: &mut Self::Buffer);
 
     /// One step of stochastic gradient descent over all parameters.
     fn sgd(

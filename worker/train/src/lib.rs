@@ -21,7 +21,7 @@ pub mod pack;
 pub mod params;
 pub mod schedule;
 
-pub use data::TrainingData;
+pub use data::{Labels, TrainingData, Values};
 pub use error::TrainError;
 pub use numerics::numerics_class;
 pub use pack::{PackJob, PackLogits, PackMembership, PackRun, Status};

@@ -6,13 +6,13 @@
 mod common;
 
 use serde::Deserialize;
-use umbra_core::shape::{DataShape, Form};
+use umbra_core::shape::{DataShape, Form, Targets};
 use umbra_core::spec::{ModelDraft, TrainingDraft};
-use umbra_train::TrainingData;
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
 use umbra_train::lockstep::Lockstep;
 use umbra_train::network::Network;
+use umbra_train::{Labels, TrainingData, Values};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -20,6 +20,7 @@ struct Vectors {
     classes: u32,
     sampled: usize,
     labels: Vec<u32>,
+    several: Vec<u8>,
     batches: Vec<Vec<u32>>,
     cases: Vec<Case>,
 }
@@ -49,6 +50,14 @@ struct Recipe {
     beta1: Option<f64>,
     beta2: Option<f64>,
     epsilon: Option<f64>,
+    label_smoothing: Option<f64>,
+    class_weights: Option<Vec<f64>>,
+    clip_norm: Option<f64>,
+    ema: Option<f64>,
+    step_epochs: Option<f64>,
+    step_factor: Option<f64>,
+    #[serde(default)]
+    several: bool,
 }
 
 /// `value` of networks.py.
@@ -75,7 +84,9 @@ impl Case {
             [height, width, channels] => Form::Image { height, width, channels },
             _ => unreachable!("{}", self.name),
         };
-        let shape = DataShape { form, ..DataShape::table(records, records, features, vectors.classes) };
+        let targets = if self.recipe.several { Targets::Labels } else { Targets::Class };
+        let shape =
+            DataShape { form, targets, ..DataShape::table(records, records, features, vectors.classes) };
         let mut values: Vec<f32> =
             (0..vectors.records * features as usize).map(|index| value(index, 2)).collect();
         values[..features as usize].fill(0.0);
@@ -87,7 +98,7 @@ impl Case {
     fn engine<'d>(
         &self,
         made: &'d Made,
-        labels: &'d [u32],
+        vectors: &'d Vectors,
         level: IsaLevel,
         rows: usize,
     ) -> Lockstep<Cpu<'d>> {
@@ -101,8 +112,15 @@ impl Case {
             beta1: recipe.beta1,
             beta2: recipe.beta2,
             epsilon: recipe.epsilon,
+            label_smoothing: recipe.label_smoothing,
+            class_weights: recipe.class_weights.clone(),
+            clip_norm: recipe.clip_norm,
+            ema: recipe.ema,
+            schedule: recipe.step_epochs.map(|_| "step".to_owned()),
+            step_epochs: recipe.step_epochs,
+            step_factor: recipe.step_factor,
             batch: Some(6),
-            epochs: Some(6),
+            epochs: Some(5),
             ..TrainingDraft::default()
         };
         let model = ModelDraft {
@@ -113,7 +131,12 @@ impl Case {
         };
         let spec = common::spec_of(model, training);
         let network = Network::new(spec.model(), &made.shape).unwrap();
-        let data = TrainingData::new(made.shape, &made.values, labels, &made.units).unwrap();
+        let labels = match recipe.several {
+            true => Labels::Several(&vectors.several, vectors.classes as usize),
+            false => Labels::Class(&vectors.labels),
+        };
+        let values = Values::F32(&made.values);
+        let data = TrainingData::raw(made.shape, values, &[], labels, &made.units).unwrap();
         let cpu = Cpu::new(data, Isa::at_most(level));
         let mut engine = Lockstep::with_rows(cpu, network, spec.training(), 10, rows).unwrap();
         assert_eq!(engine.parameters(), made.start.len(), "{}", self.name);
@@ -159,7 +182,7 @@ fn losses_and_gradients_are_those_of_pytorch() {
     let vectors = vectors();
     for case in &vectors.cases {
         let made = case.make(&vectors);
-        let mut engine = case.engine(&made, &vectors.labels, IsaLevel::Avx512, 6);
+        let mut engine = case.engine(&made, &vectors, IsaLevel::Avx512, 6);
         engine.differentiate(&vectors.batches[0]);
         assert_close(&[engine.loss(0)], &[case.loss], 1e-5, &case.name);
         let mut gradients = vec![0.0; engine.parameters()];
@@ -175,10 +198,10 @@ fn ten_steps_with_a_stop_end_where_pytorch_ends() {
     let vectors = vectors();
     for case in &vectors.cases {
         let made = case.make(&vectors);
-        let mut first = case.engine(&made, &vectors.labels, IsaLevel::Avx512, 6);
+        let mut first = case.engine(&made, &vectors, IsaLevel::Avx512, 6);
         train(&mut first, &vectors.batches[..5], 0);
         let saved = state(&mut first);
-        let mut engine = case.engine(&made, &vectors.labels, IsaLevel::Avx512, 6);
+        let mut engine = case.engine(&made, &vectors, IsaLevel::Avx512, 6);
         engine.load(0, &saved);
         train(&mut engine, &vectors.batches, 5);
         let state = state(&mut engine);
@@ -198,7 +221,7 @@ fn records_at_once_and_instructions_change_no_bit() {
     for case in &vectors.cases {
         let made = case.make(&vectors);
         let bits = |level, rows| -> Vec<u32> {
-            let mut engine = case.engine(&made, &vectors.labels, level, rows);
+            let mut engine = case.engine(&made, &vectors, level, rows);
             train(&mut engine, &vectors.batches[..3], 0);
             state(&mut engine).iter().map(|value| value.to_bits()).collect()
         };

@@ -57,6 +57,36 @@ fn a_shadow_has_the_same_bits_in_any_pack_slice_and_instruction_set() {
 }
 
 #[test]
+fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
+    for (model, table) in common::architectures() {
+        let name = model.architecture.clone();
+        let draft = TrainingDraft {
+            learning_rate: Some(0.02),
+            ema: Some(0.8),
+            clip_norm: Some(0.5),
+            batch: Some(16),
+            epochs: Some(6),
+            ..TrainingDraft::default()
+        };
+        let spec = common::spec_of(model, draft);
+        let start = |shadows: std::ops::Range<u32>, checkpoint: Option<&[u8]>| {
+            PackRun::new(job(&spec, &table, shadows, 5), table.data(), checkpoint).unwrap()
+        };
+        let whole = run(start(0..2, None), 1000);
+        assert!(whole.lost().is_empty(), "{name}");
+        assert_eq!(bits(&run(start(1..3, None), 3), 1), bits(&whole, 1), "{name}");
+        for stop in 1..12 {
+            let mut first = start(0..2, None);
+            first.advance(stop);
+            let mut checkpoint = Vec::new();
+            first.checkpoint(&mut checkpoint);
+            let again = run(start(0..2, Some(&checkpoint)), 1000);
+            assert_eq!(again.encode().unwrap(), whole.encode().unwrap(), "{name}, stopped at {stop}");
+        }
+    }
+}
+
+#[test]
 fn other_seeds_give_other_models() {
     let (spec, table) = (recipe("sgd"), table());
     let whole = run(start(&spec, &table), 1000);

@@ -57,14 +57,26 @@ pub struct TrainingDraft {
     pub epsilon: Option<f64>,
     /// Weight decay; default 0.
     pub weight_decay: Option<f64>,
-    /// `cosine` (default) or `constant`.
+    /// `cosine` (default), `constant` or `step`.
     pub schedule: Option<String>,
+    /// Epochs from step to step of a `step` schedule.
+    pub step_epochs: Option<f64>,
+    /// What a step multiplies the rate by; default 0.1.
+    pub step_factor: Option<f64>,
     /// Epochs of linear warm-up; default 0.
     pub warmup_epochs: Option<f64>,
     /// Records per step.
     pub batch: Option<u32>,
     /// Passes over the expected half of the records.
     pub epochs: Option<u32>,
+    /// Share of a label that is spread over all classes; default 0.
+    pub label_smoothing: Option<f64>,
+    /// A factor of the loss for each class; default none.
+    pub class_weights: Option<Vec<f64>>,
+    /// The largest norm of a step's gradient; default none.
+    pub clip_norm: Option<f64>,
+    /// Decay of the moving average of the weights, which then answers the queries; default none.
+    pub ema: Option<f64>,
 }
 
 /// Unchecked shadows.

@@ -100,7 +100,11 @@ impl AuditSpec {
     /// # Errors
     /// All that does not fit, each with the dotted name of the field.
     pub fn check_shape(&self, shape: &DataShape) -> Result<(), Violations> {
-        self.model.check_shape(shape)
+        let mut wrong = Violations::default();
+        for part in [self.model.check_shape(shape), self.training.check_shape(shape)] {
+            part.err().iter().flat_map(Violations::iter).for_each(|violation| wrong.add(violation.clone()));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// The audit's name.

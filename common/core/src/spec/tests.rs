@@ -99,6 +99,40 @@ fn capacity_is_one_number_where_the_architecture_has_one() {
 }
 
 #[test]
+fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
+    let mut good = draft();
+    good.training = TrainingDraft {
+        schedule: Some("step".to_owned()),
+        step_epochs: Some(10.0),
+        step_factor: Some(0.2),
+        label_smoothing: Some(0.1),
+        class_weights: Some(vec![1.0, 3.0]),
+        clip_norm: Some(1.0),
+        ema: Some(0.999),
+        ..good.training
+    };
+    let spec = AuditSpec::try_new(&good).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    assert_eq!(spec.training().ema(), Some(0.999));
+    let shape = |classes| DataShape::table(10, 10, 4, classes);
+    assert!(spec.check_shape(&shape(2)).is_ok());
+    let wrong = spec.check_shape(&shape(3)).unwrap_err();
+    assert_eq!(wrong.iter().next().unwrap().field, "training.class_weights");
+
+    let mut bad = draft();
+    bad.training.step_factor = Some(0.5);
+    bad.training.label_smoothing = Some(1.0);
+    bad.training.clip_norm = Some(0.0);
+    bad.training.ema = Some(1.0);
+    let expected = ["training.step_factor", "training.label_smoothing", "training.clip_norm", "training.ema"];
+    assert_eq!(fields(&bad), expected);
+    bad = draft();
+    bad.training.schedule = Some("step".to_owned());
+    bad.training.class_weights = Some(vec![-1.0]);
+    assert_eq!(fields(&bad), ["training.step_epochs", "training.class_weights"]);
+}
+
+#[test]
 fn a_model_fits_its_kind_of_data() {
     let table = DataShape::table(10, 10, 784, 2);
     let image = DataShape { form: Form::Image { height: 28, width: 28, channels: 1 }, ..table };

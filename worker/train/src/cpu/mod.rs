@@ -14,8 +14,10 @@ mod simd;
 pub use floats::Floats;
 pub use simd::{Isa, IsaLevel};
 
-use crate::backend::{AdamWStep, Backend, ConvShape, LinearShape, LossPart, NormShape, Rows, SgdStep, Sizes};
-use crate::data::TrainingData;
+use crate::backend::{
+    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Sizes,
+};
+use crate::data::{Labels, TrainingData};
 use crate::error::TrainError;
 use crate::layers::{Activation, Extent, InputGradient};
 use columns::ColumnSums;
@@ -38,6 +40,22 @@ impl<'d> Cpu<'d> {
     pub fn new(data: TrainingData<'d>, isa: Isa) -> Self {
         let (gemm, convolutions) = (Gemm::new(isa), Convolutions::new(isa));
         Self { data, isa, gemm, convolutions, norms: norm::Scratch::default(), version: 0 }
+    }
+}
+
+/// The labels of a batch.
+#[derive(Debug)]
+pub struct BatchLabels {
+    classes: Vec<u32>,
+    /// `[rows][count]`.
+    several: Vec<u8>,
+}
+
+/// Adds a part's loss to the batch's, and notes for good whether it is finite.
+fn note_loss(losses: &mut Floats, loss: f32, first: bool) {
+    losses[0] = if first { loss } else { losses[0] + loss };
+    if !loss.is_finite() {
+        losses[1] = 1.0;
     }
 }
 
@@ -68,7 +86,7 @@ impl Sizes for CpuSizes {
     }
 
     fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        Convolutions::room(convolutions)
+        Gemm::ROOM + Convolutions::room(convolutions)
     }
 }
 
@@ -88,7 +106,7 @@ impl Sizes for Cpu<'_> {
 
 impl Backend for Cpu<'_> {
     type Buffer = Floats;
-    type Labels = Vec<u32>;
+    type Labels = BatchLabels;
 
     fn lanes(&self) -> usize {
         1
@@ -99,8 +117,13 @@ impl Backend for Cpu<'_> {
         Floats::try_zeros(per_lane).ok_or(TrainError::Memory { needed })
     }
 
-    fn alloc_labels(&mut self, per_lane: usize) -> Result<Vec<u32>, TrainError> {
-        Ok(vec![0; per_lane])
+    fn alloc_labels(&mut self, per_lane: usize) -> Result<BatchLabels, TrainError> {
+        Ok(match self.data.labels() {
+            Labels::Class(_) => BatchLabels { classes: vec![0; per_lane], several: Vec::new() },
+            Labels::Several(_, count) => {
+                BatchLabels { classes: Vec::new(), several: vec![0; per_lane * count] }
+            }
+        })
     }
 
     fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError> {
@@ -116,13 +139,23 @@ impl Backend for Cpu<'_> {
         values.copy_from_slice(&buffer[..values.len()]);
     }
 
-    fn gather(&mut self, rows: Rows<'_>, inputs: &mut Floats, labels: &mut Vec<u32>) {
+    fn gather(&mut self, rows: Rows<'_>, inputs: &mut Floats, labels: &mut BatchLabels) {
         let width = self.data.shape().features as usize;
         let rows = rows.of(0);
-        let batch = inputs.chunks_exact_mut(pitch(width)).zip(&mut labels[..rows.len()]);
-        for (&row, (input, label)) in rows.iter().zip(batch) {
-            input[..width].copy_from_slice(self.data.row(row as usize));
-            *label = self.data.labels()[row as usize];
+        for (&row, input) in rows.iter().zip(inputs.chunks_exact_mut(pitch(width))) {
+            self.data.copy_row(row as usize, &mut input[..width]);
+        }
+        match self.data.labels() {
+            Labels::Class(all) => {
+                for (label, &row) in labels.classes.iter_mut().zip(rows) {
+                    *label = all[row as usize];
+                }
+            }
+            Labels::Several(all, count) => {
+                for (labels, &row) in labels.several.chunks_exact_mut(count).zip(rows) {
+                    labels.copy_from_slice(&all[row as usize * count..][..count]);
+                }
+            }
         }
     }
 
@@ -303,21 +336,52 @@ impl Backend for Cpu<'_> {
 
     fn softmax_cross_entropy(
         &mut self,
-        part: LossPart,
-        classes: usize,
+        shape: &LossShape,
+        weights: &Floats,
         logits: &Floats,
-        labels: &Vec<u32>,
+        labels: &BatchLabels,
         d_logits: &mut Floats,
         losses: &mut Floats,
     ) {
-        let pitch = pitch(classes);
-        let LossPart { rows, of, first } = part;
-        let loss =
-            self.isa.run(loss::SoftmaxCrossEntropy { rows, of, classes, pitch, logits, labels, d_logits });
-        losses[0] = if first { loss } else { losses[0] + loss };
-        if !loss.is_finite() {
-            losses[1] = 1.0;
-        }
+        let LossShape { part: LossPart { rows, of, first }, logits: classes, smoothing } = *shape;
+        let (pitch, labels) = (pitch(classes), &labels.classes[..]);
+        let entropy = loss::SoftmaxCrossEntropy {
+            rows,
+            of,
+            classes,
+            smoothing,
+            pitch,
+            weights,
+            logits,
+            labels,
+            d_logits,
+        };
+        note_loss(losses, self.isa.run(entropy), first);
+    }
+
+    fn binary_cross_entropy(
+        &mut self,
+        shape: &LossShape,
+        weights: &Floats,
+        logits: &Floats,
+        labels: &BatchLabels,
+        d_logits: &mut Floats,
+        losses: &mut Floats,
+    ) {
+        let LossShape { part: LossPart { rows, of, first }, logits: count, smoothing } = *shape;
+        let (pitch, labels) = (pitch(count), &labels.several[..]);
+        let entropy =
+            loss::BinaryCrossEntropy { rows, of, count, smoothing, pitch, weights, logits, labels, d_logits };
+        note_loss(losses, self.isa.run(entropy), first);
+    }
+
+    fn clip(&mut self, gradients: &mut Floats, most: f32) {
+        self.isa.run(optimizer::Clip { gradients, most });
+    }
+
+    fn average(&mut self, decay: f32, params: &Floats, average: &mut Floats) {
+        self.version += 1;
+        self.isa.run(optimizer::Average { decay, params, average });
     }
 
     fn sgd(&mut self, step: &SgdStep, params: &mut Floats, gradients: &Floats, velocity: &mut Floats) {

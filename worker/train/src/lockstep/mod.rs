@@ -4,11 +4,11 @@
 use umbra_core::seed::Seed;
 use umbra_core::spec::{Optimizer, Training};
 
-use crate::backend::{AdamWStep, Backend, LossPart, Rows, SgdStep};
+use crate::backend::{AdamWStep, Backend, LossPart, LossShape, Rows, SgdStep};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::layers::{Activation, Backward, Forward, InputGradient};
-use crate::network::{Network, QUERY_ROWS, Room, Step};
+use crate::network::{Loss, Network, QUERY_ROWS, Room, Step};
 use crate::schedule::LearningRate;
 
 /// The lockstep engine on backend `B`.
@@ -19,10 +19,17 @@ pub struct Lockstep<B: Backend> {
     optimizer: Optimizer,
     rate: LearningRate,
     decay: f64,
+    loss: Loss,
+    smoothing: f32,
+    clip: Option<f32>,
     params: B::Buffer,
     gradients: B::Buffer,
     /// Velocity, or the first and second moment.
     moments: Vec<B::Buffer>,
+    /// The moving average of the parameters with its decay, which answers queries.
+    average: Option<(f32, B::Buffer)>,
+    /// A factor of the loss for each class or label.
+    weights: B::Buffer,
     /// The records that go through the model together, then every node's output.
     values: Vec<B::Buffer>,
     /// What every node keeps for its backward pass.
@@ -70,11 +77,21 @@ impl<B: Backend> Lockstep<B> {
             lens.iter().map(|len| backend.alloc(rows * len)).collect()
         };
         let (values, kept, deltas) = (all(&room.values)?, all(&room.kept)?, all(&room.gradients.buffers)?);
+        let outputs = network.outputs();
+        let mut weights = backend.alloc(backend.pitch(outputs))?;
+        let mut each: Vec<f32> = training.class_weights().iter().map(|&weight| weight as f32).collect();
+        each.resize(outputs, 1.0);
+        (0..backend.lanes()).for_each(|lane| backend.write(&mut weights, lane, &each));
         let mut alloc = |per_lane| backend.alloc(per_lane);
         Ok(Self {
             params: alloc(size)?,
             gradients: alloc(size)?,
             moments: (0..room.moments).map(|_| alloc(size)).collect::<Result<_, _>>()?,
+            average: match training.ema() {
+                Some(decay) => Some((decay as f32, alloc(size)?)),
+                None => None,
+            },
+            weights,
             losses: alloc(2)?,
             labels: backend.alloc_labels(rows)?,
             rows: Vec::with_capacity(batch.max(QUERY_ROWS) * backend.lanes()),
@@ -84,6 +101,9 @@ impl<B: Backend> Lockstep<B> {
             optimizer: training.optimizer(),
             rate: LearningRate::new(training, steps),
             decay: training.weight_decay(),
+            loss: network.loss(),
+            smoothing: training.label_smoothing() as f32,
+            clip: training.clip_norm().map(|norm| norm as f32),
             values,
             kept,
             deltas,
@@ -99,6 +119,9 @@ impl<B: Backend> Lockstep<B> {
         let size = self.room.layout.device_len();
         self.room.layout.import(values, &mut self.device[..size]);
         self.backend.write(&mut self.params, lane, &self.device[..size]);
+        if let Some((_, average)) = &mut self.average {
+            self.backend.write(average, lane, &self.device[..size]);
+        }
         self.device.fill(0.0);
         for moment in &mut self.moments {
             self.backend.write(moment, lane, &self.device[..size]);
@@ -112,13 +135,21 @@ impl<B: Backend> Lockstep<B> {
         assert!(of > 0 && of <= self.batch, "a batch of {of} where {} fit", self.batch);
         for from in (0..of).step_by(self.room.rows) {
             let count = self.room.rows.min(of - from);
-            self.forward(Rows { all: rows, per_lane: of, from, count });
+            self.forward(Rows { all: rows, per_lane: of, from, count }, false);
             let last = self.network.nodes().len();
             let slot = self.room.gradients.steps[last - 1].d_output;
             let part = LossPart { rows: count, of, first: from == 0 };
             let (logits, d_logits) = (&self.values[last], &mut self.deltas[slot]);
-            let (classes, losses) = (self.network.outputs(), &mut self.losses);
-            self.backend.softmax_cross_entropy(part, classes, logits, &self.labels, d_logits, losses);
+            let shape = LossShape { part, logits: self.network.outputs(), smoothing: self.smoothing };
+            let (weights, labels, losses) = (&self.weights, &self.labels, &mut self.losses);
+            match self.loss {
+                Loss::Softmax => {
+                    self.backend.softmax_cross_entropy(&shape, weights, logits, labels, d_logits, losses);
+                }
+                Loss::Binary => {
+                    self.backend.binary_cross_entropy(&shape, weights, logits, labels, d_logits, losses);
+                }
+            }
             self.backward(count, from > 0);
         }
     }
@@ -130,15 +161,19 @@ impl<B: Backend> Lockstep<B> {
         self.room.layout.export(&self.device[..size], into);
     }
 
-    /// Takes records through the model.
-    fn forward(&mut self, rows: Rows<'_>) {
+    /// Takes records through the model, or through its moving average if it is `queried` and there is one.
+    fn forward(&mut self, rows: Rows<'_>, queried: bool) {
+        let params = match &self.average {
+            Some((_, average)) if queried => average,
+            _ => &self.params,
+        };
         self.backend.gather(rows, &mut self.values[0], &mut self.labels);
         for (index, node) in self.network.nodes().iter().enumerate() {
             let (before, after) = self.values.split_at_mut(index + 1);
             let pass = Forward {
                 rows: rows.count,
                 offsets: &self.room.offsets[index],
-                params: &self.params,
+                params,
                 input: &before[node.input],
                 skip: node.skip.map(|skip| &before[skip]),
                 kept: &mut self.kept[index],
@@ -181,6 +216,9 @@ impl<B: Backend> Lockstep<B> {
 
     fn update(&mut self, step: u64) {
         let rate = self.rate.at(step);
+        if let Some(most) = self.clip {
+            self.backend.clip(&mut self.gradients, most);
+        }
         match (self.optimizer, &mut self.moments[..]) {
             (Optimizer::Sgd { momentum, nesterov }, [velocity]) => {
                 let (momentum, decay) = (momentum as f32, self.decay as f32);
@@ -201,6 +239,9 @@ impl<B: Backend> Lockstep<B> {
                 self.backend.adamw(&step, &mut self.params, &self.gradients, first, second);
             }
             _ => unreachable!("every optimiser's moments were made in `new`"),
+        }
+        if let Some((decay, average)) = &mut self.average {
+            self.backend.average(*decay, &self.params, average);
         }
     }
 
@@ -254,7 +295,7 @@ impl<B: Backend> Engine for Lockstep<B> {
         let (pitch, per_lane) = (self.backend.pitch(classes), self.query_rows());
         for from in (0..count).step_by(self.room.rows) {
             let some = self.room.rows.min(count - from);
-            self.forward(Rows { all: &rows, per_lane: count, from, count: some });
+            self.forward(Rows { all: &rows, per_lane: count, from, count: some }, true);
             let logits = &self.values[self.network.nodes().len()];
             for lane in 0..self.backend.lanes() {
                 self.backend.read(logits, lane, &mut self.device[..some * pitch]);
@@ -273,13 +314,15 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn state_len(&self) -> usize {
-        self.room.layout.host_len() * (1 + self.moments.len())
+        self.room.layout.host_len() * (1 + self.room.state())
     }
 
     fn save(&mut self, lane: usize, into: &mut [f32]) {
         let size = self.room.layout.device_len();
         let parts = into.chunks_exact_mut(self.room.layout.host_len());
-        for (buffer, part) in std::iter::once(&self.params).chain(&self.moments).zip(parts) {
+        let average = self.average.iter().map(|(_, average)| average);
+        let buffers = std::iter::once(&self.params).chain(&self.moments).chain(average);
+        for (buffer, part) in buffers.zip(parts) {
             self.backend.read(buffer, lane, &mut self.device[..size]);
             self.room.layout.export(&self.device[..size], part);
         }
@@ -288,7 +331,8 @@ impl<B: Backend> Engine for Lockstep<B> {
     fn load(&mut self, lane: usize, state: &[f32]) {
         let size = self.room.layout.device_len();
         let parts = state.chunks_exact(self.room.layout.host_len());
-        let buffers = std::iter::once(&mut self.params).chain(&mut self.moments);
+        let average = self.average.iter_mut().map(|(_, average)| average);
+        let buffers = std::iter::once(&mut self.params).chain(&mut self.moments).chain(average);
         for (buffer, part) in buffers.zip(parts) {
             self.room.layout.import(part, &mut self.device[..size]);
             self.backend.write(buffer, lane, &self.device[..size]);

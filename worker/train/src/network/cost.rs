@@ -44,6 +44,8 @@ pub struct Room {
     pub offsets: Vec<Vec<usize>>,
     /// How many moments the optimiser has of every parameter.
     pub moments: usize,
+    /// Whether a moving average of the parameters is kept.
+    pub average: bool,
     /// The convolutions, with the most records they see.
     pub convolutions: Vec<ConvShape>,
 }
@@ -81,13 +83,28 @@ impl Room {
             Optimizer::Sgd { .. } => 1,
             Optimizer::AdamW { .. } => 2,
         };
-        Self { rows, values, kept, gradients, layout, offsets, moments, convolutions }
+        Self {
+            rows,
+            values,
+            kept,
+            gradients,
+            layout,
+            offsets,
+            moments,
+            average: training.ema().is_some(),
+            convolutions,
+        }
+    }
+
+    /// Copies of all parameters in a checkpoint beside these themselves.
+    pub fn state(&self) -> usize {
+        self.moments + usize::from(self.average)
     }
 
     /// Floats of one lane.
     fn floats(&self, sizes: &impl Sizes) -> u64 {
         let record: usize = [&self.values, &self.kept, &self.gradients.buffers].into_iter().flatten().sum();
-        let copies = 2 + self.moments;
+        let copies = 2 + self.state();
         let workspace = sizes.workspace(&self.convolutions);
         (copies * self.layout.device_len() + self.rows * record + workspace) as u64
     }
@@ -104,7 +121,7 @@ impl Network {
         let parameters = room.layout.host_len() as u64;
         let device = room.layout.device_len() as u64;
         let answers = (training.batch() as usize).max(QUERY_ROWS) * self.outputs();
-        let host = parameters * (2 + room.moments as u64) + device + answers as u64;
+        let host = parameters * (2 + room.state() as u64) + device + answers as u64;
         Cost {
             parameters,
             train_flops: 3 * query_flops - first,

@@ -10,7 +10,7 @@ mod slots;
 pub use cost::{Cost, QUERY_ROWS, Room};
 pub use slots::{Gradients, Step};
 
-use umbra_core::shape::{DataShape, Form};
+use umbra_core::shape::{DataShape, Form, Targets};
 use umbra_core::spec::Model;
 
 use crate::error::TrainError;
@@ -28,9 +28,19 @@ pub struct Node {
     pub skip: Option<usize>,
 }
 
+/// What a model is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// One class of several: softmax cross-entropy.
+    Softmax,
+    /// Several labels that hold or do not: binary cross-entropy of each.
+    Binary,
+}
+
 /// A model: from a record's numbers to its logits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
+    loss: Loss,
     input: Extent,
     nodes: Vec<Node>,
 }
@@ -57,7 +67,11 @@ impl Network {
             return Err(TrainError::Data(format!("{} features do not make up its form", shape.features)));
         }
         model.check_shape(shape).map_err(|wrong| TrainError::Job(wrong.to_string()))?;
-        let mut network = Self { input, nodes: Vec::new() };
+        let loss = match shape.targets {
+            Targets::Class => Loss::Softmax,
+            Targets::Labels => Loss::Binary,
+        };
+        let mut network = Self { loss, input, nodes: Vec::new() };
         architectures::build(&mut network, model, shape.classes as usize);
         Ok(network)
     }
@@ -73,6 +87,11 @@ impl Network {
         let layer = layer(self.extent(input));
         self.nodes.push(Node { layer, input, skip });
         self.nodes.len()
+    }
+
+    /// What it is trained on.
+    pub fn loss(&self) -> Loss {
+        self.loss
     }
 
     /// The nodes, first to last.

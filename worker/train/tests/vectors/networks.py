@@ -128,6 +128,10 @@ CASES = [
     ("wrn-10-1", ("wrn", 1, 10), [9, 8, 3], lambda: Wrn(3, 10, 1), SGD),
     ("wrn-16-2", ("wrn", 2, 16), [6, 7, 1], lambda: Wrn(1, 16, 2), ADAMW),
     ("resnet1d", ("resnet1d", 32, 3), [37, 5], lambda: Resnet1d(5, 32, 3), SGD),
+    ("smoothed, weighted, clipped, averaged", ("cnn", 4, None), [8, 8, 1], lambda: Cnn(8, 8, 1, 4),
+     dict(SGD, label_smoothing=0.1, class_weights=[0.5, 1.0, 2.5], clip_norm=0.3, ema=0.8)),
+    ("several labels", ("tab-resnet", 8, 1), [7], lambda: TabResnet(7, 8, 1),
+     dict(SGD, several=True, label_smoothing=0.2, class_weights=[0.5, 1.0, 2.5], step_epochs=2.0, step_factor=0.5)),
     ("resnet1d, channels in padding", ("resnet1d", 20, 2), [300, 12], lambda: Resnet1d(12, 20, 2), ADAMW),
 ]
 
@@ -184,6 +188,7 @@ def optimizer_of(recipe, model):
 def main():
     torch.manual_seed(20)
     labels = torch.randint(0, CLASSES, (RECORDS,))
+    several = torch.tensor([[0, 1, 255], [1, 1, 0], [255, 255, 255], [0, 0, 1], [1, 255, 0]] * 2)
     batches = []
     while len(batches) < STEPS:
         order = torch.randperm(RECORDS).tolist()
@@ -194,8 +199,19 @@ def main():
         tensors = start(model)
         x = records(form)
 
+        smoothing, weights = recipe.get("label_smoothing", 0.0), torch.tensor(recipe.get("class_weights", [1.0] * CLASSES))
+        weights = weights.double()
+
         def loss_of(rows):
-            return F.cross_entropy(model(x[rows]), labels[rows])
+            """The mean over records (and labels) of each one's loss times its weight."""
+            if recipe.get("several"):
+                target = several[rows].double()
+                known = several[rows] != 255
+                target = torch.where(known, target, 0.0) * (1 - smoothing) + smoothing / 2
+                losses = F.binary_cross_entropy_with_logits(model(x[rows]), target, reduction="none")
+                return (losses * weights * known).mean()
+            losses = F.cross_entropy(model(x[rows]), labels[rows], label_smoothing=smoothing, reduction="none")
+            return (losses * weights[labels[rows]]).mean()
 
         loss = loss_of(batches[0])
         gradients = torch.autograd.grad(loss, list(model.parameters()))
@@ -204,18 +220,31 @@ def main():
             tensors=tensors, loss=float(loss.detach()), gradients=some(gradients),
         )  # fmt: skip
         optimizer = optimizer_of(recipe, model)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=STEPS)
+        if "step_epochs" in recipe:
+            # Ten steps are five epochs, so that two epochs are four steps.
+            schedule = torch.optim.lr_scheduler.StepLR(optimizer, 4, recipe["step_factor"])
+        else:
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=STEPS)
+        average = [parameter.detach().clone() for parameter in model.parameters()]
         for rows in batches:
             optimizer.zero_grad()
             loss_of(rows).backward()
+            if "clip_norm" in recipe:
+                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), recipe["clip_norm"])
+                assert norm > recipe["clip_norm"]
             optimizer.step()
             schedule.step()
+            for kept, parameter in zip(average, model.parameters()):
+                kept.lerp_(parameter.detach(), 1 - recipe.get("ema", 0.0))
+        trained = some(model.parameters())
+        for kept, parameter in zip(average, model.parameters()):
+            parameter.data.copy_(kept)
         with torch.no_grad():
-            case.update(parameters=some(model.parameters()), logits=model(x).reshape(-1).tolist())
+            case.update(parameters=trained, logits=model(x).reshape(-1).tolist())
         cases.append(case)
     everything = dict(
         torch=torch.__version__, records=RECORDS, classes=CLASSES, sampled=SAMPLED,
-        labels=labels.tolist(), batches=batches, cases=cases,
+        labels=labels.tolist(), several=several.reshape(-1).tolist(), batches=batches, cases=cases,
     )  # fmt: skip
     print(json.dumps(everything))
 

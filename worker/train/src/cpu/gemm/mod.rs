@@ -119,9 +119,12 @@ pub struct Gemm {
 }
 
 impl Gemm {
+    /// Floats it holds.
+    pub const ROOM: usize = DEPTH * PANEL;
+
     /// Products with the instructions of `isa`.
     pub fn new(isa: Isa) -> Self {
-        Self { isa, panel: Floats::zeros(DEPTH * PANEL) }
+        Self { isa, panel: Floats::zeros(Self::ROOM) }
     }
 
     /// Writes the product to `output`, rows every `pitch` floats, columns up to a multiple of [`LANES`].
