@@ -6,8 +6,9 @@ use umbra_core::plan::plan;
 use umbra_core::shape::DataShape;
 use umbra_core::spec::AuditSpec;
 use umbra_stats::{Config, Design, DetectionLimit, RECOGNISABLE, StatsError, detection_limit};
-use umbra_train::cpu::pitch;
-use umbra_train::layers::{Cost, Network};
+use umbra_train::TrainError;
+use umbra_train::cpu::CpuSizes;
+use umbra_train::network::{Cost, Network};
 
 use crate::human;
 use crate::output::pairs;
@@ -29,14 +30,26 @@ pub struct Forecast {
     limit: DetectionLimit,
 }
 
+/// Why there is no forecast.
+#[derive(Debug, thiserror::Error)]
+pub enum ForecastError {
+    /// The model does not fit the data.
+    #[error(transparent)]
+    Model(#[from] TrainError),
+    /// The statistics cannot be computed.
+    #[error(transparent)]
+    Statistics(#[from] StatsError),
+}
+
 impl Forecast {
     /// Of an audit of data of this shape, which takes so many bytes encoded.
     ///
     /// # Errors
-    /// If the statistics cannot be computed for these shadows.
-    pub fn of(spec: AuditSpec, shape: DataShape, data_bytes: u64) -> Result<Self, StatsError> {
+    /// If the model does not fit the data, or the statistics cannot be computed for these shadows.
+    pub fn of(spec: AuditSpec, shape: DataShape, data_bytes: u64) -> Result<Self, ForecastError> {
         let work = plan(&spec, &shape);
-        let cost = Network::new(spec.model(), &shape).cost(spec.training(), pitch);
+        let network = Network::new(spec.model(), &shape)?;
+        let cost = network.cost(spec.training(), &CpuSizes);
         let shadows = spec.shadows();
         let statistics = spec.statistics();
         let config = Config {
@@ -249,7 +262,7 @@ mod tests {
         let draft = SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
-            model: ModelDraft { architecture: "mlp".into(), widths: vec![256, 256] },
+            model: ModelDraft { architecture: "mlp".into(), widths: vec![256, 256], ..ModelDraft::default() },
             training: TrainingDraft {
                 learning_rate: Some(0.05),
                 batch: Some(256),

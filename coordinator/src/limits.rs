@@ -15,7 +15,7 @@ const MAX_MEMBERSHIP: u64 = 1 << 30;
 /// # Errors
 /// A status that names every bound that is exceeded, and the field to change.
 pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Status> {
-    let mut wrong = Violations::default();
+    let mut wrong = spec.check_shape(shape).err().unwrap_or_default();
     let shadows = spec.shadows().count();
     let membership = shape.units.saturating_mul(u64::from(shadows).div_ceil(64) * 8);
     if membership > MAX_MEMBERSHIP {
@@ -69,7 +69,7 @@ mod tests {
         let draft = SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
-            model: ModelDraft { architecture: "logistic".into(), widths: vec![] },
+            model: ModelDraft { architecture: "logistic".into(), widths: vec![], ..ModelDraft::default() },
             training: TrainingDraft {
                 learning_rate: Some(0.1),
                 batch: Some(256),

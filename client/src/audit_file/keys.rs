@@ -95,6 +95,8 @@ fn model(table: &Table<'_>) -> ModelDraft {
     ModelDraft {
         architecture: table.string("architecture").required_or(String::new()),
         widths: table.u32s("widths").or(Vec::new()),
+        width: table.u32("width").optional(),
+        depth: table.u32("depth").optional(),
     }
 }
 
@@ -112,6 +114,12 @@ fn training(table: &Table<'_>) -> TrainingDraft {
         warmup_epochs: table.f64("warmup_epochs").optional(),
         batch: table.u32("batch").required(),
         epochs: table.u32("epochs").required(),
+        step_epochs: table.f64("step_epochs").optional(),
+        step_factor: table.f64("step_factor").optional(),
+        label_smoothing: table.f64("label_smoothing").optional(),
+        class_weights: table.f64s("class_weights").optional(),
+        clip_norm: table.f64("clip_norm").optional(),
+        ema: table.f64("ema").optional(),
     }
 }
 

@@ -80,7 +80,8 @@ mod tests {
             A.toml:1: name: the audit name \"No Good\" is not valid: use 1 to 63 of a-z, 0-9 and -, starting \
             with a letter or digit\n\
             A.toml:3: dataset.name: give the name of an imported data set, or path and schema, not both\n\
-            A.toml:6: model.architecture: \"mpl\" is not known: use one of logistic, mlp\n\
+            A.toml:6: model.architecture: \"mpl\" is not known: use one of logistic, mlp, tab-resnet, cnn, \
+            wrn, resnet1d\n\
             A.toml:7: model.widths[0]: \"a\" is not a whole number from 0 to 4294967295\n\
             A.toml:8: training.epochs: missing\n\
             A.toml:9: training.learning_rate: -1 is out of range: use 0.000000001 to 1000\n\

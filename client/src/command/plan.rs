@@ -50,6 +50,9 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
             (spec, shape_from(set.shape.as_ref()), set.blob.map_or(0, |blob| blob.size))
         }
     };
+    if let Err(wrong) = spec.check_shape(&shape) {
+        return Err(file.refused(wrong.iter()));
+    }
     let forecast = Forecast::of(spec, shape, bytes);
     let forecast = forecast.map_err(|error| Failure::usage(format!("{file}: {error}")))?;
     out.result(|| forecast.text(), || forecast.json())

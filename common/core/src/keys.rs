@@ -88,6 +88,13 @@ pub fn findings_key(logits: &[LogitsKey], statistics: &Statistics) -> FindingsKe
 fn put_model(hasher: &mut FieldHasher, model: &Model) {
     hasher.put("architecture", model.architecture().as_bytes());
     model.widths().iter().for_each(|&width| hasher.put_u64("width", u64::from(width)));
+    // What an architecture does not have is left out, so that its keys do not change with others' numbers.
+    if let Some(width) = model.width() {
+        hasher.put_u64("capacity width", u64::from(width));
+    }
+    if let Some(depth) = model.depth() {
+        hasher.put_u64("capacity depth", u64::from(depth));
+    }
 }
 
 fn put_training(hasher: &mut FieldHasher, training: &Training) {
@@ -109,10 +116,26 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
     hasher.put(
         "schedule",
         match training.schedule() {
-            Schedule::Constant => b"constant",
-            Schedule::Cosine => b"cosine",
+            Schedule::Constant => &b"constant"[..],
+            Schedule::Cosine => &b"cosine"[..],
+            Schedule::Step { .. } => &b"step"[..],
         },
     );
+    // What is not set is left out, so that recipes without it keep their keys.
+    if let Schedule::Step { epochs, factor } = training.schedule() {
+        hasher.put_f64("step epochs", epochs);
+        hasher.put_f64("step factor", factor);
+    }
+    if training.label_smoothing() > 0.0 {
+        hasher.put_f64("label smoothing", training.label_smoothing());
+    }
+    training.class_weights().iter().for_each(|&weight| hasher.put_f64("class weight", weight));
+    if let Some(norm) = training.clip_norm() {
+        hasher.put_f64("clip norm", norm);
+    }
+    if let Some(decay) = training.ema() {
+        hasher.put_f64("moving average", decay);
+    }
     hasher.put_f64("warm-up epochs", training.warmup_epochs());
     hasher.put_u64("batch", u64::from(training.batch()));
     hasher.put_u64("epochs", u64::from(training.epochs()));
@@ -127,7 +150,7 @@ mod tests {
         SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
-            model: ModelDraft { architecture: "mlp".into(), widths: vec![8] },
+            model: ModelDraft { architecture: "mlp".into(), widths: vec![8], ..ModelDraft::default() },
             training: TrainingDraft {
                 learning_rate: Some(0.1),
                 batch: Some(256),
@@ -143,6 +166,21 @@ mod tests {
         let train = train_key(&spec, &Digest::of(b"data"), &Digest::of(b"members"), 3, 10, "cpu");
         let logits = logits_key(&train, spec.queries());
         (train, logits, findings_key(&[logits], spec.statistics()))
+    }
+
+    fn resnet(width: u32, depth: u32) -> ModelDraft {
+        ModelDraft {
+            architecture: "tab-resnet".into(),
+            width: Some(width),
+            depth: Some(depth),
+            ..ModelDraft::default()
+        }
+    }
+
+    #[test]
+    fn capacity_is_in_the_key() {
+        let of = |width, depth| keys(&SpecDraft { model: resnet(width, depth), ..draft() }).0;
+        assert!(of(8, 2) != of(9, 2) && of(8, 2) != of(8, 3) && of(8, 2) != of(2, 8));
     }
 
     #[test]
@@ -176,13 +214,23 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 6] = [
+        let changes: [fn(&mut SpecDraft); 13] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
+            |d| d.model = resnet(8, 2),
+            |d| d.model = ModelDraft { architecture: "logistic".into(), ..ModelDraft::default() },
             |d| d.training.momentum = Some(0.8),
             |d| d.training.weight_decay = Some(0.1),
             |d| d.training.schedule = Some("constant".into()),
             |d| d.training.warmup_epochs = Some(1.0),
+            |d| d.training.label_smoothing = Some(0.1),
+            |d| d.training.class_weights = Some(vec![1.0, 2.0]),
+            |d| d.training.clip_norm = Some(1.0),
+            |d| d.training.ema = Some(0.99),
+            |d| {
+                d.training.schedule = Some("step".into());
+                d.training.step_epochs = Some(2.0);
+            },
         ];
         for change in changes {
             let mut draft = draft();

@@ -62,7 +62,7 @@ mod tests {
         let mut draft = SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
-            model: ModelDraft { architecture: "logistic".into(), widths: vec![] },
+            model: ModelDraft { architecture: "logistic".into(), widths: vec![], ..ModelDraft::default() },
             training: TrainingDraft {
                 learning_rate: Some(0.1),
                 batch: Some(256),

@@ -102,7 +102,7 @@ impl Normalisation {
     }
 
     /// That of channels.
-    pub(crate) fn of(channels: &[Channel]) -> Self {
+    pub fn of(channels: &[Channel]) -> Self {
         if channels.is_empty() {
             return Self::identity();
         }

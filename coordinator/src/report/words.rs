@@ -54,6 +54,23 @@ pub(super) fn model(model: &Model) -> String {
             let widths: Vec<_> = widths.iter().map(|&width| count(u64::from(width))).collect();
             format!("Multi-layer perceptron with {layers} of {} units", list(&widths))
         }
+        Model::TabResnet { width, depth } => {
+            format!(
+                "Residual network over features: {depth} blocks of {} units, group norm",
+                count((*width).into())
+            )
+        }
+        Model::Cnn { width } => {
+            let [second, hidden] = [2, 4].map(|times| count(times * u64::from(*width)));
+            format!("Convolutional network: {width} and {second} channels, {hidden} hidden units")
+        }
+        Model::Wrn { depth, width } => format!("Wide residual network WRN-{depth}-{width}, group norm"),
+        Model::Resnet1d { width, depth } => {
+            format!(
+                "Residual network over time: {depth} blocks of {} channels, group norm",
+                count((*width).into())
+            )
+        }
     }
 }
 
@@ -79,16 +96,30 @@ pub(super) fn training(training: &Training, steps: u64) -> String {
         epochs => format!(", reached after {epochs} passes of warm-up"),
     };
     let schedule = match training.schedule() {
-        Schedule::Constant => "held constant",
-        Schedule::Cosine => "falling along half a cosine to 0",
+        Schedule::Constant => "held constant".to_owned(),
+        Schedule::Cosine => "falling along half a cosine to 0".to_owned(),
+        Schedule::Step { epochs, factor } => format!("multiplied by {factor} every {epochs} passes"),
     };
+    let mut more = String::new();
+    if training.label_smoothing() > 0.0 {
+        more.push_str(&format!("; labels smoothed by {}", training.label_smoothing()));
+    }
+    if !training.class_weights().is_empty() {
+        more.push_str("; classes weighted");
+    }
+    if let Some(norm) = training.clip_norm() {
+        more.push_str(&format!("; gradients clipped to a norm of {norm}"));
+    }
+    if let Some(decay) = training.ema() {
+        more.push_str(&format!("; queries go to a moving average of the weights with decay {decay}"));
+    }
     let decay = match training.weight_decay() {
         0.0 => "no weight decay".to_owned(),
         decay => format!("weight decay {decay}"),
     };
     format!(
         "{} passes over the training half in batches of {} ({} steps): {optimizer}, learning rate {}{warmup}, \
-         {schedule}; {decay}",
+         {schedule}; {decay}{more}",
         count(u64::from(training.epochs())),
         count(u64::from(training.batch())),
         count(steps),
@@ -141,7 +172,12 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
     let widths = (!draft.model.widths.is_empty()).then(|| format!("{:?}", draft.model.widths));
     section(
         "model",
-        &[("architecture", quoted(&Some(draft.model.architecture.clone()))), ("widths", widths)],
+        &[
+            ("architecture", quoted(&Some(draft.model.architecture.clone()))),
+            ("widths", widths),
+            ("width", draft.model.width.map(|width| width.to_string())),
+            ("depth", draft.model.depth.map(|depth| depth.to_string())),
+        ],
     );
     section(
         "training",
@@ -158,6 +194,12 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("warmup_epochs", float(t.warmup_epochs)),
             ("batch", t.batch.map(|batch| batch.to_string())),
             ("epochs", t.epochs.map(|epochs| epochs.to_string())),
+            ("step_epochs", float(t.step_epochs)),
+            ("step_factor", float(t.step_factor)),
+            ("label_smoothing", float(t.label_smoothing)),
+            ("class_weights", t.class_weights.as_ref().map(|weights| format!("{weights:?}"))),
+            ("clip_norm", float(t.clip_norm)),
+            ("ema", float(t.ema)),
         ],
     );
     let shadows = &draft.shadows;

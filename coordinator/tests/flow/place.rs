@@ -38,7 +38,7 @@ pub fn draft() -> v1::AuditSpec {
         name: "flow".into(),
         seed: 7,
         dataset: "people".into(),
-        model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+        model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![], ..Default::default() }),
         training: Some(v1::TrainingSpec {
             learning_rate: Some(0.1),
             batch: Some(16),

@@ -204,7 +204,7 @@ fn spec(plan: Plan) -> AuditSpec {
         name: "support2-mlp".to_owned(),
         seed: 7_919_000_000_000_000_321,
         dataset: "support2".to_owned(),
-        model: ModelDraft { architecture: "mlp".to_owned(), widths: vec![256, 256] },
+        model: ModelDraft { architecture: "mlp".to_owned(), widths: vec![256, 256], ..ModelDraft::default() },
         training: TrainingDraft {
             learning_rate: Some(0.05),
             batch: Some(256),

@@ -18,7 +18,12 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
         name: spec.name,
         seed: spec.seed,
         dataset: spec.dataset,
-        model: ModelDraft { architecture: model.architecture, widths: model.widths },
+        model: ModelDraft {
+            architecture: model.architecture,
+            widths: model.widths,
+            width: model.width,
+            depth: model.depth,
+        },
         training: TrainingDraft {
             optimizer: training.optimizer,
             learning_rate: training.learning_rate,
@@ -32,6 +37,12 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             warmup_epochs: training.warmup_epochs,
             batch: training.batch,
             epochs: training.epochs,
+            step_epochs: training.step_epochs,
+            step_factor: training.step_factor,
+            label_smoothing: training.label_smoothing,
+            class_weights: Some(training.class_weights).filter(|weights| !weights.is_empty()),
+            clip_norm: training.clip_norm,
+            ema: training.ema,
         },
         shadows: ShadowsDraft { count: shadows.count, block: shadows.block, population: shadows.population },
         queries: QueriesDraft { views: spec.queries.and_then(|queries| queries.views) },
@@ -62,7 +73,12 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
         name: draft.name,
         seed: draft.seed,
         dataset: draft.dataset,
-        model: Some(v1::ModelSpec { architecture: draft.model.architecture, widths: draft.model.widths }),
+        model: Some(v1::ModelSpec {
+            architecture: draft.model.architecture,
+            widths: draft.model.widths,
+            width: draft.model.width,
+            depth: draft.model.depth,
+        }),
         training: Some(v1::TrainingSpec {
             optimizer: draft.training.optimizer,
             learning_rate: draft.training.learning_rate,
@@ -76,6 +92,12 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             warmup_epochs: draft.training.warmup_epochs,
             batch: draft.training.batch,
             epochs: draft.training.epochs,
+            step_epochs: draft.training.step_epochs,
+            step_factor: draft.training.step_factor,
+            label_smoothing: draft.training.label_smoothing,
+            class_weights: draft.training.class_weights.unwrap_or_default(),
+            clip_norm: draft.training.clip_norm,
+            ema: draft.training.ema,
         }),
         shadows: Some(v1::ShadowSpec {
             count: draft.shadows.count,
@@ -113,7 +135,11 @@ mod tests {
         let message = v1::AuditSpec {
             name: "a".into(),
             dataset: "d".into(),
-            model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+            model: Some(v1::ModelSpec {
+                architecture: "logistic".into(),
+                widths: vec![],
+                ..Default::default()
+            }),
             training: Some(v1::TrainingSpec {
                 learning_rate: Some(0.1),
                 batch: Some(8),
@@ -137,6 +163,7 @@ mod tests {
     fn a_spec_survives_the_wire() {
         let drafts = [
             ("mlp", vec![256, 256], Some("sgd"), Some(0.5), None),
+            ("wrn", vec![], Some("sgd"), None, None),
             ("logistic", vec![], Some("adamw"), None, Some(0.8)),
         ];
         for (architecture, widths, optimizer, momentum, beta1) in drafts {
@@ -144,7 +171,7 @@ mod tests {
                 name: "a".into(),
                 seed: u64::MAX,
                 dataset: "d".into(),
-                model: ModelDraft { architecture: architecture.into(), widths },
+                model: ModelDraft { architecture: architecture.into(), widths, ..ModelDraft::default() },
                 training: TrainingDraft {
                     optimizer: optimizer.map(Into::into),
                     learning_rate: Some(0.05),
@@ -153,6 +180,12 @@ mod tests {
                     batch: Some(3),
                     epochs: Some(4),
                     warmup_epochs: Some(0.5),
+                    schedule: Some("step".into()),
+                    step_epochs: Some(1.5),
+                    label_smoothing: Some(0.1),
+                    class_weights: Some(vec![1.0, 2.5]),
+                    clip_norm: Some(3.0),
+                    ema: Some(0.99),
                     ..TrainingDraft::default()
                 },
                 statistics: StatisticsDraft {

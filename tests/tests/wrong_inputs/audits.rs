@@ -18,7 +18,8 @@ fn every_mistake_of_a_specification_is_named_at_once() {
         let mut audits = AuditServiceClient::new(channel(&cluster).await);
         let mut wrong = spec("No Such");
         wrong.name = "UPPER".into();
-        wrong.model = Some(v1::ModelSpec { architecture: "forest".into(), widths: vec![] });
+        wrong.model =
+            Some(v1::ModelSpec { architecture: "forest".into(), widths: vec![], ..Default::default() });
         wrong.training = Some(v1::TrainingSpec {
             optimizer: Some("lion".into()),
             learning_rate: Some(f64::NAN),
@@ -72,7 +73,8 @@ fn every_mistake_of_a_specification_is_named_at_once() {
             let request = v1::CreateAuditRequest { request_id: id.into(), ..request(spec("icu")) };
             refused_fields(audits.create_audit(request).await, &["request_id"], "a request id");
         }
-        let huge = v1::ModelSpec { architecture: "mlp".into(), widths: vec![u32::MAX; 1000] };
+        let huge =
+            v1::ModelSpec { architecture: "mlp".into(), widths: vec![u32::MAX; 1000], ..Default::default() };
         let huge = v1::AuditSpec { model: Some(huge), ..spec("icu") };
         refused_fields(audits.create_audit(request(huge)).await, &["model.widths"], "a huge model");
         refused(audits.create_audit(request(spec("icu"))).await, Reason::NotFound, "an unknown data set");

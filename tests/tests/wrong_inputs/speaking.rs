@@ -42,7 +42,7 @@ pub fn spec(dataset: &str) -> v1::AuditSpec {
         name: "a".into(),
         seed: 1,
         dataset: dataset.into(),
-        model: Some(v1::ModelSpec { architecture: "mlp".into(), widths: vec![8] }),
+        model: Some(v1::ModelSpec { architecture: "mlp".into(), widths: vec![8], ..Default::default() }),
         training: Some(v1::TrainingSpec {
             learning_rate: Some(0.05),
             batch: Some(256),

@@ -90,7 +90,11 @@ mod tests {
             spec: Some(v1::AuditSpec {
                 name: "a".into(),
                 dataset: "d".into(),
-                model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+                model: Some(v1::ModelSpec {
+                    architecture: "logistic".into(),
+                    widths: vec![],
+                    ..Default::default()
+                }),
                 training: Some(v1::TrainingSpec {
                     learning_rate: Some(0.1),
                     batch: Some(4),

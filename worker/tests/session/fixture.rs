@@ -66,7 +66,11 @@ impl Fixture {
             name: "tiny".into(),
             seed: 7,
             dataset: "tiny".into(),
-            model: Some(v1::ModelSpec { architecture: "logistic".into(), widths: vec![] }),
+            model: Some(v1::ModelSpec {
+                architecture: "logistic".into(),
+                widths: vec![],
+                ..Default::default()
+            }),
             training: Some(v1::TrainingSpec {
                 learning_rate: Some(0.05),
                 batch: Some(8),

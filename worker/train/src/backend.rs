@@ -6,15 +6,15 @@
 //! on the number of lanes, or on what lies in other rows or lanes.
 
 use crate::error::TrainError;
-use crate::layers::Activation;
+use crate::layers::{Activation, Extent, InputGradient};
 
 /// The shape of one linear layer's work, and where its parameters start.
 #[derive(Debug, Clone, Copy)]
 pub struct LinearShape {
     /// Records.
     pub rows: usize,
-    /// Numbers per record that come in.
-    pub inputs: usize,
+    /// What comes in: all pixels of a record are one row, padding between them included.
+    pub input: Extent,
     /// Numbers per record that go out.
     pub outputs: usize,
     /// Offset of the weight, `[inputs][pitch(outputs)]`, in a buffer of parameters or gradients.
@@ -23,23 +23,92 @@ pub struct LinearShape {
     pub bias: usize,
 }
 
-/// What a layer's backward pass reads and writes.
-#[derive(Debug)]
-pub struct Backward<'a, Buffer> {
+impl LinearShape {
+    /// Numbers of a row, padding between pixels included where there are several.
+    pub fn inputs(&self, pitch: impl Fn(usize) -> usize) -> usize {
+        match self.input.pixels() {
+            1 => self.input.channels,
+            pixels => pixels * self.input.pixel(pitch),
+        }
+    }
+}
+
+/// The shape of one convolution's work, and where its parameters start. Pairs are (height, width).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvShape {
     /// Records.
     pub rows: usize,
-    /// All parameters.
-    pub params: &'a Buffer,
-    /// The layer's input.
-    pub input: &'a Buffer,
-    /// The gradient of the layer's sums, before its own activation.
-    pub d_output: &'a Buffer,
-    /// All parameters' gradients; the layer writes its own.
-    pub gradients: &'a mut Buffer,
-    /// Where the gradient of the input goes; none for the first layer.
-    pub d_input: Option<&'a mut Buffer>,
-    /// The activation that made `input`: `d_input` is taken back through it.
-    pub through: Activation,
+    /// What comes in.
+    pub input: Extent,
+    /// What goes out.
+    pub output: Extent,
+    /// Pixels of the kernel.
+    pub kernel: (usize, usize),
+    /// Pixels from window to window.
+    pub stride: (usize, usize),
+    /// Pixels of zeros on each side.
+    pub padding: (usize, usize),
+    /// Offset of the weight, `[kernel height][kernel width][input pixel][pitch(outputs)]`.
+    pub weight: usize,
+    /// Offset of the bias, `[pitch(outputs)]`, if there is one.
+    pub bias: Option<usize>,
+}
+
+/// The shape of one group norm's work, and where its parameters start.
+#[derive(Debug, Clone, Copy)]
+pub struct NormShape {
+    /// Records.
+    pub rows: usize,
+    /// What comes in and goes out.
+    pub extent: Extent,
+    /// Groups of neighbouring channels.
+    pub groups: usize,
+    /// Offset of the factors, `[pitch(channels)]`.
+    pub gamma: usize,
+    /// Offset of the summands, `[pitch(channels)]`.
+    pub beta: usize,
+}
+
+/// The part of a batch that a loss is taken over.
+#[derive(Debug, Clone, Copy)]
+pub struct LossPart {
+    /// Records of the part.
+    pub rows: usize,
+    /// Records of the whole batch, which the mean is over.
+    pub of: usize,
+    /// Whether it is the batch's first part; the others add to its loss.
+    pub first: bool,
+}
+
+/// A loss over a part of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct LossShape {
+    /// The part.
+    pub part: LossPart,
+    /// Logits per record.
+    pub logits: usize,
+    /// The share of a label that is spread over all.
+    pub smoothing: f32,
+}
+
+/// Records to gather for every lane: `count` from `from` on, out of `per_lane` a lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// `[lanes][per_lane]` record indices.
+    pub all: &'a [u32],
+    /// Indices per lane.
+    pub per_lane: usize,
+    /// The first of each lane.
+    pub from: usize,
+    /// How many of each lane.
+    pub count: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// One lane's records.
+    pub fn of(&self, lane: usize) -> &'a [u32] {
+        &self.all[lane * self.per_lane + self.from..][..self.count]
+    }
 }
 
 /// One step of stochastic gradient descent, PyTorch's `SGD` (dampening 0):
@@ -76,8 +145,21 @@ pub struct AdamWStep {
     pub epsilon: f32,
 }
 
+/// How a device lays its memory out.
+pub trait Sizes {
+    /// The floats a row of `columns` takes.
+    fn pitch(&self, columns: usize) -> usize;
+
+    /// How many records of a batch go through the model together, where each takes `record` floats and the model
+    /// `parameters`. No result depends on it.
+    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize;
+
+    /// Floats a lane takes beside its buffers to compute these convolutions.
+    fn workspace(&self, convolutions: &[ConvShape]) -> usize;
+}
+
 /// A device.
-pub trait Backend {
+pub trait Backend: Sizes {
     /// Floats on the device.
     type Buffer;
     /// Labels of a batch on the device.
@@ -85,9 +167,6 @@ pub trait Backend {
 
     /// Shadows side by side.
     fn lanes(&self) -> usize;
-
-    /// The floats a row of `columns` takes.
-    fn pitch(&self, columns: usize) -> usize;
 
     /// A buffer of `per_lane` zeros for every lane.
     ///
@@ -101,56 +180,183 @@ pub trait Backend {
     /// [`TrainError::Memory`] where the device is full.
     fn alloc_labels(&mut self, per_lane: usize) -> Result<Self::Labels, TrainError>;
 
+    /// Makes room for these convolutions, which are all that will be asked for.
+    ///
+    /// # Errors
+    /// [`TrainError::Memory`] where the device is full.
+    fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError>;
+
     /// Sets one lane's part of a buffer, from its start.
     fn write(&mut self, buffer: &mut Self::Buffer, lane: usize, values: &[f32]);
 
     /// Reads one lane's part of a buffer, from its start.
     fn read(&mut self, buffer: &Self::Buffer, lane: usize, values: &mut [f32]);
 
-    /// Gathers records into a batch: `rows` is `[lanes][rows per lane]`.
-    fn gather(&mut self, rows: &[u32], inputs: &mut Self::Buffer, labels: &mut Self::Labels);
+    /// Gathers records into a batch.
+    fn gather(&mut self, rows: Rows<'_>, inputs: &mut Self::Buffer, labels: &mut Self::Labels);
 
-    /// `output = act(input W + b)`.
+    /// `output = act(input W + b + skip)`.
     fn linear_forward(
         &mut self,
         shape: &LinearShape,
         activation: Activation,
         params: &Self::Buffer,
         input: &Self::Buffer,
+        skip: Option<&Self::Buffer>,
         output: &mut Self::Buffer,
     );
 
-    /// `gradients.W = input^T d_output`, `gradients.b = column sums of d_output`.
+    /// `gradients.W (+)= input^T d_output`, `gradients.b (+)= column sums of d_output`.
     fn linear_backward_weight(
         &mut self,
         shape: &LinearShape,
         input: &Self::Buffer,
         d_output: &Self::Buffer,
         gradients: &mut Self::Buffer,
+        add: bool,
     );
 
-    /// `d_input = act'(input) (d_output W^T)`.
+    /// `d_input = act'(input) ((d_input) + d_output W^T)`.
     fn linear_backward_data(
         &mut self,
         shape: &LinearShape,
-        through: Activation,
+        into: InputGradient,
         params: &Self::Buffer,
         input: &Self::Buffer,
         d_output: &Self::Buffer,
         d_input: &mut Self::Buffer,
     );
 
-    /// Softmax cross-entropy, the mean over `rows` records: its gradient by the logits, and per lane
-    /// `losses = [loss of this batch, 1 if this or an earlier loss was not finite]`.
-    fn softmax_cross_entropy(
+    /// `output = act(conv(input, W) + b + skip)`.
+    fn conv_forward(
+        &mut self,
+        shape: &ConvShape,
+        activation: Activation,
+        params: &Self::Buffer,
+        input: &Self::Buffer,
+        skip: Option<&Self::Buffer>,
+        output: &mut Self::Buffer,
+    );
+
+    /// `gradients.W (+)=` the sum over records and windows of input times `d_output`, `gradients.b (+)=` that of
+    /// `d_output`.
+    fn conv_backward_weight(
+        &mut self,
+        shape: &ConvShape,
+        input: &Self::Buffer,
+        d_output: &Self::Buffer,
+        gradients: &mut Self::Buffer,
+        add: bool,
+    );
+
+    /// `d_input = act'(input) ((d_input) + conv^T(d_output, W))`.
+    fn conv_backward_data(
+        &mut self,
+        shape: &ConvShape,
+        into: InputGradient,
+        params: &Self::Buffer,
+        input: &Self::Buffer,
+        d_output: &Self::Buffer,
+        d_input: &mut Self::Buffer,
+    );
+
+    /// `output = act((input - mean) / sqrt(variance + 1e-5) gamma + beta + skip)`; keeps mean and
+    /// `1 / sqrt(variance + 1e-5)` of every group, `[rows][pitch(2 groups)]`.
+    fn group_norm_forward(
+        &mut self,
+        shape: &NormShape,
+        activation: Activation,
+        params: &Self::Buffer,
+        input: &Self::Buffer,
+        skip: Option<&Self::Buffer>,
+        kept: &mut Self::Buffer,
+        output: &mut Self::Buffer,
+    );
+
+    /// The gradients of `gamma` and `beta`, and that of the input where it is wanted.
+    fn group_norm_backward(
+        &mut self,
+        shape: &NormShape,
+        params: &Self::Buffer,
+        input: &Self::Buffer,
+        kept: &Self::Buffer,
+        d_output: &Self::Buffer,
+        gradients: &mut Self::Buffer,
+        add: bool,
+        d_input: Option<(InputGradient, &mut Self::Buffer)>,
+    );
+
+    /// The maximum of every 2 x 2 pixels.
+    fn max_pool_forward(
         &mut self,
         rows: usize,
-        classes: usize,
+        extent: &Extent,
+        input: &Self::Buffer,
+        output: &mut Self::Buffer,
+    );
+
+    /// Gives each gradient to the first of its 2 x 2 pixels that is the maximum.
+    fn max_pool_backward(
+        &mut self,
+        rows: usize,
+        extent: &Extent,
+        into: InputGradient,
+        input: &Self::Buffer,
+        d_output: &Self::Buffer,
+        d_input: &mut Self::Buffer,
+    );
+
+    /// The mean over all pixels.
+    fn mean_pool_forward(
+        &mut self,
+        rows: usize,
+        extent: &Extent,
+        input: &Self::Buffer,
+        output: &mut Self::Buffer,
+    );
+
+    /// Gives every pixel its share of the gradient.
+    fn mean_pool_backward(
+        &mut self,
+        rows: usize,
+        extent: &Extent,
+        into: InputGradient,
+        input: &Self::Buffer,
+        d_output: &Self::Buffer,
+        d_input: &mut Self::Buffer,
+    );
+
+    /// Softmax cross-entropy, the mean over the batch of each record's loss times its class's weight
+    /// (`[pitch(classes)]`): its gradient by the logits, and per lane
+    /// `losses = [loss of this batch so far, 1 if this or an earlier loss was not finite]`.
+    fn softmax_cross_entropy(
+        &mut self,
+        shape: &LossShape,
+        weights: &Self::Buffer,
         logits: &Self::Buffer,
         labels: &Self::Labels,
         d_logits: &mut Self::Buffer,
         losses: &mut Self::Buffer,
     );
+
+    /// Binary cross-entropy of several labels, the mean over all labels of the batch of each one's loss times the
+    /// label's weight (`[pitch(labels)]`), where one that is missing has the loss 0; else as
+    /// [`Backend::softmax_cross_entropy`].
+    fn binary_cross_entropy(
+        &mut self,
+        shape: &LossShape,
+        weights: &Self::Buffer,
+        logits: &Self::Buffer,
+        labels: &Self::Labels,
+        d_logits: &mut Self::Buffer,
+        losses: &mut Self::Buffer,
+    );
+
+    /// Scales gradients whose norm is over `most` down to it: PyTorch's `clip_grad_norm_`.
+    fn clip(&mut self, gradients: &mut Self::Buffer, most: f32);
+
+    /// `average += (1 - decay) (params - average)`.
+    fn average(&mut self, decay: f32, params: &Self::Buffer, average: &mut Self::Buffer);
 
     /// One step of stochastic gradient descent over all parameters.
     fn sgd(

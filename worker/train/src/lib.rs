@@ -1,6 +1,6 @@
 //! Training shadow models, without network, files or clocks.
 //!
-//! A model is a list of [`layers`] (pure data). An [`engine::Engine`] trains a few shadows side by side;
+//! A model is a [`network`] of [`layers`] (pure data). An [`engine::Engine`] trains a few shadows side by side;
 //! [`lockstep`] is the engine with explicit forward and backward passes, written once over the primitives of
 //! a [`backend::Backend`]. A slot drives a [`pack::PackRun`]: it advances in small slices, can be stopped
 //! into a checkpoint after any of them, and goes on elsewhere with the same bits.
@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod layers;
 pub mod lockstep;
+pub mod network;
 pub mod numerics;
 pub mod order;
 pub mod pack;

@@ -7,7 +7,8 @@ use umbra_core::spec::{Schedule, Training};
 /// - step t < W: `peak (t + 1) / W`;
 /// - constant: `peak`;
 /// - cosine: `peak (1 + cos(pi (t - W) / (T - W))) / 2`, which is PyTorch's `CosineAnnealingLR` with
-///   `T_max = T - W`, stepped once per batch after the warm-up.
+///   `T_max = T - W`, stepped once per batch after the warm-up;
+/// - step: `peak factor^floor((t - W) E / (T n))` for E epochs in all and n from step to step.
 ///
 /// W is `round(T warmup_epochs / epochs)`.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,7 @@ pub struct LearningRate {
     schedule: Schedule,
     steps: u64,
     warmup: u64,
+    epochs: f64,
 }
 
 impl LearningRate {
@@ -23,7 +25,13 @@ impl LearningRate {
     pub fn new(training: &Training, steps: u64) -> Self {
         let share = (training.warmup_epochs() / f64::from(training.epochs())).clamp(0.0, 1.0);
         let warmup = libm::round(share * steps as f64) as u64;
-        Self { peak: training.learning_rate(), schedule: training.schedule(), steps, warmup }
+        Self {
+            peak: training.learning_rate(),
+            schedule: training.schedule(),
+            steps,
+            warmup,
+            epochs: f64::from(training.epochs()),
+        }
     }
 
     /// The rate of step `step`, counted from 0.
@@ -33,6 +41,10 @@ impl LearningRate {
         }
         match self.schedule {
             Schedule::Constant => self.peak,
+            Schedule::Step { epochs, factor } => {
+                let passed = (step - self.warmup) as f64 * self.epochs / self.steps.max(1) as f64;
+                self.peak * libm::pow(factor, (passed / epochs).floor())
+            }
             Schedule::Cosine => {
                 let span = (self.steps - self.warmup).max(1) as f64;
                 let phase = (step - self.warmup) as f64 / span;
@@ -48,22 +60,39 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_step_schedule_falls_every_few_epochs() {
+        let draft = TrainingDraft { step_epochs: Some(4.0), step_factor: Some(0.5), ..training("step", 0.0) };
+        // Ten epochs of two steps each.
+        let rate = of(draft, 20);
+        let found: Vec<f64> = [0, 7, 8, 15, 16, 19].map(|step| rate.at(step)).to_vec();
+        assert_eq!(found, [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]);
+    }
+
     fn rates(schedule: &str, warmup: f64) -> LearningRate {
+        of(training(schedule, warmup), 10)
+    }
+
+    fn training(schedule: &str, warmup: f64) -> TrainingDraft {
+        TrainingDraft {
+            learning_rate: Some(0.1),
+            batch: Some(1),
+            epochs: Some(10),
+            schedule: Some(schedule.into()),
+            warmup_epochs: Some(warmup),
+            ..TrainingDraft::default()
+        }
+    }
+
+    fn of(training: TrainingDraft, steps: u64) -> LearningRate {
         let draft = SpecDraft {
             name: "a".into(),
             dataset: "d".into(),
-            model: ModelDraft { architecture: "logistic".into(), widths: vec![] },
-            training: TrainingDraft {
-                learning_rate: Some(0.1),
-                batch: Some(1),
-                epochs: Some(10),
-                schedule: Some(schedule.into()),
-                warmup_epochs: Some(warmup),
-                ..TrainingDraft::default()
-            },
+            model: ModelDraft { architecture: "logistic".into(), ..ModelDraft::default() },
+            training,
             ..SpecDraft::default()
         };
-        LearningRate::new(AuditSpec::try_new(&draft).unwrap().training(), 10)
+        LearningRate::new(AuditSpec::try_new(&draft).unwrap().training(), steps)
     }
 
     #[test]

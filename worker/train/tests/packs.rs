@@ -8,8 +8,8 @@ use umbra_core::seed::Seed;
 use umbra_core::spec::{AuditSpec, TrainingDraft};
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
-use umbra_train::layers::Network;
 use umbra_train::lockstep::Lockstep;
+use umbra_train::network::Network;
 use umbra_train::pack::CheckpointError;
 use umbra_train::{PackJob, PackLogits, PackRun, Status, TrainError};
 
@@ -53,6 +53,36 @@ fn a_shadow_has_the_same_bits_in_any_pack_slice_and_instruction_set() {
         let limited = PackJob { isa_limit: Some(level), ..job(&spec, &table, 0..3, STEPS) };
         let limited = run(PackRun::new(limited, table.data(), None).unwrap(), 1000);
         assert_eq!(limited.encode().unwrap(), whole.encode().unwrap(), "{level:?}");
+    }
+}
+
+#[test]
+fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
+    for (model, table) in common::architectures() {
+        let name = model.architecture.clone();
+        let draft = TrainingDraft {
+            learning_rate: Some(0.02),
+            ema: Some(0.8),
+            clip_norm: Some(0.5),
+            batch: Some(16),
+            epochs: Some(6),
+            ..TrainingDraft::default()
+        };
+        let spec = common::spec_of(model, draft);
+        let start = |shadows: std::ops::Range<u32>, checkpoint: Option<&[u8]>| {
+            PackRun::new(job(&spec, &table, shadows, 5), table.data(), checkpoint).unwrap()
+        };
+        let whole = run(start(0..2, None), 1000);
+        assert!(whole.lost().is_empty(), "{name}");
+        assert_eq!(bits(&run(start(1..3, None), 3), 1), bits(&whole, 1), "{name}");
+        for stop in 1..12 {
+            let mut first = start(0..2, None);
+            first.advance(stop);
+            let mut checkpoint = Vec::new();
+            first.checkpoint(&mut checkpoint);
+            let again = run(start(0..2, Some(&checkpoint)), 1000);
+            assert_eq!(again.encode().unwrap(), whole.encode().unwrap(), "{name}, stopped at {stop}");
+        }
     }
 }
 
@@ -176,7 +206,7 @@ impl<E: Engine> Engine for Faulty<E> {
 }
 
 fn faulty<'d>(spec: &AuditSpec, table: &'d Table, resume: Option<&[u8]>) -> PackRun<'d> {
-    let network = Network::new(spec.model(), &table.shape);
+    let network = Network::new(spec.model(), &table.shape).unwrap();
     let cpu = Cpu::new(table.data(), Isa::best());
     let engine = Lockstep::new(cpu, network, spec.training(), STEPS).unwrap();
     // Shadow 0 diverges once, shadow 1 twice, shadow 2 never.

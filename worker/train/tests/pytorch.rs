@@ -10,8 +10,8 @@ use umbra_core::spec::TrainingDraft;
 use umbra_train::TrainingData;
 use umbra_train::cpu::{Cpu, Isa};
 use umbra_train::engine::Engine;
-use umbra_train::layers::Network;
 use umbra_train::lockstep::Lockstep;
+use umbra_train::network::Network;
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -85,7 +85,7 @@ fn for_each(check: impl Fn(&Vectors, &Model, &Steps, &str, &mut Lockstep<Cpu<'_>
                 ..TrainingDraft::default()
             };
             let spec = common::spec(&model.widths, draft);
-            let network = Network::new(spec.model(), &shape);
+            let network = Network::new(spec.model(), &shape).unwrap();
             let cpu = Cpu::new(data, Isa::best());
             let mut engine = Lockstep::new(cpu, network, spec.training(), 10).unwrap();
             engine.set_parameters(0, &model.start);

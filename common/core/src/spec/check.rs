@@ -31,6 +31,11 @@ impl Violations {
         self.0.push(Violation { field: field.to_owned(), message: message.into() });
     }
 
+    /// Adds a mistake that was found elsewhere.
+    pub(super) fn add(&mut self, violation: Violation) {
+        self.0.push(violation);
+    }
+
     /// Keeps a value that is right and notes the mistake of one that is not.
     pub(super) fn keep<T, E: fmt::Display>(&mut self, field: &str, value: Result<T, E>) -> Option<T> {
         value.map_err(|error| self.push(field, error.to_string())).ok()

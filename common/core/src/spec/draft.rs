@@ -26,10 +26,16 @@ pub struct SpecDraft {
 /// An unchecked model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelDraft {
-    /// `logistic` or `mlp`.
+    /// `logistic`, `mlp`, `tab-resnet`, `cnn`, `wrn` or `resnet1d`.
     pub architecture: String,
     /// The hidden layers' widths (`mlp`).
     pub widths: Vec<u32>,
+    /// The width: numbers of a block (`tab-resnet`, default 300), channels of the first convolution (`cnn`,
+    /// default 32) or of all (`resnet1d`, default 128), or the widening factor (`wrn`, default 2).
+    pub width: Option<u32>,
+    /// The depth: blocks (`tab-resnet`, default 6; `resnet1d`, default 3) or convolutions (`wrn`, 6 n + 4,
+    /// default 28).
+    pub depth: Option<u32>,
 }
 
 /// An unchecked training recipe.
@@ -51,14 +57,26 @@ pub struct TrainingDraft {
     pub epsilon: Option<f64>,
     /// Weight decay; default 0.
     pub weight_decay: Option<f64>,
-    /// `cosine` (default) or `constant`.
+    /// `cosine` (default), `constant` or `step`.
     pub schedule: Option<String>,
+    /// Epochs from step to step of a `step` schedule.
+    pub step_epochs: Option<f64>,
+    /// What a step multiplies the rate by; default 0.1.
+    pub step_factor: Option<f64>,
     /// Epochs of linear warm-up; default 0.
     pub warmup_epochs: Option<f64>,
     /// Records per step.
     pub batch: Option<u32>,
     /// Passes over the expected half of the records.
     pub epochs: Option<u32>,
+    /// Share of a label that is spread over all classes; default 0.
+    pub label_smoothing: Option<f64>,
+    /// A factor of the loss for each class; default none.
+    pub class_weights: Option<Vec<f64>>,
+    /// The largest norm of a step's gradient; default none.
+    pub clip_norm: Option<f64>,
+    /// Decay of the moving average of the weights, which then answers the queries; default none.
+    pub ema: Option<f64>,
 }
 
 /// Unchecked shadows.

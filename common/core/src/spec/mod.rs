@@ -23,6 +23,7 @@ pub use training::{Optimizer, Schedule, Training};
 
 use crate::ids::{AuditName, DatasetName};
 use crate::seed::Seed;
+use crate::shape::DataShape;
 
 /// A checked specification of one audit.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +93,18 @@ impl AuditSpec {
             statistics: self.statistics.to_draft(),
             placement: self.placement.to_draft(),
         }
+    }
+
+    /// Checks that the audit fits data of `shape`.
+    ///
+    /// # Errors
+    /// All that does not fit, each with the dotted name of the field.
+    pub fn check_shape(&self, shape: &DataShape) -> Result<(), Violations> {
+        let mut wrong = Violations::default();
+        for part in [self.model.check_shape(shape), self.training.check_shape(shape)] {
+            part.err().iter().flat_map(Violations::iter).for_each(|violation| wrong.add(violation.clone()));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// The audit's name.

@@ -1,11 +1,12 @@
 use super::*;
+use crate::shape::Form;
 
 fn draft() -> SpecDraft {
     SpecDraft {
         name: "support2-mlp".to_owned(),
         seed: 7,
         dataset: "support2".to_owned(),
-        model: ModelDraft { architecture: "mlp".to_owned(), widths: vec![256, 256] },
+        model: ModelDraft { architecture: "mlp".to_owned(), widths: vec![256, 256], ..ModelDraft::default() },
         training: TrainingDraft {
             learning_rate: Some(0.05),
             batch: Some(256),
@@ -70,6 +71,89 @@ fn the_default_block_is_the_largest_even_divisor_up_to_20() {
     draft.shadows.count = Some(64);
     draft.shadows.block = Some(12);
     assert_eq!(fields(&draft), ["shadows.block"]);
+}
+
+#[test]
+fn capacity_is_one_number_where_the_architecture_has_one() {
+    let model = |architecture: &str, width, depth| {
+        let mut draft = draft();
+        draft.model = ModelDraft { architecture: architecture.to_owned(), width, depth, widths: vec![] };
+        draft
+    };
+    for (architecture, width, depth) in [
+        ("tab-resnet", Some(300), Some(6)),
+        ("cnn", Some(32), None),
+        ("wrn", Some(2), Some(28)),
+        ("resnet1d", Some(128), Some(3)),
+    ] {
+        let spec = AuditSpec::try_new(&model(architecture, None, None)).unwrap();
+        assert_eq!((spec.model().width(), spec.model().depth()), (width, depth));
+        assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    }
+    assert_eq!(fields(&model("wrn", Some(0), Some(15))), ["model.width", "model.depth"]);
+    assert_eq!(fields(&model("cnn", None, Some(3))), ["model.depth"]);
+    assert_eq!(fields(&model("logistic", Some(3), None)), ["model.width"]);
+    let mut widths = model("cnn", None, None);
+    widths.model.widths = vec![3];
+    assert_eq!(fields(&widths), ["model.widths"]);
+}
+
+#[test]
+fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
+    let mut good = draft();
+    good.training = TrainingDraft {
+        schedule: Some("step".to_owned()),
+        step_epochs: Some(10.0),
+        step_factor: Some(0.2),
+        label_smoothing: Some(0.1),
+        class_weights: Some(vec![1.0, 3.0]),
+        clip_norm: Some(1.0),
+        ema: Some(0.999),
+        ..good.training
+    };
+    let spec = AuditSpec::try_new(&good).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    assert_eq!(spec.training().ema(), Some(0.999));
+    let shape = |classes| DataShape::table(10, 10, 4, classes);
+    assert!(spec.check_shape(&shape(2)).is_ok());
+    let wrong = spec.check_shape(&shape(3)).unwrap_err();
+    assert_eq!(wrong.iter().next().unwrap().field, "training.class_weights");
+
+    let mut bad = draft();
+    bad.training.step_factor = Some(0.5);
+    bad.training.label_smoothing = Some(1.0);
+    bad.training.clip_norm = Some(0.0);
+    bad.training.ema = Some(1.0);
+    let expected = ["training.step_factor", "training.label_smoothing", "training.clip_norm", "training.ema"];
+    assert_eq!(fields(&bad), expected);
+    bad = draft();
+    bad.training.schedule = Some("step".to_owned());
+    bad.training.class_weights = Some(vec![-1.0]);
+    assert_eq!(fields(&bad), ["training.step_epochs", "training.class_weights"]);
+}
+
+#[test]
+fn a_model_fits_its_kind_of_data() {
+    let table = DataShape::table(10, 10, 784, 2);
+    let image = DataShape { form: Form::Image { height: 28, width: 28, channels: 1 }, ..table };
+    let small = DataShape { form: Form::Image { height: 3, width: 9, channels: 1 }, features: 27, ..table };
+    let signal = DataShape { form: Form::Signal { samples: 98, leads: 8 }, ..table };
+    for (architecture, fits) in [
+        ("logistic", [true, true, true, true]),
+        ("tab-resnet", [true, true, true, true]),
+        ("cnn", [false, true, false, false]),
+        ("wrn", [false, true, true, false]),
+        ("resnet1d", [false, false, false, true]),
+    ] {
+        let mut draft = draft();
+        draft.model = ModelDraft { architecture: architecture.to_owned(), ..ModelDraft::default() };
+        let spec = AuditSpec::try_new(&draft).unwrap();
+        for (shape, fits) in [table, image, small, signal].iter().zip(fits) {
+            let wrong = spec.check_shape(shape).err().unwrap_or_default();
+            let found: Vec<_> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
+            assert_eq!(found, if fits { vec![] } else { vec!["model.architecture"] }, "{architecture}");
+        }
+    }
 }
 
 #[test]

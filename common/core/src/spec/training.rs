@@ -2,6 +2,7 @@
 
 use super::check::Violations;
 use super::draft::TrainingDraft;
+use crate::shape::DataShape;
 
 /// How weights follow gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,12 +27,19 @@ pub enum Optimizer {
 }
 
 /// How the learning rate moves after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Schedule {
     /// It stays at its peak.
     Constant,
     /// Half a cosine from the peak to 0 (Loshchilov and Hutter 2017, arXiv 1608.03983, one cycle).
     Cosine,
+    /// It is multiplied every few epochs (PyTorch's `StepLR`).
+    Step {
+        /// Epochs from step to step, counted from the end of the warm-up.
+        epochs: f64,
+        /// The factor.
+        factor: f64,
+    },
 }
 
 /// A checked training recipe.
@@ -44,9 +52,15 @@ pub struct Training {
     warmup_epochs: f64,
     batch: u32,
     epochs: u32,
+    label_smoothing: f64,
+    class_weights: Vec<f64>,
+    clip_norm: Option<f64>,
+    ema: Option<f64>,
 }
 
 impl Training {
+    const MAX_CLASSES: usize = 65_536;
+
     pub(super) fn check(draft: &TrainingDraft, wrong: &mut Violations) -> Option<Self> {
         let optimizer = optimizer(draft, wrong);
         let learning_rate = match draft.learning_rate {
@@ -55,8 +69,7 @@ impl Training {
         };
         let weight_decay = draft.weight_decay.unwrap_or(0.0);
         let weight_decay = wrong.within("training.weight_decay", weight_decay, 0.0, 1e3);
-        let words = [("cosine", Schedule::Cosine), ("constant", Schedule::Constant)];
-        let schedule = wrong.word("training.schedule", draft.schedule.as_deref().unwrap_or("cosine"), &words);
+        let schedule = schedule(draft, wrong);
         let batch = match draft.batch {
             None => wrong.keep("training.batch", Err("it is missing: give the records per step")),
             Some(batch) => wrong.within("training.batch", batch, 1, 65_536),
@@ -68,7 +81,22 @@ impl Training {
         let most = f64::from(draft.epochs.unwrap_or(100_000));
         let warmup = draft.warmup_epochs.unwrap_or(0.0);
         let warmup_epochs = wrong.within("training.warmup_epochs", warmup, 0.0, most);
+        let smoothing = draft.label_smoothing.unwrap_or(0.0);
+        let label_smoothing = wrong.within("training.label_smoothing", smoothing, 0.0, 0.9);
+        let class_weights = draft.class_weights.clone().unwrap_or_default();
+        if class_weights.len() > Self::MAX_CLASSES {
+            wrong.push("training.class_weights", format!("{} are too many", class_weights.len()));
+        }
+        for &weight in class_weights.iter().take(Self::MAX_CLASSES) {
+            wrong.within("training.class_weights", weight, 1e-6, 1e6)?;
+        }
+        let clip_norm = draft.clip_norm.map(|norm| wrong.within("training.clip_norm", norm, 1e-6, 1e9));
+        let ema = draft.ema.map(|decay| wrong.within("training.ema", decay, 0.0, 0.999_999));
         Some(Self {
+            label_smoothing: label_smoothing?,
+            class_weights,
+            clip_norm: clip_norm.map_or(Some(None), |norm| norm.map(Some))?,
+            ema: ema.map_or(Some(None), |decay| decay.map(Some))?,
             optimizer: optimizer?,
             learning_rate: learning_rate?,
             weight_decay: weight_decay?,
@@ -87,14 +115,23 @@ impl Training {
                 match self.schedule {
                     Schedule::Cosine => "cosine",
                     Schedule::Constant => "constant",
+                    Schedule::Step { .. } => "step",
                 }
                 .to_owned(),
             ),
             warmup_epochs: Some(self.warmup_epochs),
             batch: Some(self.batch),
             epochs: Some(self.epochs),
+            label_smoothing: (self.label_smoothing > 0.0).then_some(self.label_smoothing),
+            class_weights: (!self.class_weights.is_empty()).then(|| self.class_weights.clone()),
+            clip_norm: self.clip_norm,
+            ema: self.ema,
             ..TrainingDraft::default()
         };
+        if let Schedule::Step { epochs, factor } = self.schedule {
+            draft.step_epochs = Some(epochs);
+            draft.step_factor = Some(factor);
+        }
         match self.optimizer {
             Optimizer::Sgd { momentum, nesterov } => {
                 draft.optimizer = Some("sgd".to_owned());
@@ -145,6 +182,64 @@ impl Training {
     pub fn epochs(&self) -> u32 {
         self.epochs
     }
+
+    /// The share of a label that is spread evenly over all classes (Szegedy et al. 2016, arXiv 1512.00567,
+    /// section 7).
+    pub fn label_smoothing(&self) -> f64 {
+        self.label_smoothing
+    }
+
+    /// A factor of the loss for each class (or each of several labels); empty for none.
+    pub fn class_weights(&self) -> &[f64] {
+        &self.class_weights
+    }
+
+    /// The largest norm of a step's gradient over all parameters; longer ones are scaled down to it.
+    pub fn clip_norm(&self) -> Option<f64> {
+        self.clip_norm
+    }
+
+    /// The decay of the moving average of the weights, if it answers the queries in their place.
+    pub fn ema(&self) -> Option<f64> {
+        self.ema
+    }
+
+    /// Checks that the recipe fits data of `shape`.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check_shape(&self, shape: &DataShape) -> Result<(), Violations> {
+        let mut wrong = Violations::default();
+        let (weights, classes) = (self.class_weights.len(), shape.classes);
+        if weights != 0 && weights as u64 != u64::from(classes) {
+            let message = format!("{weights} weights for {classes} classes: give one for each");
+            wrong.push("training.class_weights", message);
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}
+
+fn schedule(draft: &TrainingDraft, wrong: &mut Violations) -> Option<Schedule> {
+    let step =
+        Schedule::Step { epochs: draft.step_epochs.unwrap_or(0.0), factor: draft.step_factor.unwrap_or(0.1) };
+    let words = [("cosine", Schedule::Cosine), ("constant", Schedule::Constant), ("step", step)];
+    let found = wrong.word("training.schedule", draft.schedule.as_deref().unwrap_or("cosine"), &words)?;
+    let Schedule::Step { epochs, factor } = found else {
+        for (key, given) in [("step_epochs", draft.step_epochs), ("step_factor", draft.step_factor)] {
+            if given.is_some() {
+                let message = "it belongs to schedule \"step\": leave it out";
+                wrong.push(&format!("training.{key}"), message);
+            }
+        }
+        return Some(found);
+    };
+    if draft.step_epochs.is_none() {
+        wrong.push("training.step_epochs", "it is missing: give the epochs from step to step");
+        return None;
+    }
+    wrong.within("training.step_epochs", epochs, 1e-3, 1e5)?;
+    wrong.within("training.step_factor", factor, 1e-6, 1.0)?;
+    Some(found)
 }
 
 fn optimizer(draft: &TrainingDraft, wrong: &mut Violations) -> Option<Optimizer> {

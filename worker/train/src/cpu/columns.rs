@@ -2,10 +2,12 @@
 
 use super::simd::Kernel;
 
-/// Column sums of a row-major matrix, in row order: `sums[j] = sum over i of values[i][j]`.
+/// Column sums of a row-major matrix, in row order: `sums[j] (+)= sum over i of values[i][j]`.
 pub(super) struct ColumnSums<'a> {
     pub values: &'a [f32],
     pub pitch: usize,
+    /// Whether the sums go on from what they are.
+    pub add: bool,
     pub sums: &'a mut [f32],
 }
 
@@ -13,14 +15,14 @@ impl Kernel for ColumnSums<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
         let mut column = 0;
         while self.pitch - column >= 64 {
-            strip::<64>(self.values, self.pitch, column, self.sums);
+            strip::<64>(&mut self, column);
             column += 64;
         }
         while column < self.pitch {
-            strip::<16>(self.values, self.pitch, column, self.sums);
+            strip::<16>(&mut self, column);
             column += 16;
         }
     }
@@ -28,12 +30,16 @@ impl Kernel for ColumnSums<'_> {
 
 /// A strip of `N` columns, its sums in registers.
 #[inline(always)]
-fn strip<const N: usize>(values: &[f32], pitch: usize, column: usize, sums: &mut [f32]) {
+fn strip<const N: usize>(all: &mut ColumnSums<'_>, column: usize) {
     let mut strip = [0.0f32; N];
-    for row in values.chunks_exact(pitch) {
+    let sums = &mut all.sums[column..][..N];
+    if all.add {
+        strip.copy_from_slice(sums);
+    }
+    for row in all.values.chunks_exact(all.pitch) {
         for (sum, value) in strip.iter_mut().zip(&row[column..][..N]) {
             *sum += value;
         }
     }
-    sums[column..][..N].copy_from_slice(&strip);
+    sums.copy_from_slice(&strip);
 }

@@ -1,21 +1,29 @@
 //! The CPU backend: one thread, one shadow at a time, every buffer made once.
 
 mod columns;
+mod conv;
 mod floats;
 pub mod gemm;
 mod loss;
 mod math;
+mod norm;
 mod optimizer;
+mod pool;
 mod simd;
 
 pub use floats::Floats;
 pub use simd::{Isa, IsaLevel};
 
-use crate::backend::{AdamWStep, Backend, LinearShape, SgdStep};
+use umbra_data::Labels;
+
+use crate::backend::{
+    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Sizes,
+};
 use crate::data::TrainingData;
 use crate::error::TrainError;
-use crate::layers::Activation;
+use crate::layers::{Activation, Extent, InputGradient};
 use columns::ColumnSums;
+use conv::Convolutions;
 use gemm::{Finish, Gemm, Matrix, Product, Start};
 
 /// The backend of one CPU thread over a data set in memory.
@@ -23,12 +31,33 @@ pub struct Cpu<'d> {
     data: TrainingData<'d>,
     isa: Isa,
     gemm: Gemm,
+    convolutions: Convolutions,
+    norms: norm::Scratch,
+    /// Counts the changes of buffers, so that what was made from parameters is known to be old.
+    version: u64,
 }
 
 impl<'d> Cpu<'d> {
     /// A backend that gathers from `data` and computes with `isa`.
     pub fn new(data: TrainingData<'d>, isa: Isa) -> Self {
-        Self { data, isa, gemm: Gemm::new(isa) }
+        let (gemm, convolutions) = (Gemm::new(isa), Convolutions::new(isa));
+        Self { data, isa, gemm, convolutions, norms: norm::Scratch::default(), version: 0 }
+    }
+}
+
+/// The labels of a batch.
+#[derive(Debug)]
+pub struct BatchLabels {
+    classes: Vec<u32>,
+    /// `[rows][count]`.
+    several: Vec<u8>,
+}
+
+/// Adds a part's loss to the batch's, and notes for good whether it is finite.
+fn note_loss(losses: &mut Floats, loss: f32, first: bool) {
+    losses[0] = if first { loss } else { losses[0] + loss };
+    if !loss.is_finite() {
+        losses[1] = 1.0;
     }
 }
 
@@ -37,16 +66,52 @@ pub fn pitch(columns: usize) -> usize {
     columns.next_multiple_of(gemm::LANES)
 }
 
+/// How a CPU slot lays its memory out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CpuSizes;
+
+impl CpuSizes {
+    /// What a core's own cache should hold, in floats: 1 MiB.
+    const NEAR: usize = 1 << 18;
+}
+
+impl Sizes for CpuSizes {
+    fn pitch(&self, columns: usize) -> usize {
+        pitch(columns)
+    }
+
+    /// As many as stay in the core's own cache from layer to layer; more where parameters are many, since these
+    /// are read once for every such group.
+    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize {
+        let rows = Self::NEAR.max(parameters).div_ceil(record.max(1)).clamp(1, batch.max(1));
+        batch.max(1).div_ceil(batch.max(1).div_ceil(rows))
+    }
+
+    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
+        Gemm::ROOM + Convolutions::room(convolutions)
+    }
+}
+
+impl Sizes for Cpu<'_> {
+    fn pitch(&self, columns: usize) -> usize {
+        CpuSizes.pitch(columns)
+    }
+
+    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize {
+        CpuSizes.rows_at_once(batch, record, parameters)
+    }
+
+    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
+        CpuSizes.workspace(convolutions)
+    }
+}
+
 impl Backend for Cpu<'_> {
     type Buffer = Floats;
-    type Labels = Vec<u32>;
+    type Labels = BatchLabels;
 
     fn lanes(&self) -> usize {
         1
-    }
-
-    fn pitch(&self, columns: usize) -> usize {
-        pitch(columns)
     }
 
     fn alloc(&mut self, per_lane: usize) -> Result<Floats, TrainError> {
@@ -54,11 +119,21 @@ impl Backend for Cpu<'_> {
         Floats::try_zeros(per_lane).ok_or(TrainError::Memory { needed })
     }
 
-    fn alloc_labels(&mut self, per_lane: usize) -> Result<Vec<u32>, TrainError> {
-        Ok(vec![0; per_lane])
+    fn alloc_labels(&mut self, per_lane: usize) -> Result<BatchLabels, TrainError> {
+        Ok(match self.data.labels() {
+            Labels::Class(_) => BatchLabels { classes: vec![0; per_lane], several: Vec::new() },
+            Labels::Several { count, .. } => {
+                BatchLabels { classes: Vec::new(), several: vec![0; per_lane * count] }
+            }
+        })
+    }
+
+    fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError> {
+        self.convolutions.prepare(convolutions)
     }
 
     fn write(&mut self, buffer: &mut Floats, _lane: usize, values: &[f32]) {
+        self.version += 1;
         buffer[..values.len()].copy_from_slice(values);
     }
 
@@ -66,12 +141,21 @@ impl Backend for Cpu<'_> {
         values.copy_from_slice(&buffer[..values.len()]);
     }
 
-    fn gather(&mut self, rows: &[u32], inputs: &mut Floats, labels: &mut Vec<u32>) {
+    fn gather(&mut self, rows: Rows<'_>, inputs: &mut Floats, labels: &mut BatchLabels) {
         let width = self.data.shape().features as usize;
-        let batch = inputs.chunks_exact_mut(pitch(width)).zip(&mut labels[..rows.len()]);
-        for (&row, (input, label)) in rows.iter().zip(batch) {
-            input[..width].copy_from_slice(self.data.row(row as usize));
-            *label = self.data.labels()[row as usize];
+        let rows = rows.of(0);
+        self.data.gather(rows, pitch(width), inputs);
+        match self.data.labels() {
+            Labels::Class(all) => {
+                for (label, &row) in labels.classes.iter_mut().zip(rows) {
+                    *label = all[row as usize];
+                }
+            }
+            Labels::Several { labels: all, count } => {
+                for (labels, &row) in labels.several.chunks_exact_mut(count).zip(rows) {
+                    labels.copy_from_slice(&all[row as usize * count..][..count]);
+                }
+            }
         }
     }
 
@@ -81,16 +165,18 @@ impl Backend for Cpu<'_> {
         activation: Activation,
         params: &Floats,
         input: &Floats,
+        skip: Option<&Floats>,
         output: &mut Floats,
     ) {
         let columns = pitch(shape.outputs);
+        let bias = &params[shape.bias..][..columns];
         let product = Product {
             rows: shape.rows,
             columns: shape.outputs,
-            depth: shape.inputs,
-            left: Matrix::as_is(input, pitch(shape.inputs)),
+            depth: shape.inputs(pitch),
+            left: Matrix::as_is(input, shape.input.record(pitch)),
             right: Matrix::as_is(&params[shape.weight..], columns),
-            start: Start::Row(&params[shape.bias..][..columns]),
+            start: skip.map_or(Start::Row(bias), |skip| Start::Sum(bias, skip)),
             finish: match activation {
                 Activation::None => Finish::Keep,
                 Activation::Relu => Finish::Relu,
@@ -105,41 +191,42 @@ impl Backend for Cpu<'_> {
         input: &Floats,
         d_output: &Floats,
         gradients: &mut Floats,
+        add: bool,
     ) {
         let columns = pitch(shape.outputs);
         let d_output = &d_output[..shape.rows * columns];
         let product = Product {
-            rows: shape.inputs,
+            rows: shape.inputs(pitch),
             columns: shape.outputs,
             depth: shape.rows,
-            left: Matrix::transposed(input, pitch(shape.inputs)),
+            left: Matrix::transposed(input, shape.input.record(pitch)),
             right: Matrix::as_is(d_output, columns),
-            start: Start::Zero,
+            start: if add { Start::Output } else { Start::Zero },
             finish: Finish::Keep,
         };
         self.gemm.run(&product, &mut gradients[shape.weight..], columns);
         let sums = &mut gradients[shape.bias..][..columns];
-        self.isa.run(ColumnSums { values: d_output, pitch: columns, sums });
+        self.isa.run(ColumnSums { values: d_output, pitch: columns, add, sums });
     }
 
     fn linear_backward_data(
         &mut self,
         shape: &LinearShape,
-        through: Activation,
+        into: InputGradient,
         params: &Floats,
         input: &Floats,
         d_output: &Floats,
         d_input: &mut Floats,
     ) {
-        let columns = pitch(shape.inputs);
+        let (columns, inputs) = (shape.input.record(pitch), shape.inputs(pitch));
         let product = Product {
             rows: shape.rows,
-            columns: shape.inputs,
+            columns: inputs,
             depth: shape.outputs,
             left: Matrix::as_is(d_output, pitch(shape.outputs)),
             right: Matrix::transposed(&params[shape.weight..], pitch(shape.outputs)),
-            start: Start::Zero,
-            finish: match through {
+            start: if into.add { Start::Output } else { Start::Zero },
+            finish: match into.through {
                 Activation::None => Finish::Keep,
                 Activation::Relu => Finish::WherePositive { mask: input, pitch: columns },
             },
@@ -147,24 +234,158 @@ impl Backend for Cpu<'_> {
         self.gemm.run(&product, d_input, columns);
     }
 
-    fn softmax_cross_entropy(
+    fn conv_forward(
+        &mut self,
+        shape: &ConvShape,
+        activation: Activation,
+        params: &Floats,
+        input: &Floats,
+        skip: Option<&Floats>,
+        output: &mut Floats,
+    ) {
+        let skip = skip.map(|skip| &**skip);
+        self.convolutions.forward(shape, activation, (params, self.version), input, skip, output);
+    }
+
+    fn conv_backward_weight(
+        &mut self,
+        shape: &ConvShape,
+        input: &Floats,
+        d_output: &Floats,
+        gradients: &mut Floats,
+        add: bool,
+    ) {
+        self.convolutions.backward_weight(shape, input, d_output, gradients, add);
+    }
+
+    fn conv_backward_data(
+        &mut self,
+        shape: &ConvShape,
+        into: InputGradient,
+        params: &Floats,
+        input: &Floats,
+        d_output: &Floats,
+        d_input: &mut Floats,
+    ) {
+        self.convolutions.backward_data(shape, into, (params, self.version), input, d_output, d_input);
+    }
+
+    fn group_norm_forward(
+        &mut self,
+        shape: &NormShape,
+        activation: Activation,
+        params: &Floats,
+        input: &Floats,
+        skip: Option<&Floats>,
+        kept: &mut Floats,
+        output: &mut Floats,
+    ) {
+        let skip = skip.map(|skip| &**skip);
+        let scratch = &mut self.norms;
+        self.isa.run(norm::Forward { shape, activation, params, input, skip, kept, output, scratch });
+    }
+
+    fn group_norm_backward(
+        &mut self,
+        shape: &NormShape,
+        params: &Floats,
+        input: &Floats,
+        kept: &Floats,
+        d_output: &Floats,
+        gradients: &mut Floats,
+        add: bool,
+        d_input: Option<(InputGradient, &mut Floats)>,
+    ) {
+        let d_input = d_input.map(|(into, d_input)| (into, &mut **d_input));
+        let scratch = &mut self.norms;
+        let sums = norm::Backward { shape, params, input, kept, d_output, gradients, add, d_input, scratch };
+        self.isa.run(sums);
+    }
+
+    fn max_pool_forward(&mut self, rows: usize, extent: &Extent, input: &Floats, output: &mut Floats) {
+        self.isa.run(pool::MaxForward { rows, extent, input, output });
+    }
+
+    fn max_pool_backward(
         &mut self,
         rows: usize,
-        classes: usize,
+        extent: &Extent,
+        into: InputGradient,
+        input: &Floats,
+        d_output: &Floats,
+        d_input: &mut Floats,
+    ) {
+        self.isa.run(pool::MaxBackward { rows, extent, into, input, d_output, d_input });
+    }
+
+    fn mean_pool_forward(&mut self, rows: usize, extent: &Extent, input: &Floats, output: &mut Floats) {
+        self.isa.run(pool::MeanForward { rows, extent, input, output });
+    }
+
+    fn mean_pool_backward(
+        &mut self,
+        rows: usize,
+        extent: &Extent,
+        into: InputGradient,
+        input: &Floats,
+        d_output: &Floats,
+        d_input: &mut Floats,
+    ) {
+        self.isa.run(pool::MeanBackward { rows, extent, into, input, d_output, d_input });
+    }
+
+    fn softmax_cross_entropy(
+        &mut self,
+        shape: &LossShape,
+        weights: &Floats,
         logits: &Floats,
-        labels: &Vec<u32>,
+        labels: &BatchLabels,
         d_logits: &mut Floats,
         losses: &mut Floats,
     ) {
-        let pitch = pitch(classes);
-        let loss = self.isa.run(loss::SoftmaxCrossEntropy { rows, classes, pitch, logits, labels, d_logits });
-        losses[0] = loss;
-        if !loss.is_finite() {
-            losses[1] = 1.0;
-        }
+        let LossShape { part: LossPart { rows, of, first }, logits: classes, smoothing } = *shape;
+        let (pitch, labels) = (pitch(classes), &labels.classes[..]);
+        let entropy = loss::SoftmaxCrossEntropy {
+            rows,
+            of,
+            classes,
+            smoothing,
+            pitch,
+            weights,
+            logits,
+            labels,
+            d_logits,
+        };
+        note_loss(losses, self.isa.run(entropy), first);
+    }
+
+    fn binary_cross_entropy(
+        &mut self,
+        shape: &LossShape,
+        weights: &Floats,
+        logits: &Floats,
+        labels: &BatchLabels,
+        d_logits: &mut Floats,
+        losses: &mut Floats,
+    ) {
+        let LossShape { part: LossPart { rows, of, first }, logits: count, smoothing } = *shape;
+        let (pitch, labels) = (pitch(count), &labels.several[..]);
+        let entropy =
+            loss::BinaryCrossEntropy { rows, of, count, smoothing, pitch, weights, logits, labels, d_logits };
+        note_loss(losses, self.isa.run(entropy), first);
+    }
+
+    fn clip(&mut self, gradients: &mut Floats, most: f32) {
+        self.isa.run(optimizer::Clip { gradients, most });
+    }
+
+    fn average(&mut self, decay: f32, params: &Floats, average: &mut Floats) {
+        self.version += 1;
+        self.isa.run(optimizer::Average { decay, params, average });
     }
 
     fn sgd(&mut self, step: &SgdStep, params: &mut Floats, gradients: &Floats, velocity: &mut Floats) {
+        self.version += 1;
         self.isa.run(optimizer::Sgd { step, params, gradients, velocity });
     }
 
@@ -176,6 +397,7 @@ impl Backend for Cpu<'_> {
         first: &mut Floats,
         second: &mut Floats,
     ) {
+        self.version += 1;
         self.isa.run(optimizer::AdamW { step, params, gradients, first, second });
     }
 }

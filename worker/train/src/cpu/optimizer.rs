@@ -56,3 +56,48 @@ impl Kernel for AdamW<'_> {
         }
     }
 }
+
+/// Scales gradients whose norm is over `most` down to it, as PyTorch does (`most / (norm + 1e-6)`).
+pub(super) struct Clip<'a> {
+    pub gradients: &'a mut [f32],
+    pub most: f32,
+}
+
+impl Kernel for Clip<'_> {
+    type Output = ();
+
+    /// Squares are summed in sixteen turns, in f64, then in order.
+    #[inline(always)]
+    fn run(self) {
+        let mut turns = [0.0f64; 16];
+        for some in self.gradients.chunks(16) {
+            for (turn, &g) in turns.iter_mut().zip(some) {
+                *turn = f64::from(g).mul_add(f64::from(g), *turn);
+            }
+        }
+        let norm = turns.iter().sum::<f64>().sqrt();
+        let factor = f64::from(self.most) / (norm + 1e-6);
+        if factor < 1.0 {
+            self.gradients.iter_mut().for_each(|g| *g *= factor as f32);
+        }
+    }
+}
+
+/// `average += (1 - decay) (params - average)`.
+pub(super) struct Average<'a> {
+    pub decay: f32,
+    pub params: &'a [f32],
+    pub average: &'a mut [f32],
+}
+
+impl Kernel for Average<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let rest = 1.0 - self.decay;
+        for (average, w) in self.average.iter_mut().zip(self.params) {
+            *average = rest.mul_add(w - *average, *average);
+        }
+    }
+}

@@ -146,6 +146,8 @@ impl PackJob {
         hasher.put_u64("steps", self.steps);
         hasher.put("architecture", self.model.architecture().as_bytes());
         self.model.widths().iter().for_each(|&width| hasher.put_u64("width", u64::from(width)));
+        hasher.put_u64("capacity width", u64::from(self.model.width().unwrap_or(0)));
+        hasher.put_u64("capacity depth", u64::from(self.model.depth().unwrap_or(0)));
         let training = &self.training;
         match training.optimizer() {
             Optimizer::Sgd { momentum, nesterov } => {
@@ -163,7 +165,16 @@ impl PackJob {
         let schedule = match training.schedule() {
             Schedule::Constant => 0,
             Schedule::Cosine => 1,
+            Schedule::Step { epochs, factor } => {
+                hasher.put_f64("step epochs", epochs);
+                hasher.put_f64("step factor", factor);
+                2
+            }
         };
+        hasher.put_f64("label smoothing", training.label_smoothing());
+        training.class_weights().iter().for_each(|&weight| hasher.put_f64("class weight", weight));
+        hasher.put_f64("clip norm", training.clip_norm().unwrap_or(0.0));
+        hasher.put_f64("moving average", training.ema().unwrap_or(-1.0));
         hasher.put_u64("schedule", schedule);
         hasher.put_f64("warm-up", training.warmup_epochs());
         hasher.put_u64("batch", u64::from(training.batch()));

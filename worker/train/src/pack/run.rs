@@ -11,8 +11,8 @@ use crate::cpu::{Cpu, Isa, IsaLevel};
 use crate::data::TrainingData;
 use crate::engine::Engine;
 use crate::error::TrainError;
-use crate::layers::Network;
 use crate::lockstep::Lockstep;
+use crate::network::Network;
 use crate::order::{BatchOrder, Position};
 
 /// How far a pack is.
@@ -90,7 +90,7 @@ impl<'d> PackRun<'d> {
     /// [`TrainError::Job`] or [`TrainError::NoMembers`] for a job that cannot be run on this data,
     /// [`TrainError::Checkpoint`] for a checkpoint that is damaged or of another job.
     pub fn new(job: PackJob, data: TrainingData<'d>, resume: Option<&[u8]>) -> Result<Self, TrainError> {
-        let network = Network::new(&job.model, &data.shape());
+        let network = Network::new(&job.model, &data.shape())?;
         let isa = Isa::at_most(job.isa_limit.unwrap_or(IsaLevel::Avx512));
         let engine = Lockstep::new(Cpu::new(data, isa), network, &job.training, job.steps)?;
         Self::with_engine(job, data, Box::new(engine), resume)

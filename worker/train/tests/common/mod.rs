@@ -1,26 +1,52 @@
 //! What the tests share: small data and recipes.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod reference;
+
 use umbra_core::digest::Digest;
 use umbra_core::membership::Membership;
 use umbra_core::seed::{Purpose, Seed};
-use umbra_core::shape::DataShape;
+use umbra_core::shape::{DataShape, Form};
 use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
 use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainingData};
 
 /// A checked specification around a model and a recipe.
 pub fn spec(widths: &[u32], training: TrainingDraft) -> AuditSpec {
     let architecture = if widths.is_empty() { "logistic" } else { "mlp" };
+    let model =
+        ModelDraft { architecture: architecture.into(), widths: widths.to_vec(), ..ModelDraft::default() };
+    spec_of(model, training)
+}
+
+/// A checked specification around any model and a recipe.
+pub fn spec_of(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
     AuditSpec::try_new(&SpecDraft {
         name: "a".into(),
         seed: 7,
         dataset: "d".into(),
-        model: ModelDraft { architecture: architecture.into(), widths: widths.to_vec() },
+        model,
         training,
         shadows: ShadowsDraft { count: Some(16), block: Some(8), population: None },
         ..SpecDraft::default()
     })
     .unwrap()
+}
+
+/// A small model of every architecture that is no perceptron, with data it takes.
+pub fn architectures() -> Vec<(ModelDraft, Table)> {
+    let model = |architecture: &str, width, depth| ModelDraft {
+        architecture: architecture.into(),
+        width: Some(width),
+        depth,
+        widths: vec![],
+    };
+    let image = Form::Image { height: 9, width: 8, channels: 3 };
+    vec![
+        (model("tab-resnet", 20, Some(2)), Table::new(60, 7, 3)),
+        (model("cnn", 6, None), Table::formed(60, image, 3)),
+        (model("wrn", 1, Some(10)), Table::formed(60, image, 3)),
+        (model("resnet1d", 20, Some(2)), Table::formed(60, Form::Signal { samples: 41, leads: 5 }, 3)),
+    ]
 }
 
 /// Seeded data: class c's features are shifted by c in column c.
@@ -46,6 +72,13 @@ impl Table {
         let units: Vec<u32> = (0..records).map(|record| record / 2).collect();
         let shape = DataShape::table(u64::from(records), u64::from(records.div_ceil(2)), features, classes);
         Self { shape, features: values, labels, units }
+    }
+
+    /// The same numbers taken as records of another form.
+    pub fn formed(records: u32, form: Form, classes: u32) -> Self {
+        let mut table = Self::new(records, form.features().unwrap(), classes);
+        table.shape.form = form;
+        table
     }
 
     pub fn data(&self) -> TrainingData<'_> {

@@ -2,8 +2,8 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, _CMP_GT_OQ, _mm256_and_ps, _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _CMP_GT_OQ, _mm256_add_ps, _mm256_and_ps, _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
 use super::kernel::{Tile, Vector, heights};
@@ -29,6 +29,11 @@ impl Vector for V {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -58,5 +63,5 @@ impl Vector for V {
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn run(tile: &mut Tile<'_>) {
     assert!(tile.width == 16, "panels of AVX2 are 16 wide");
-    heights!(V, 2, tile; 1 2 3 4 5 6);
+    heights!(V, 2, 0, tile; 1 2 3 4 5 6);
 }

@@ -12,8 +12,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod kernel;
-mod pack;
+pub(super) mod kernel;
+pub(super) mod pack;
 mod portable;
 
 use super::floats::Floats;
@@ -28,6 +28,20 @@ const DEPTH: usize = 256;
 
 /// The widest panel.
 const PANEL: usize = 32;
+
+/// The columns of the widest panel.
+pub(super) fn widest(isa: Isa) -> usize {
+    if isa.level() == IsaLevel::Avx512 { 2 * LANES } else { LANES }
+}
+
+/// The most rows of a tile: what the registers hold.
+pub(super) fn tallest(isa: Isa) -> usize {
+    match isa.level() {
+        IsaLevel::Avx512 => 14,
+        IsaLevel::Avx2 => 6,
+        IsaLevel::Portable => 4,
+    }
+}
 
 /// A matrix in memory, row-major.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +70,10 @@ pub enum Start<'a> {
     Zero,
     /// At its column's entry of a row, as long as the output's padded rows.
     Row(&'a [f32]),
+    /// At that and its own entry of a matrix that lies like the output.
+    Sum(&'a [f32], &'a [f32]),
+    /// At what is in the output.
+    Output,
 }
 
 /// What becomes of a finished element.
@@ -101,9 +119,12 @@ pub struct Gemm {
 }
 
 impl Gemm {
+    /// Floats it holds.
+    pub const ROOM: usize = DEPTH * PANEL;
+
     /// Products with the instructions of `isa`.
     pub fn new(isa: Isa) -> Self {
-        Self { isa, panel: Floats::zeros(DEPTH * PANEL) }
+        Self { isa, panel: Floats::zeros(Self::ROOM) }
     }
 
     /// Writes the product to `output`, rows every `pitch` floats, columns up to a multiple of [`LANES`].
@@ -113,14 +134,9 @@ impl Gemm {
     pub fn run(&mut self, product: &Product<'_>, output: &mut [f32], pitch: usize) {
         let Product { rows, columns, depth, left, right, .. } = *product;
         assert!(depth > 0, "a product needs an inner dimension");
-        let (widest, tallest) = match self.isa.level() {
-            IsaLevel::Avx512 => (32, 12),
-            IsaLevel::Avx2 => (16, 6),
-            IsaLevel::Portable => (16, 4),
-        };
+        let widest = widest(self.isa);
         let (row, step) = if left.transposed { (1, left.pitch) } else { (left.pitch, 1) };
         let passes = depth.div_ceil(DEPTH);
-        let bands = rows.div_ceil(tallest);
         for pass in 0..passes {
             let (from, to) = (depth * pass / passes, depth * (pass + 1) / passes);
             let mut column = 0;
@@ -128,23 +144,32 @@ impl Gemm {
                 let width = if columns - column > LANES { widest } else { LANES };
                 let panel = &mut self.panel[..(to - from) * width];
                 pack::panel(self.isa, &right, from..to, column, columns, width, panel);
+                let bands = rows.div_ceil(tallest(self.isa));
                 for band in 0..bands {
                     let (top, bottom) = (rows * band / bands, rows * (band + 1) / bands);
                     let at = top * pitch + column;
                     let mut tile = Tile {
                         rows: bottom - top,
                         width,
+                        segments: 1,
                         depth: to - from,
                         left: &left.values[top * row + from * step..],
                         row,
                         step,
+                        left_segment: 0,
                         panel,
+                        panel_step: width,
+                        panel_segment: 0,
                         output: &mut output[at..],
                         pitch,
                         start: match product.start {
                             _ if pass > 0 => kernel::Start::Output,
                             Start::Zero => kernel::Start::Zero,
                             Start::Row(bias) => kernel::Start::Row(&bias[column..]),
+                            Start::Sum(bias, values) => {
+                                kernel::Start::Sum { row: &bias[column..], values: &values[at..], pitch }
+                            }
+                            Start::Output => kernel::Start::Output,
                         },
                         finish: match product.finish {
                             _ if pass + 1 < passes => Finish::Keep,

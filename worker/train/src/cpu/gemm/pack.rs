@@ -32,7 +32,7 @@ pub(super) fn panel(
 }
 
 /// `to[j][i] = from[i][j]` for `rows` x `columns` numbers of `from`.
-fn transpose(
+pub(in crate::cpu) fn transpose(
     isa: Isa,
     from: &[f32],
     from_pitch: usize,

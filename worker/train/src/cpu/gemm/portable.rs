@@ -34,6 +34,11 @@ impl Vector for V {
     }
 
     #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.each(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
     fn mul_add(self, factor: Self, sum: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], sum.0[i])))
     }
@@ -55,5 +60,5 @@ impl Vector for V {
 /// `tile.check` must have passed.
 pub(super) unsafe fn run(tile: &mut Tile<'_>) {
     assert!(tile.width == 16, "portable panels are 16 wide");
-    heights!(V, 4, tile; 1 2 3 4);
+    heights!(V, 4, 0, tile; 1 2 3 4);
 }

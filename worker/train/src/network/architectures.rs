@@ -1,0 +1,101 @@
+//! The layers of every architecture.
+
+use umbra_core::spec::Model;
+
+use super::Network;
+use crate::layers::{Activation, Conv, Extent, GroupNorm, Layer, Linear, MaxPool, MeanPool};
+
+use Activation::{None as Plain, Relu};
+
+pub(super) fn build(network: &mut Network, model: &Model, outputs: usize) {
+    match *model {
+        Model::Logistic => {}
+        Model::Mlp { ref widths } => {
+            for &width in widths {
+                network.push(linear(width as usize, Relu));
+            }
+        }
+        Model::TabResnet { width, depth } => tab_resnet(network, width as usize, depth),
+        Model::Cnn { width } => cnn(network, width as usize),
+        Model::Wrn { depth, width } => wrn(network, depth, width as usize),
+        Model::Resnet1d { width, depth } => resnet1d(network, width as usize, depth),
+    }
+    network.push(linear(outputs, Plain));
+}
+
+fn linear(outputs: usize, activation: Activation) -> impl FnOnce(Extent) -> Layer {
+    move |input| Layer::Linear(Linear { input, outputs, activation })
+}
+
+fn norm(activation: Activation) -> impl FnOnce(Extent) -> Layer {
+    move |input| Layer::GroupNorm(GroupNorm::new(input, activation))
+}
+
+/// A convolution without bias, padded so that stride 1 keeps the size.
+fn conv(outputs: usize, kernel: (usize, usize), stride: (usize, usize)) -> impl FnOnce(Extent) -> Layer {
+    let padding = ((kernel.0 - 1) / 2, (kernel.1 - 1) / 2);
+    move |input| Layer::Conv(Conv { input, outputs, kernel, stride, padding, bias: false, activation: Plain })
+}
+
+/// `x + Linear(ReLU(Linear(Norm(x))))` a block, then `ReLU(Norm(x))`.
+fn tab_resnet(network: &mut Network, width: usize, depth: u32) {
+    let mut value = network.push(linear(width, Plain));
+    for _ in 0..depth {
+        network.push(norm(Plain));
+        let hidden = network.push(linear(width, Relu));
+        value = network.push_from(hidden, Some(value), linear(width, Plain));
+    }
+    network.push(norm(Relu));
+}
+
+fn cnn(network: &mut Network, width: usize) {
+    for outputs in [width, 2 * width] {
+        network.push(|input| {
+            let (kernel, stride, padding) = ((3, 3), (1, 1), (1, 1));
+            Layer::Conv(Conv { input, outputs, kernel, stride, padding, bias: true, activation: Relu })
+        });
+        network.push(|input| Layer::MaxPool(MaxPool { input }));
+    }
+    network.push(linear(4 * width, Relu));
+}
+
+/// Pre-activation blocks: `x + conv(relu(norm(conv(relu(norm(x))))))`; where the shape changes, `x` becomes a
+/// 1 x 1 convolution of `relu(norm(x))`.
+fn wrn(network: &mut Network, depth: u32, width: usize) {
+    let mut value = network.push(conv(16, (3, 3), (1, 1)));
+    for (stage, channels) in [16 * width, 32 * width, 64 * width].into_iter().enumerate() {
+        for block in 0..(depth - 4) / 6 {
+            let stride = if stage > 0 && block == 0 { (2, 2) } else { (1, 1) };
+            let normed = network.push_from(value, None, norm(Relu));
+            let same = stride == (1, 1) && network.extent(value).channels == channels;
+            network.push_from(normed, None, conv(channels, (3, 3), stride));
+            let hidden = network.push(norm(Relu));
+            let skip =
+                if same { value } else { network.push_from(normed, None, conv(channels, (1, 1), stride)) };
+            value = network.push_from(hidden, Some(skip), conv(channels, (3, 3), (1, 1)));
+        }
+    }
+    network.push(norm(Relu));
+    network.push(|input| Layer::MeanPool(MeanPool { input }));
+}
+
+/// A stem of 7 points, then blocks `relu(norm(conv3(relu(norm(conv5(x))))) + x)`; where the points halve, `x`
+/// becomes the norm of a strided 1-point convolution.
+fn resnet1d(network: &mut Network, width: usize, depth: u32) {
+    network.push(conv(width, (1, 7), (1, 1)));
+    let mut value = network.push(norm(Relu));
+    for block in 0..depth {
+        let stride = if block > 0 { (1, 2) } else { (1, 1) };
+        network.push_from(value, None, conv(width, (1, 5), stride));
+        network.push(norm(Relu));
+        let hidden = network.push(conv(width, (1, 3), (1, 1)));
+        let skip = if block > 0 {
+            network.push_from(value, None, conv(width, (1, 1), stride));
+            network.push(norm(Plain))
+        } else {
+            value
+        };
+        value = network.push_from(hidden, Some(skip), norm(Relu));
+    }
+    network.push(|input| Layer::MeanPool(MeanPool { input }));
+}
