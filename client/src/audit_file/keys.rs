@@ -1,4 +1,4 @@
-//! The keys of AUDIT.toml. Pure: whether files exist is asked through a function.
+//! The keys of AUDIT.toml. Whether files exist is asked through a function.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use umbra_core::spec::{
     AuditSpec, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
     TrainingDraft,
 };
+use umbra_data::expand;
 
 /// Where an audit's data set comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +131,7 @@ fn source(document: &Document, base: &Path, wrong_with: &dyn Fn(&Path) -> Option
             if text.is_empty() {
                 return Err("it is empty: name a file".to_owned());
             }
-            let path: PathBuf = base.join(text);
+            let path = base.join(expand(&text)?);
             wrong_with(&path).map_or(Ok(path), Err)
         })
     };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::npz::Arrays;
 use super::{note, shape_text};
+use crate::expand::expand;
 use crate::npy::{Kind, NpyFile};
 use crate::refusal::{ImportError, Problems};
 use crate::roles::{Roles, unknown_name};
@@ -90,7 +91,14 @@ fn attributes(
     schema: &Schema,
     problems: &mut Problems,
 ) -> Result<Option<Vec<Column>>, ImportError> {
-    let path = Path::new(&schema.file).parent().unwrap_or(Path::new("")).join(&named.name);
+    let beside = Path::new(&schema.file).parent().unwrap_or(Path::new(""));
+    let path = match expand(&named.name) {
+        Ok(path) => beside.join(path),
+        Err(message) => {
+            problems.schema(&schema.file, named.line, &named.key, message);
+            return Ok(None);
+        }
+    };
     let before = problems.of_file(&path.display().to_string());
     let table = table_file::read(&path, schema, problems)?;
     let columns = match table {
