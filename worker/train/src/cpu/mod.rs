@@ -31,6 +31,8 @@ pub struct Cpu<'d> {
     gemm: Gemm,
     convolutions: Convolutions,
     norms: norm::Scratch,
+    /// A record.
+    scratch: Vec<f32>,
     /// Counts the changes of buffers, so that what was made from parameters is known to be old.
     version: u64,
 }
@@ -39,7 +41,15 @@ impl<'d> Cpu<'d> {
     /// A backend that gathers from `data` and computes with `isa`.
     pub fn new(data: TrainingData<'d>, isa: Isa) -> Self {
         let (gemm, convolutions) = (Gemm::new(isa), Convolutions::new(isa));
-        Self { data, isa, gemm, convolutions, norms: norm::Scratch::default(), version: 0 }
+        Self {
+            data,
+            isa,
+            gemm,
+            convolutions,
+            norms: norm::Scratch::default(),
+            scratch: Vec::new(),
+            version: 0,
+        }
     }
 }
 
@@ -141,9 +151,17 @@ impl Backend for Cpu<'_> {
 
     fn gather(&mut self, rows: Rows<'_>, inputs: &mut Floats, labels: &mut BatchLabels) {
         let width = self.data.shape().features as usize;
+        let (varied, from) = (rows.varied, rows.from as u32);
         let rows = rows.of(0);
-        for (&row, input) in rows.iter().zip(inputs.chunks_exact_mut(pitch(width))) {
+        if varied.is_some() {
+            // Grows once.
+            self.scratch.resize(width, 0.0);
+        }
+        for ((&row, input), place) in rows.iter().zip(inputs.chunks_exact_mut(pitch(width))).zip(from..) {
             self.data.copy_row(row as usize, &mut input[..width]);
+            if let Some((variation, keys)) = varied {
+                variation.apply(keys[0], place, &mut input[..width], &mut self.scratch);
+            }
         }
         match self.data.labels() {
             Labels::Class(all) => {
