@@ -10,12 +10,14 @@ mod norm;
 mod optimizer;
 mod pool;
 mod simd;
+mod sizes;
 
 pub use floats::Floats;
 pub use simd::{Isa, IsaLevel};
+pub use sizes::CpuSizes;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Sizes,
+    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
 };
 use crate::data::{Labels, TrainingData};
 use crate::error::TrainError;
@@ -72,46 +74,6 @@ fn note_loss(losses: &mut Floats, loss: f32, first: bool) {
 /// The floats a row takes: whole vectors of 16, on every instruction set.
 pub fn pitch(columns: usize) -> usize {
     columns.next_multiple_of(gemm::LANES)
-}
-
-/// How a CPU slot lays its memory out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CpuSizes;
-
-impl CpuSizes {
-    /// What a core's own cache should hold, in floats: 1 MiB.
-    const NEAR: usize = 1 << 18;
-}
-
-impl Sizes for CpuSizes {
-    fn pitch(&self, columns: usize) -> usize {
-        pitch(columns)
-    }
-
-    /// As many as stay in the core's own cache from layer to layer; more where parameters are many, since these
-    /// are read once for every such group.
-    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize {
-        let rows = Self::NEAR.max(parameters).div_ceil(record.max(1)).clamp(1, batch.max(1));
-        batch.max(1).div_ceil(batch.max(1).div_ceil(rows))
-    }
-
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        Gemm::ROOM + Convolutions::room(convolutions)
-    }
-}
-
-impl Sizes for Cpu<'_> {
-    fn pitch(&self, columns: usize) -> usize {
-        CpuSizes.pitch(columns)
-    }
-
-    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize {
-        CpuSizes.rows_at_once(batch, record, parameters)
-    }
-
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        CpuSizes.workspace(convolutions)
-    }
 }
 
 impl Backend for Cpu<'_> {
