@@ -38,6 +38,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
     let shadows = spec.shadows.unwrap_or_default();
     let statistics = spec.statistics.unwrap_or_default();
     let placement = spec.placement.unwrap_or_default();
+    let augment = spec.augment.unwrap_or_default();
     let crossed = statistics.intersections.iter().map(|crossed| &crossed.attributes).collect::<Vec<_>>();
     let full = json!({
         "name": spec.name,
@@ -68,6 +69,15 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "class_weights": training.class_weights,
             "clip_norm": training.clip_norm,
             "ema": training.ema,
+        },
+        "augment": {
+            "flip": augment.flip,
+            "shift": augment.shift,
+            "brightness": augment.brightness,
+            "contrast": augment.contrast,
+            "scale": augment.scale,
+            "noise": augment.noise,
+            "drop": augment.drop,
         },
         "shadows": { "count": shadows.count, "block": shadows.block, "population": shadows.population },
         "queries": { "views": spec.queries.and_then(|queries| queries.views) },

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use umbra_core::document::{Document, Mistakes, Table};
 use umbra_core::spec::{
-    AuditSpec, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
-    TrainingDraft,
+    AuditSpec, AugmentDraft, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft,
+    StatisticsDraft, TrainingDraft,
 };
 use umbra_data::expand;
 
@@ -60,6 +60,16 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
     };
     draft.model = model(&document.table("model"));
     draft.training = training(&document.table("training"));
+    let augment = document.table("augment");
+    draft.augment = AugmentDraft {
+        flip: augment.bool("flip").optional(),
+        shift: augment.u32("shift").optional(),
+        brightness: augment.f64("brightness").optional(),
+        contrast: augment.f64("contrast").optional(),
+        scale: augment.f64("scale").optional(),
+        noise: augment.f64("noise").optional(),
+        drop: augment.f64("drop").optional(),
+    };
     let shadows = document.table("shadows");
     draft.shadows = ShadowsDraft {
         count: shadows.u32("count").optional(),

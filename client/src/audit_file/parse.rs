@@ -95,7 +95,7 @@ mod tests {
             reference\n\
             A.toml:21: statistics.fdr: 0 is out of range: use 0.0001 to 0.5\n\
             A.toml:23: placement.pack: 0 is out of range: use 1 to 64\n\
-            A.toml:24: extra: unknown key; known here: dataset, model, name, placement, queries, seed, shadows, \
+            A.toml:24: extra: unknown key; known here: augment, dataset, model, name, placement, queries, seed, shadows, \
             statistics, training";
         let found = mistakes(text);
         for (found, expected) in found.lines().zip(expected.lines()) {

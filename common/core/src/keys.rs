@@ -136,6 +136,10 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
     if let Some(decay) = training.ema() {
         hasher.put_f64("moving average", decay);
     }
+    for (name, value) in training.augment().settings() {
+        hasher.put("augmentation", name.as_bytes());
+        hasher.put_f64("by", value);
+    }
     hasher.put_f64("warm-up epochs", training.warmup_epochs());
     hasher.put_u64("batch", u64::from(training.batch()));
     hasher.put_u64("epochs", u64::from(training.epochs()));
@@ -214,7 +218,7 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 13] = [
+        let changes: [fn(&mut SpecDraft); 15] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
             |d| d.model = resnet(8, 2),
@@ -227,6 +231,8 @@ mod tests {
             |d| d.training.class_weights = Some(vec![1.0, 2.0]),
             |d| d.training.clip_norm = Some(1.0),
             |d| d.training.ema = Some(0.99),
+            |d| d.augment.noise = Some(0.5),
+            |d| d.augment.scale = Some(0.5),
             |d| {
                 d.training.schedule = Some("step".into());
                 d.training.step_epochs = Some(2.0);

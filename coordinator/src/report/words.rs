@@ -1,6 +1,6 @@
 //! Recipes in words, and names from the data made fit for a page.
 
-use umbra_core::spec::{AuditSpec, Model, Optimizer, Schedule, Training};
+use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Optimizer, Schedule, Training};
 use umbra_stats::AttackKind;
 
 use super::numbers::{count, rate};
@@ -110,6 +110,10 @@ pub(super) fn training(training: &Training, steps: u64) -> String {
     if let Some(norm) = training.clip_norm() {
         more.push_str(&format!("; gradients clipped to a norm of {norm}"));
     }
+    if !training.augment().is_none() {
+        let all: Vec<_> = training.augment().settings().map(|(name, by)| format!("{name} {by}")).collect();
+        more.push_str(&format!("; records varied by {}", list(&all)));
+    }
     if let Some(decay) = training.ema() {
         more.push_str(&format!("; queries go to a moving average of the weights with decay {decay}"));
     }
@@ -202,6 +206,21 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("ema", float(t.ema)),
         ],
     );
+    let a = &draft.augment;
+    if *a != AugmentDraft::default() {
+        section(
+            "augment",
+            &[
+                ("flip", a.flip.map(|on| on.to_string())),
+                ("shift", a.shift.map(|most| most.to_string())),
+                ("brightness", float(a.brightness)),
+                ("contrast", float(a.contrast)),
+                ("scale", float(a.scale)),
+                ("noise", float(a.noise)),
+                ("drop", float(a.drop)),
+            ],
+        );
+    }
     let shadows = &draft.shadows;
     section(
         "shadows",

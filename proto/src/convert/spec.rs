@@ -1,8 +1,8 @@
 //! The audit specification.
 
 use umbra_core::spec::{
-    AuditSpec, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
-    TrainingDraft,
+    AuditSpec, AugmentDraft, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft,
+    StatisticsDraft, TrainingDraft,
 };
 
 use crate::v1;
@@ -11,6 +11,7 @@ use crate::v1;
 pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
     let model = spec.model.unwrap_or_default();
     let training = spec.training.unwrap_or_default();
+    let augment = spec.augment.unwrap_or_default();
     let shadows = spec.shadows.unwrap_or_default();
     let statistics = spec.statistics.unwrap_or_default();
     let placement = spec.placement.unwrap_or_default();
@@ -43,6 +44,15 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             class_weights: Some(training.class_weights).filter(|weights| !weights.is_empty()),
             clip_norm: training.clip_norm,
             ema: training.ema,
+        },
+        augment: AugmentDraft {
+            flip: augment.flip,
+            shift: augment.shift,
+            brightness: augment.brightness,
+            contrast: augment.contrast,
+            scale: augment.scale,
+            noise: augment.noise,
+            drop: augment.drop,
         },
         shadows: ShadowsDraft { count: shadows.count, block: shadows.block, population: shadows.population },
         queries: QueriesDraft { views: spec.queries.and_then(|queries| queries.views) },
@@ -98,6 +108,15 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             class_weights: draft.training.class_weights.unwrap_or_default(),
             clip_norm: draft.training.clip_norm,
             ema: draft.training.ema,
+        }),
+        augment: Some(v1::AugmentSpec {
+            flip: draft.augment.flip,
+            shift: draft.augment.shift,
+            brightness: draft.augment.brightness,
+            contrast: draft.augment.contrast,
+            scale: draft.augment.scale,
+            noise: draft.augment.noise,
+            drop: draft.augment.drop,
         }),
         shadows: Some(v1::ShadowSpec {
             count: draft.shadows.count,
@@ -188,6 +207,7 @@ mod tests {
                     ema: Some(0.99),
                     ..TrainingDraft::default()
                 },
+                augment: AugmentDraft { noise: Some(0.25), drop: Some(0.1), ..AugmentDraft::default() },
                 statistics: StatisticsDraft {
                     attacks: Some(vec!["base".into(), "lira-offline".into()]),
                     center: Some("median".into()),

@@ -5,6 +5,7 @@
 //! beyond the true width of a row is zero, and primitives keep it so. A result never depends on the pitch,
 //! on the number of lanes, or on what lies in other rows or lanes.
 
+use crate::augment::Variation;
 use crate::error::TrainError;
 use crate::layers::{Activation, Extent, InputGradient};
 
@@ -102,6 +103,8 @@ pub struct Rows<'a> {
     pub from: usize,
     /// How many of each lane.
     pub count: usize,
+    /// How they are varied, with the key of each lane's draws; a record's place is its index among `per_lane`.
+    pub varied: Option<(&'a Variation, &'a [[u32; 2]])>,
 }
 
 impl<'a> Rows<'a> {

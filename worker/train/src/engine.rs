@@ -37,6 +37,6 @@ pub trait Engine {
     /// Copies one lane's state out: parameters in PyTorch's order, then each optimiser moment alike.
     fn save(&mut self, lane: usize, into: &mut [f32]);
 
-    /// Puts a saved state back.
-    fn load(&mut self, lane: usize, state: &[f32]);
+    /// Puts a saved state of a shadow back.
+    fn load(&mut self, lane: usize, seed: &umbra_core::seed::Seed, shadow: u32, state: &[f32]);
 }

@@ -7,6 +7,7 @@
 //!
 //! Adding a layer: one file in `layers`, its primitives in `backend` and in each backend, one test.
 
+pub mod augment;
 pub mod backend;
 pub mod cpu;
 pub mod data;
@@ -19,6 +20,7 @@ pub mod numerics;
 pub mod order;
 pub mod pack;
 pub mod params;
+pub mod philox;
 pub mod schedule;
 
 pub use data::TrainingData;

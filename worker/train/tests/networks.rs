@@ -8,6 +8,7 @@ mod common;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
+use umbra_core::seed::Seed;
 use umbra_core::shape::{DataShape, Form, Targets};
 use umbra_core::spec::{ModelDraft, TrainingDraft};
 use umbra_data::{Labels, Normalisation, Values};
@@ -207,7 +208,7 @@ fn ten_steps_with_a_stop_end_where_pytorch_ends() {
         train(&mut first, &vectors.batches[..5], 0);
         let saved = state(&mut first);
         let mut engine = case.engine(&made, &vectors, IsaLevel::Avx512, 6);
-        engine.load(0, &saved);
+        engine.load(0, &Seed::new(1), 0, &saved);
         train(&mut engine, &vectors.batches, 5);
         let state = state(&mut engine);
         let tolerance = if case.recipe.optimizer == "adamw" { 1e-3 } else { 2e-4 };

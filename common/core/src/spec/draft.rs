@@ -13,6 +13,8 @@ pub struct SpecDraft {
     pub model: ModelDraft,
     /// The training recipe.
     pub training: TrainingDraft,
+    /// How training records are varied.
+    pub augment: AugmentDraft,
     /// The shadows.
     pub shadows: ShadowsDraft,
     /// The queries.
@@ -77,6 +79,25 @@ pub struct TrainingDraft {
     pub clip_norm: Option<f64>,
     /// Decay of the moving average of the weights, which then answers the queries; default none.
     pub ema: Option<f64>,
+}
+
+/// Unchecked variations of training records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AugmentDraft {
+    /// Whether images are mirrored left to right, half of the time; default no.
+    pub flip: Option<bool>,
+    /// The most pixels or points in time that a record is moved by; default 0.
+    pub shift: Option<u32>,
+    /// The most that is added to all of an image, or taken away; default 0.
+    pub brightness: Option<f64>,
+    /// The largest share by which an image's distance from its mean changes; default 0.
+    pub contrast: Option<f64>,
+    /// The largest share by which a signal grows or shrinks; default 0.
+    pub scale: Option<f64>,
+    /// The standard deviation of the noise on every number; default 0.
+    pub noise: Option<f64>,
+    /// The probability that a lead, or a feature of a table, is set to 0; default 0.
+    pub drop: Option<f64>,
 }
 
 /// Unchecked shadows.

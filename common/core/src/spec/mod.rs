@@ -3,6 +3,7 @@
 //! A [`SpecDraft`] is what a file or a message says; [`AuditSpec::try_new`] is the only way from there to
 //! an [`AuditSpec`], and it reports every mistake at once.
 
+mod augment;
 mod check;
 mod choices;
 mod draft;
@@ -11,10 +12,12 @@ mod shadows;
 mod statistics;
 mod training;
 
+pub use augment::Augment;
 pub use check::{Violation, Violations};
 pub use choices::{Attack, Center, Counts, UnknownWord, Variance};
 pub use draft::{
-    ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft, TrainingDraft,
+    AugmentDraft, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft,
+    TrainingDraft,
 };
 pub use model::Model;
 pub use shadows::{Placement, Queries, Shadows};
@@ -49,7 +52,7 @@ impl AuditSpec {
         let name = wrong.keep("name", AuditName::try_new(draft.name.as_str()));
         let dataset = wrong.keep("dataset.name", DatasetName::try_new(draft.dataset.as_str()));
         let model = Model::check(&draft.model, &mut wrong);
-        let training = Training::check(&draft.training, &mut wrong);
+        let training = Training::check(&draft.training, &draft.augment, &mut wrong);
         let shadows = Shadows::check(&draft.shadows, &mut wrong);
         let queries = Queries::check(&draft.queries, &mut wrong);
         let statistics = Statistics::check(&draft.statistics, &mut wrong);
@@ -88,6 +91,7 @@ impl AuditSpec {
             dataset: self.dataset.to_string(),
             model: self.model.to_draft(),
             training: self.training.to_draft(),
+            augment: self.training.augment().to_draft(),
             shadows: self.shadows.to_draft(),
             queries: self.queries.to_draft(),
             statistics: self.statistics.to_draft(),

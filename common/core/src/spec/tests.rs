@@ -119,6 +119,17 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
     let wrong = spec.check_shape(&shape(3)).unwrap_err();
     assert_eq!(wrong.iter().next().unwrap().field, "training.class_weights");
 
+    let mut varied = draft();
+    varied.augment =
+        AugmentDraft { flip: Some(true), noise: Some(0.5), drop: Some(0.1), ..AugmentDraft::default() };
+    let spec = AuditSpec::try_new(&varied).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    let wrong = spec.check_shape(&shape(2)).unwrap_err();
+    let found: Vec<_> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
+    assert_eq!(found, ["augment.flip"]);
+    varied.augment.drop = Some(1.0);
+    assert_eq!(fields(&varied), ["augment.drop"]);
+
     let mut bad = draft();
     bad.training.step_factor = Some(0.5);
     bad.training.label_smoothing = Some(1.0);

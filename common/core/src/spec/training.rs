@@ -1,7 +1,8 @@
 //! The training recipe.
 
+use super::augment::Augment;
 use super::check::Violations;
-use super::draft::TrainingDraft;
+use super::draft::{AugmentDraft, TrainingDraft};
 use crate::shape::DataShape;
 
 /// How weights follow gradients.
@@ -56,12 +57,17 @@ pub struct Training {
     class_weights: Vec<f64>,
     clip_norm: Option<f64>,
     ema: Option<f64>,
+    augment: Augment,
 }
 
 impl Training {
     const MAX_CLASSES: usize = 65_536;
 
-    pub(super) fn check(draft: &TrainingDraft, wrong: &mut Violations) -> Option<Self> {
+    pub(super) fn check(
+        draft: &TrainingDraft,
+        augment: &AugmentDraft,
+        wrong: &mut Violations,
+    ) -> Option<Self> {
         let optimizer = optimizer(draft, wrong);
         let learning_rate = match draft.learning_rate {
             None => wrong.keep("training.learning_rate", Err("it is missing: give the peak learning rate")),
@@ -92,7 +98,9 @@ impl Training {
         }
         let clip_norm = draft.clip_norm.map(|norm| wrong.within("training.clip_norm", norm, 1e-6, 1e9));
         let ema = draft.ema.map(|decay| wrong.within("training.ema", decay, 0.0, 0.999_999));
+        let augment = Augment::check(augment, wrong);
         Some(Self {
+            augment: augment?,
             label_smoothing: label_smoothing?,
             class_weights,
             clip_norm: clip_norm.map_or(Some(None), |norm| norm.map(Some))?,
@@ -204,6 +212,11 @@ impl Training {
         self.ema
     }
 
+    /// How training records are varied.
+    pub fn augment(&self) -> Augment {
+        self.augment
+    }
+
     /// Checks that the recipe fits data of `shape`.
     ///
     /// # Errors
@@ -215,6 +228,7 @@ impl Training {
             let message = format!("{weights} weights for {classes} classes: give one for each");
             wrong.push("training.class_weights", message);
         }
+        self.augment.check_shape(shape, &mut wrong);
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 }

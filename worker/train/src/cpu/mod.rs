@@ -10,14 +10,16 @@ mod norm;
 mod optimizer;
 mod pool;
 mod simd;
+mod sizes;
 
 pub use floats::Floats;
 pub use simd::{Isa, IsaLevel};
+pub use sizes::CpuSizes;
 
 use umbra_data::Labels;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Sizes,
+    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
 };
 use crate::data::TrainingData;
 use crate::error::TrainError;
@@ -33,6 +35,8 @@ pub struct Cpu<'d> {
     gemm: Gemm,
     convolutions: Convolutions,
     norms: norm::Scratch,
+    /// A record.
+    scratch: Vec<f32>,
     /// Counts the changes of buffers, so that what was made from parameters is known to be old.
     version: u64,
 }
@@ -41,7 +45,15 @@ impl<'d> Cpu<'d> {
     /// A backend that gathers from `data` and computes with `isa`.
     pub fn new(data: TrainingData<'d>, isa: Isa) -> Self {
         let (gemm, convolutions) = (Gemm::new(isa), Convolutions::new(isa));
-        Self { data, isa, gemm, convolutions, norms: norm::Scratch::default(), version: 0 }
+        Self {
+            data,
+            isa,
+            gemm,
+            convolutions,
+            norms: norm::Scratch::default(),
+            scratch: Vec::new(),
+            version: 0,
+        }
     }
 }
 
@@ -64,46 +76,6 @@ fn note_loss(losses: &mut Floats, loss: f32, first: bool) {
 /// The floats a row takes: whole vectors of 16, on every instruction set.
 pub fn pitch(columns: usize) -> usize {
     columns.next_multiple_of(gemm::LANES)
-}
-
-/// How a CPU slot lays its memory out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CpuSizes;
-
-impl CpuSizes {
-    /// What a core's own cache should hold, in floats: 1 MiB.
-    const NEAR: usize = 1 << 18;
-}
-
-impl Sizes for CpuSizes {
-    fn pitch(&self, columns: usize) -> usize {
-        pitch(columns)
-    }
-
-    /// As many as stay in the core's own cache from layer to layer; more where parameters are many, since these
-    /// are read once for every such group.
-    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize {
-        let rows = Self::NEAR.max(parameters).div_ceil(record.max(1)).clamp(1, batch.max(1));
-        batch.max(1).div_ceil(batch.max(1).div_ceil(rows))
-    }
-
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        Gemm::ROOM + Convolutions::room(convolutions)
-    }
-}
-
-impl Sizes for Cpu<'_> {
-    fn pitch(&self, columns: usize) -> usize {
-        CpuSizes.pitch(columns)
-    }
-
-    fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize {
-        CpuSizes.rows_at_once(batch, record, parameters)
-    }
-
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        CpuSizes.workspace(convolutions)
-    }
 }
 
 impl Backend for Cpu<'_> {
@@ -143,8 +115,16 @@ impl Backend for Cpu<'_> {
 
     fn gather(&mut self, rows: Rows<'_>, inputs: &mut Floats, labels: &mut BatchLabels) {
         let width = self.data.shape().features as usize;
+        let (varied, from) = (rows.varied, rows.from as u32);
         let rows = rows.of(0);
         self.data.gather(rows, pitch(width), inputs);
+        if let Some((variation, keys)) = varied {
+            // Grows once.
+            self.scratch.resize(width, 0.0);
+            for (input, place) in inputs.chunks_exact_mut(pitch(width)).take(rows.len()).zip(from..) {
+                variation.apply(keys[0], place, &mut input[..width], &mut self.scratch);
+            }
+        }
         match self.data.labels() {
             Labels::Class(all) => {
                 for (label, &row) in labels.classes.iter_mut().zip(rows) {

@@ -65,7 +65,12 @@ impl Kernel for Forward<'_> {
             let (means, roots) = kept.split_at_mut(groups);
             // About the first pixel, so that squares lose nothing: sums and squares in one pass.
             let pivot = &x[..channels];
-            pivot_sums(x, channels, sums, squares, pivot);
+            if pixels == 1 {
+                sums.fill(0.0);
+                squares.fill(0.0);
+            } else {
+                pivot_sums(x, channels, sums, squares, pivot);
+            }
             let whole = group_sums(groups, wide, |_, c| pivot[c].mul_add(pixels as f32, sums[c]));
             let at = whole.map(|whole| whole / count);
             let spread = group_sums(groups, wide, |group, c| {
@@ -73,13 +78,16 @@ impl Kernel for Forward<'_> {
                 off.mul_add(off.mul_add(pixels as f32, -2.0 * sums[c]), squares[c])
             });
             for group in 0..groups {
+                let part = group * wide..(group + 1) * wide;
                 let (mean, variance) = (at[group], spread[group] / count);
                 let variance = if variance < 0.0 { 0.0 } else { variance };
                 let root = 1.0 / (variance + EPSILON).sqrt();
                 (means[group], roots[group]) = (mean, root);
-                for c in group * wide..(group + 1) * wide {
-                    scale[c] = root * gamma[c];
-                    shift[c] = (-mean).mul_add(scale[c], beta[c]);
+                let gamma_beta = gamma[part.clone()].iter().zip(&beta[part.clone()]);
+                let to = scale[part.clone()].iter_mut().zip(&mut shift[part]);
+                for ((scale, shift), (gamma, beta)) in to.zip(gamma_beta) {
+                    *scale = root * gamma;
+                    *shift = (-mean).mul_add(*scale, *beta);
                 }
             }
             for row in [&mut *scale, shift] {
@@ -158,16 +166,17 @@ impl Kernel for Backward<'_> {
             spread(means, wide, c);
             pair_sums(d, x, channels, a, b, c);
             let d_gamma = &mut self.gradients[shape.gamma..][..channels];
-            for channel in 0..groups * wide {
-                d_gamma[channel] = b[channel].mul_add(roots[channel / wide], d_gamma[channel]);
+            let parts = d_gamma.chunks_exact_mut(wide).zip(b.chunks_exact(wide));
+            for ((d_gamma, b), root) in parts.zip(roots) {
+                d_gamma.iter_mut().zip(b).for_each(|(d_gamma, b)| *d_gamma = b.mul_add(*root, *d_gamma));
             }
             for (sum, a) in self.gradients[shape.beta..][..channels].iter_mut().zip(&*a) {
                 *sum += a;
             }
             let Some((into, d_input)) = &mut self.d_input else { continue };
-            for channel in 0..groups * wide {
-                a[channel] *= gamma[channel];
-                b[channel] *= gamma[channel];
+            for ((a, b), gamma) in a.iter_mut().zip(&mut *b).zip(gamma) {
+                *a *= gamma;
+                *b *= gamma;
             }
             let m1 = group_sums(groups, wide, |_, channel| a[channel]);
             let m2 = group_sums(groups, wide, |_, channel| b[channel]);
@@ -176,11 +185,10 @@ impl Kernel for Backward<'_> {
                 let m1 = m1[group] / count;
                 // The root of the variance once in n, once in its derivative.
                 let m2 = m2[group] / count * root * root;
-                for channel in group * wide..(group + 1) * wide {
-                    a[channel] = root * gamma[channel];
-                    b[channel] = -(root * m2);
-                    c[channel] = root * mean.mul_add(m2, -m1);
-                }
+                let part = group * wide..(group + 1) * wide;
+                a[part.clone()].iter_mut().zip(&gamma[part.clone()]).for_each(|(a, gamma)| *a = root * gamma);
+                b[part.clone()].fill(-(root * m2));
+                c[part].fill(root * mean.mul_add(m2, -m1));
             }
             for row in [&mut *a, b, c] {
                 row[groups * wide..].fill(0.0);
@@ -207,7 +215,10 @@ impl Kernel for Backward<'_> {
 /// Sixteen numbers of a row.
 #[inline(always)]
 fn lanes(row: &[f32], column: usize) -> [f32; LANES] {
-    std::array::from_fn(|i| row[column + i])
+    // Written out: a call of `from_fn` is not inlined everywhere.
+    let mut lanes = [0.0; LANES];
+    lanes.copy_from_slice(&row[column..][..LANES]);
+    lanes
 }
 
 /// Sums over pixels of `x - pivot` and of its square, channel by channel.

@@ -4,6 +4,7 @@
 use umbra_core::seed::Seed;
 use umbra_core::spec::{Optimizer, Training};
 
+use crate::augment::{self, Variation};
 use crate::backend::{AdamWStep, Backend, LossPart, LossShape, Rows, SgdStep};
 use crate::engine::Engine;
 use crate::error::TrainError;
@@ -39,6 +40,10 @@ pub struct Lockstep<B: Backend> {
     labels: B::Labels,
     losses: B::Buffer,
     batch: usize,
+    /// How records are varied, the shadow on each lane, and the key of its draws in this step.
+    variation: Option<Variation>,
+    shadows: Vec<(Seed, u32)>,
+    keys: Vec<[u32; 2]>,
     rows: Vec<u32>,
     host: Vec<f32>,
     device: Vec<f32>,
@@ -98,6 +103,9 @@ impl<B: Backend> Lockstep<B> {
             host: vec![0.0; room.layout.host_len()],
             device: vec![0.0; size.max(rows * room.values.last().copied().unwrap_or(0))],
             answers: vec![0.0; answers * backend.lanes()],
+            variation: network.variation(training.augment()),
+            shadows: vec![(Seed::new(0), 0); backend.lanes()],
+            keys: vec![[0; 2]; backend.lanes()],
             optimizer: training.optimizer(),
             rate: LearningRate::new(training, steps),
             decay: training.weight_decay(),
@@ -129,13 +137,26 @@ impl<B: Backend> Lockstep<B> {
         self.backend.write(&mut self.losses, lane, &[0.0, 0.0]);
     }
 
-    /// Computes gradients on the records `rows` (`[lanes][batch]`) without taking a step.
+    /// Computes gradients on the records `rows` (`[lanes][batch]`) as they are, without taking a step.
     pub fn differentiate(&mut self, rows: &[u32]) {
+        self.pass(rows, false);
+    }
+
+    /// Notes which shadow is on a lane.
+    fn place(&mut self, lane: usize, seed: &Seed, shadow: u32) {
+        self.shadows[lane] = (seed.clone(), shadow);
+    }
+
+    fn pass(&mut self, rows: &[u32], varied: bool) {
         let of = rows.len() / self.backend.lanes();
         assert!(of > 0 && of <= self.batch, "a batch of {of} where {} fit", self.batch);
         for from in (0..of).step_by(self.room.rows) {
             let count = self.room.rows.min(of - from);
-            self.forward(Rows { all: rows, per_lane: of, from, count }, false);
+            let varied = self.variation.filter(|_| varied);
+            let keys = std::mem::take(&mut self.keys);
+            let varied = varied.as_ref().map(|variation| (variation, &keys[..]));
+            self.forward(Rows { all: rows, per_lane: of, from, count, varied }, false);
+            self.keys = keys;
             let last = self.network.nodes().len();
             let slot = self.room.gradients.steps[last - 1].d_output;
             let part = LossPart { rows: count, of, first: from == 0 };
@@ -262,6 +283,7 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn start(&mut self, lane: usize, seed: &Seed, shadow: u32, attempt: u32) {
+        self.place(lane, seed, shadow);
         let mut host = std::mem::take(&mut self.host);
         self.room.layout.init(seed, shadow, attempt, &mut host);
         self.set_parameters(lane, &host);
@@ -269,7 +291,12 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn train(&mut self, step: u64, rows: &[u32]) {
-        self.differentiate(rows);
+        if self.variation.is_some() {
+            for (key, (seed, shadow)) in self.keys.iter_mut().zip(&self.shadows) {
+                *key = augment::key(seed, *shadow, step);
+            }
+        }
+        self.pass(rows, true);
         self.update(step);
     }
 
@@ -295,7 +322,7 @@ impl<B: Backend> Engine for Lockstep<B> {
         let (pitch, per_lane) = (self.backend.pitch(classes), self.query_rows());
         for from in (0..count).step_by(self.room.rows) {
             let some = self.room.rows.min(count - from);
-            self.forward(Rows { all: &rows, per_lane: count, from, count: some }, true);
+            self.forward(Rows { all: &rows, per_lane: count, from, count: some, varied: None }, true);
             let logits = &self.values[self.network.nodes().len()];
             for lane in 0..self.backend.lanes() {
                 self.backend.read(logits, lane, &mut self.device[..some * pitch]);
@@ -328,7 +355,8 @@ impl<B: Backend> Engine for Lockstep<B> {
         }
     }
 
-    fn load(&mut self, lane: usize, state: &[f32]) {
+    fn load(&mut self, lane: usize, seed: &Seed, shadow: u32, state: &[f32]) {
+        self.place(lane, seed, shadow);
         let size = self.room.layout.device_len();
         let parts = state.chunks_exact(self.room.layout.host_len());
         let average = self.average.iter_mut().map(|(_, average)| average);

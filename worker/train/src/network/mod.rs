@@ -11,8 +11,9 @@ pub use cost::{Cost, QUERY_ROWS, Room};
 pub use slots::{Gradients, Step};
 
 use umbra_core::shape::{DataShape, Form, Targets};
-use umbra_core::spec::Model;
+use umbra_core::spec::{Augment, Model};
 
+use crate::augment::Variation;
 use crate::error::TrainError;
 use crate::layers::{Activation, Extent, Layer};
 use crate::params::Tensor;
@@ -40,6 +41,7 @@ pub enum Loss {
 /// A model: from a record's numbers to its logits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
+    shape: DataShape,
     loss: Loss,
     input: Extent,
     nodes: Vec<Node>,
@@ -71,7 +73,7 @@ impl Network {
             Targets::Class => Loss::Softmax,
             Targets::Labels => Loss::Binary,
         };
-        let mut network = Self { loss, input, nodes: Vec::new() };
+        let mut network = Self { shape: *shape, loss, input, nodes: Vec::new() };
         architectures::build(&mut network, model, shape.classes as usize);
         Ok(network)
     }
@@ -87,6 +89,11 @@ impl Network {
         let layer = layer(self.extent(input));
         self.nodes.push(Node { layer, input, skip });
         self.nodes.len()
+    }
+
+    /// The variations of its records.
+    pub(crate) fn variation(&self, recipe: Augment) -> Option<Variation> {
+        Variation::new(recipe, &self.shape)
     }
 
     /// What it is trained on.

@@ -160,6 +160,10 @@ impl PackJob {
                 hasher.put_f64("epsilon", epsilon);
             }
         }
+        for (name, value) in training.augment().settings() {
+            hasher.put("augmentation", name.as_bytes());
+            hasher.put_f64("by", value);
+        }
         hasher.put_f64("rate", training.learning_rate());
         hasher.put_f64("decay", training.weight_decay());
         let schedule = match training.schedule() {

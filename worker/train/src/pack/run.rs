@@ -217,7 +217,7 @@ impl<'d> PackRun<'d> {
             if !self.orders[lane].start(task.shadow, members, position) {
                 return Err(checkpoint::CheckpointError::Damaged("its place in the batch order").into());
             }
-            self.engine.load(lane, &self.state);
+            self.engine.load(lane, &self.job.seed, task.shadow, &self.state);
         }
         reader.finish()?;
         Ok(())

@@ -7,7 +7,7 @@ use umbra_core::digest::Digest;
 use umbra_core::membership::Membership;
 use umbra_core::seed::{Purpose, Seed};
 use umbra_core::shape::{DataShape, Form};
-use umbra_core::spec::{AuditSpec, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
+use umbra_core::spec::{AuditSpec, AugmentDraft, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
 use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainingData};
 
 /// A checked specification around a model and a recipe.
@@ -20,7 +20,18 @@ pub fn spec(widths: &[u32], training: TrainingDraft) -> AuditSpec {
 
 /// A checked specification around any model and a recipe.
 pub fn spec_of(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
+    made(model, training, AugmentDraft::default())
+}
+
+/// The same with varied records.
+pub fn varied(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
+    let shift = (model.architecture != "tab-resnet").then_some(2);
+    made(model, training, AugmentDraft { shift, noise: Some(0.1), ..AugmentDraft::default() })
+}
+
+fn made(model: ModelDraft, training: TrainingDraft, augment: AugmentDraft) -> AuditSpec {
     AuditSpec::try_new(&SpecDraft {
+        augment,
         name: "a".into(),
         seed: 7,
         dataset: "d".into(),
