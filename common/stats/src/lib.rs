@@ -18,6 +18,7 @@ mod beta;
 mod bounds;
 mod config;
 mod counts;
+mod descending;
 mod design;
 mod detect;
 mod epsilon;
