@@ -1,5 +1,6 @@
 //! Shadows by the value that a unit has on them.
 
+use crate::lanes::sort_few;
 use crate::sort_key::key;
 
 /// Shadows with a finite value, from the highest value down; of equal ones the later first.
@@ -22,7 +23,7 @@ impl Descending {
         self.words.clear();
         let there = (0u64..).zip(values).filter(|(_, value)| value.is_finite());
         self.words.extend(there.map(|(shadow, &value)| !(key(value) & !mask | shadow)));
-        self.words.sort_unstable();
+        sort_few(&mut self.words);
         self.close = self.words.windows(2).fold(false, |any, pair| any | ((pair[0] ^ pair[1]) >> bits == 0));
         let shadow = |word: u64| (!word & mask) as usize;
         if self.close {
