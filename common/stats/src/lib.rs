@@ -23,6 +23,7 @@ mod design;
 mod detect;
 mod epsilon;
 mod error;
+mod evidence;
 mod extrapolation;
 mod fdr;
 mod groups;
