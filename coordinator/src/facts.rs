@@ -151,7 +151,7 @@ impl Prepared {
                 let members = membership.shadow_digest(shadow);
                 let steps = facts.plan.steps;
                 let train = train_key(spec, &facts.dataset.digest, &members, shadow, steps, numerics);
-                logits_key(&train, spec.queries())
+                logits_key(&train, spec)
             })
             .collect();
         Arc::new(Self { dataset, membership, logits })

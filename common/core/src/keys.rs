@@ -4,7 +4,7 @@
 //! logits = train + queries; findings = logits of all shadows + statistics. The placement is in none.
 
 use crate::digest::{Digest, FieldHasher};
-use crate::spec::{AuditSpec, Model, Optimizer, Queries, Schedule, Statistics, Training};
+use crate::spec::{AuditSpec, Augment, Model, Optimizer, Schedule, Statistics, Training};
 
 macro_rules! key {
     ($(#[$doc:meta])* $type:ident) => {
@@ -57,10 +57,15 @@ pub fn train_key(
 }
 
 /// The key of one shadow's logits.
-pub fn logits_key(train: &TrainKey, queries: &Queries) -> LogitsKey {
+pub fn logits_key(train: &TrainKey, spec: &AuditSpec) -> LogitsKey {
     let mut hasher = FieldHasher::new("umbra logits key v1");
     hasher.put("train", train.0.as_bytes());
-    hasher.put_u64("views", u64::from(queries.views()));
+    let views = spec.queries().views();
+    hasher.put_u64("views", u64::from(views));
+    // The clean record alone is the same question under every augmentation.
+    if views > 1 {
+        put_augment(&mut hasher, &spec.training().augment());
+    }
     LogitsKey(hasher.finish())
 }
 
@@ -94,6 +99,13 @@ fn put_model(hasher: &mut FieldHasher, model: &Model) {
     }
     if let Some(depth) = model.depth() {
         hasher.put_u64("capacity depth", u64::from(depth));
+    }
+}
+
+fn put_augment(hasher: &mut FieldHasher, augment: &Augment) {
+    for (name, value) in augment.settings() {
+        hasher.put("augmentation", name.as_bytes());
+        hasher.put_f64("by", value);
     }
 }
 
@@ -136,10 +148,7 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
     if let Some(decay) = training.ema() {
         hasher.put_f64("moving average", decay);
     }
-    for (name, value) in training.augment().settings() {
-        hasher.put("augmentation", name.as_bytes());
-        hasher.put_f64("by", value);
-    }
+    put_augment(hasher, &training.augment());
     hasher.put_f64("warm-up epochs", training.warmup_epochs());
     hasher.put_u64("batch", u64::from(training.batch()));
     hasher.put_u64("epochs", u64::from(training.epochs()));
@@ -168,7 +177,7 @@ mod tests {
     fn keys(draft: &SpecDraft) -> (TrainKey, LogitsKey, FindingsKey) {
         let spec = AuditSpec::try_new(draft).unwrap();
         let train = train_key(&spec, &Digest::of(b"data"), &Digest::of(b"members"), 3, 10, "cpu");
-        let logits = logits_key(&train, spec.queries());
+        let logits = logits_key(&train, &spec);
         (train, logits, findings_key(&[logits], spec.statistics()))
     }
 
@@ -185,6 +194,16 @@ mod tests {
     fn capacity_is_in_the_key() {
         let of = |width, depth| keys(&SpecDraft { model: resnet(width, depth), ..draft() }).0;
         assert!(of(8, 2) != of(9, 2) && of(8, 2) != of(8, 3) && of(8, 2) != of(2, 8));
+    }
+
+    #[test]
+    fn views_are_another_result_of_the_same_weights() {
+        let mut one = draft();
+        one.augment.noise = Some(0.5);
+        let mut two = one.clone();
+        two.queries.views = Some(2);
+        let (one, two) = (keys(&one), keys(&two));
+        assert!(one.0 == two.0 && one.1 != two.1 && one.2 != two.2);
     }
 
     #[test]

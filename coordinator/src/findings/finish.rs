@@ -70,7 +70,7 @@ async fn produce(
     let mut lost = Vec::new();
     for (index, result) in results {
         let plan = facts.plan.packs.get(index.0 as usize).ok_or_else(|| bug("a pack beyond the plan"))?;
-        packs.push(open_pack(shell, plan, &facts.dataset.shape, result).await?);
+        packs.push(open_pack(shell, plan, &facts.dataset.shape, facts.spec.queries(), result).await?);
         lost.extend(result.lost.iter().map(|shadow| shadow.0));
     }
     if lost.len() as u32 >= facts.spec.shadows().count() {

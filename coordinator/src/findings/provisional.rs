@@ -50,7 +50,7 @@ async fn compute(
     let mut lost = Vec::new();
     for (index, result) in &results {
         let Some(plan) = facts.plan.packs.get(index.0 as usize) else { continue };
-        packs.push(open_pack(shell, plan, &facts.dataset.shape, result).await?);
+        packs.push(open_pack(shell, plan, &facts.dataset.shape, facts.spec.queries(), result).await?);
         lost.extend(result.lost.iter().map(|shadow| shadow.0));
     }
     let shape = facts.dataset.shape;
