@@ -1,6 +1,6 @@
 //! The scores of a tile, sorted by cell: the part of collecting that threads do side by side.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use super::cells::Cells;
 use super::key::{Layout, pack};
@@ -44,24 +44,12 @@ pub(crate) struct Sorter {
     wanted: usize,
     /// As the scores of the first tile are distributed.
     cells: OnceLock<Cells>,
-    /// Used ones, for whoever sorts next.
-    rooms: Mutex<Vec<Room>>,
-}
-
-/// What is needed while a part is distributed.
-#[derive(Default)]
-struct Room {
-    /// By score, the place of its cell.
-    places: Vec<u32>,
-    /// By place, the scores there, and then where the next one goes.
-    next: Vec<u32>,
-    row: Vec<u64>,
 }
 
 impl Sorter {
     /// Into about so many cells.
     pub fn new(layout: Layout, cells: usize) -> Self {
-        Self { layout, wanted: cells, cells: OnceLock::new(), rooms: Mutex::default() }
+        Self { layout, wanted: cells, cells: OnceLock::new() }
     }
 
     /// Sorts the scores `[row][column]` of a tile, anything not finite left out. `row` gives, for a row, the
@@ -76,15 +64,11 @@ impl Sorter {
         let wanted = || self.wanted.min(rows * columns / LEAST_PER_CELL);
         let cells = self.cells.get_or_init(|| Cells::cut(scores, wanted()));
         let mut sorted = Sorted { parts: Vec::new(), totals: vec![0; self.layout.tags()] };
-        let room = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut room = room.unwrap_or_default();
         for (index, scores) in scores.chunks(rows * columns).enumerate() {
-            let room = &mut room;
             let (totals, row) = (&mut sorted.totals, |part_row: usize| row(index * rows + part_row));
             let layout = self.layout;
-            sorted.parts.push(dispatch(Distribute { layout, cells, scores, columns, row, totals, room }));
+            sorted.parts.push(dispatch(Distribute { layout, cells, scores, columns, row, totals }));
         }
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).push(room);
         sorted
     }
 }
@@ -96,7 +80,6 @@ struct Distribute<'a, R> {
     columns: usize,
     row: R,
     totals: &'a mut [u64],
-    room: &'a mut Room,
 }
 
 impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
@@ -104,13 +87,9 @@ impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Part {
-        let Self { layout, cells, scores, columns, row, totals, room } = self;
-        let (Room { places, next, row: row_words }, place_of) = (room, cells.places());
-        // What is left over from another part is overwritten.
-        places.resize(scores.len(), 0);
-        row_words.resize(columns, 0);
-        next.clear();
-        next.resize(cells.absent() + 1, 0);
+        let Self { layout, cells, scores, columns, row, totals } = self;
+        let mut places = vec![0u32; scores.len()];
+        let (mut next, place_of) = (vec![0u32; cells.absent() + 1], cells.places());
         for (index, (places, scores)) in
             places.chunks_exact_mut(columns).zip(scores.chunks_exact(columns)).enumerate()
         {
@@ -133,14 +112,14 @@ impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
         }
         let finite = next[cells.absent()] as usize;
         let astray = next[cells.astray()] as usize..finite;
-        let mut words = vec![0u64; scores.len()];
+        let (mut words, mut row_words) = (vec![0u64; scores.len()], vec![0u64; columns]);
         for (index, (places, scores)) in
             places.chunks_exact(columns).zip(scores.chunks_exact(columns)).enumerate()
         {
             for ((word, &score), tag) in row_words.iter_mut().zip(scores).zip(row(index)) {
                 *word = pack(key(score), tag);
             }
-            for (&place, &word) in places.iter().zip(&*row_words) {
+            for (&place, &word) in places.iter().zip(&row_words) {
                 let next = &mut next[place as usize];
                 words[*next as usize] = word;
                 *next += 1;
