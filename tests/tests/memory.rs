@@ -13,13 +13,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const MIB: u64 = 1 << 20;
 
-/// What an analysis may take that hardly grows with the records, and what it may take for each of them: over
-/// ten million, 256 MiB together.
-const BASE: u64 = 192 * MIB;
+/// What an analysis may take that hardly grows with the records, and what it may take for each of them: for
+/// ten million well below 256 MiB together.
+const BASE: u64 = 144 * MIB;
 const BYTES_PER_RECORD: u64 = 6;
 
 /// What two runs of the same size differ by: when threads take and give back their buffers.
-const SLACK: u64 = 16 * MIB;
+const SLACK: u64 = 32 * MIB;
 
 fn plan(records: usize, shadows: usize, records_per_unit: (usize, usize)) -> Plan {
     Plan { records, shadows, records_per_unit, scattered: records_per_unit.1 > 1, multi_label: false }

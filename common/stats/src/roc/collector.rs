@@ -57,7 +57,7 @@ impl<'a> Collector<'a> {
         for (total, more) in self.totals.iter_mut().zip(&sorted.totals) {
             *total += more;
         }
-        sorted.parts.into_iter().try_for_each(|part| self.runs.take(part))
+        sorted.parts.into_iter().try_for_each(|part| self.runs.take(part, &sorted.spare))
     }
 
     /// The curve of all scores together.

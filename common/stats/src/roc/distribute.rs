@@ -1,6 +1,6 @@
 //! The scores of a tile, sorted by cell: the part of collecting that threads do side by side.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::cells::Cells;
 use super::key::{Layout, pack};
@@ -20,6 +20,28 @@ pub(crate) struct Sorted {
     pub(super) parts: Vec<Part>,
     /// Scores by tag (without group).
     pub(super) totals: Vec<u64>,
+    /// Where the parts' buffers are wanted back.
+    pub(super) spare: Arc<Spare>,
+}
+
+/// Buffers of words that were used and wait for the next part: what one thread fills and another empties would
+/// else lie about in the allocator.
+#[derive(Default)]
+pub(super) struct Spare(Mutex<Vec<Vec<u64>>>);
+
+impl Spare {
+    /// A buffer of so many words, whatever they are.
+    pub fn words(&self, count: usize) -> Vec<u64> {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut words = waiting.unwrap_or_default();
+        words.resize(count, 0);
+        words
+    }
+
+    /// Takes the buffer of a part back.
+    pub fn give(&self, part: Part) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(part.words);
+    }
 }
 
 /// Scores as packed words, cell by cell.
@@ -44,12 +66,13 @@ pub(crate) struct Sorter {
     wanted: usize,
     /// As the scores of the first tile are distributed.
     cells: OnceLock<Cells>,
+    spare: Arc<Spare>,
 }
 
 impl Sorter {
     /// Into about so many cells.
     pub fn new(layout: Layout, cells: usize) -> Self {
-        Self { layout, wanted: cells, cells: OnceLock::new() }
+        Self { layout, wanted: cells, cells: OnceLock::new(), spare: Arc::default() }
     }
 
     /// Sorts the scores `[row][column]` of a tile, anything not finite left out. `row` gives, for a row, the
@@ -63,11 +86,15 @@ impl Sorter {
         let rows = (PART / columns).max(1);
         let wanted = || self.wanted.min(rows * columns / LEAST_PER_CELL);
         let cells = self.cells.get_or_init(|| Cells::cut(scores, wanted()));
-        let mut sorted = Sorted { parts: Vec::new(), totals: vec![0; self.layout.tags()] };
+        let mut sorted =
+            Sorted { parts: Vec::new(), totals: vec![0; self.layout.tags()], spare: Arc::clone(&self.spare) };
+        let mut places = vec![0; PART.max(columns).min(scores.len())];
         for (index, scores) in scores.chunks(rows * columns).enumerate() {
             let (totals, row) = (&mut sorted.totals, |part_row: usize| row(index * rows + part_row));
-            let layout = self.layout;
-            sorted.parts.push(dispatch(Distribute { layout, cells, scores, columns, row, totals }));
+            let (layout, places) = (self.layout, &mut places[..scores.len()]);
+            let words = self.spare.words(scores.len());
+            let work = Distribute { layout, cells, scores, columns, row, totals, places, words };
+            sorted.parts.push(dispatch(work));
         }
         sorted
     }
@@ -80,6 +107,9 @@ struct Distribute<'a, R> {
     columns: usize,
     row: R,
     totals: &'a mut [u64],
+    /// Room for a place each.
+    places: &'a mut [u32],
+    words: Vec<u64>,
 }
 
 impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
@@ -87,8 +117,7 @@ impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> Part {
-        let Self { layout, cells, scores, columns, row, totals } = self;
-        let mut places = vec![0u32; scores.len()];
+        let Self { layout, cells, scores, columns, row, totals, places, mut words } = self;
         let (mut next, place_of) = (vec![0u32; cells.absent() + 1], cells.places());
         for (index, (places, scores)) in
             places.chunks_exact_mut(columns).zip(scores.chunks_exact(columns)).enumerate()
@@ -112,7 +141,7 @@ impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
         }
         let finite = next[cells.absent()] as usize;
         let astray = next[cells.astray()] as usize..finite;
-        let (mut words, mut row_words) = (vec![0u64; scores.len()], vec![0u64; columns]);
+        let mut row_words = vec![0u64; columns];
         for (index, (places, scores)) in
             places.chunks_exact(columns).zip(scores.chunks_exact(columns)).enumerate()
         {

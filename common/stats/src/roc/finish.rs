@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::bootstrap::Histogram;
-use super::distribute::{Part, Run};
+use super::distribute::{Part, Run, Spare};
 use super::key::{Layout, TAG_BITS};
 use super::reader::Reader;
 use super::runs::Runs;
@@ -183,24 +183,23 @@ impl<'a> Finish<'a> {
         let top = u64::BITS - differing.leading_zeros();
         let from = (top - SPLIT_BITS).max(TAG_BITS);
         let digit = |word: u64| (word >> from) as usize & ((1 << SPLIT_BITS) - 1);
-        let mut finer = Runs::new(self.sizes.memory / 2, self.scratch);
+        let (mut finer, spare) = (Runs::new(self.sizes.memory / 2, self.scratch), Spare::default());
         let mut batch = Vec::with_capacity(BATCH);
         let mut distribute = |batch: &mut Vec<u64>| {
             let mut places = [0u32; 1 << SPLIT_BITS];
             batch.iter().for_each(|&word| places[digit(word)] += 1);
-            let (mut part, mut next) = (Part::default(), 0);
+            let (mut part, mut next) = (Part { words: spare.words(batch.len()), runs: Vec::new() }, 0);
             for (cell, place) in (0..).zip(&mut places).filter(|(_, place)| **place > 0) {
                 let begin = next;
                 (*place, next) = (begin, begin + *place);
                 part.runs.push(Run { cell, begin, end: next });
             }
-            part.words.resize(batch.len(), 0);
             for word in batch.drain(..) {
                 let place = &mut places[digit(word)];
                 part.words[*place as usize] = word;
                 *place += 1;
             }
-            finer.take(part)
+            finer.take(part, &spare)
         };
         runs.from(cell).cell(cell, |words| {
             for words in words.chunks(BATCH) {

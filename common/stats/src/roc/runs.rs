@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::distribute::{Part, Run};
+use super::distribute::{Part, Run, Spare};
 use super::key::TAG_BITS;
 use crate::error::{SourceError, StatsError};
 use crate::scratch::{Region, Scratch};
@@ -57,11 +57,13 @@ impl<'a> Runs<'a> {
         }
     }
 
-    /// Takes the words of a part.
-    pub fn take(&mut self, part: Part) -> Result<(), StatsError> {
+    /// Takes the words of a part; `spare` gets the buffers of those that moved to scratch.
+    pub fn take(&mut self, part: Part, spare: &Spare) -> Result<(), StatsError> {
         let words = part.words.len();
         if self.held_words + words > self.most_words {
             self.spill().map_err(StatsError::Scratch)?;
+            self.held.drain(..).for_each(|part| spare.give(part));
+            self.held_words = 0;
         }
         self.held_words += words;
         self.held.push(part);
@@ -108,7 +110,7 @@ impl<'a> Runs<'a> {
         Descent { runs: self, next: self.held.iter().map(next).collect(), bytes: Vec::new() }
     }
 
-    /// Moves all words that are held to scratch.
+    /// Writes all words that are held to scratch.
     fn spill(&mut self) -> Result<(), SourceError> {
         let cells = {
             let mut cells: Vec<u32> =
@@ -161,8 +163,6 @@ impl<'a> Runs<'a> {
                 None => _ = self.spilled.insert(cell, more),
             }
         }
-        self.held.clear();
-        self.held_words = 0;
         Ok(())
     }
 }
@@ -243,7 +243,7 @@ mod tests {
                     part.words.extend_from_slice(&words);
                     part.runs.push(Run { cell: cell as u32, begin, end: part.words.len() as u32 });
                 }
-                runs.take(part).unwrap();
+                runs.take(part, &Spare::default()).unwrap();
             }
             assert!(memory == usize::MAX || runs.held.len() < 10);
             let cells = runs.cells();
