@@ -1,8 +1,9 @@
-//! Every architecture against PyTorch (vectors/networks.json, made by vectors/networks.py): loss and gradients of
-//! a batch, ten optimiser steps with partial batches between them, stopped and gone on with in the middle; and the
-//! same bits for any number of records that go through the model together and any instruction set.
+//! Every architecture against PyTorch (vectors/networks.json, made by vectors/networks.py) and against candle: loss
+//! and gradients of a batch, ten optimiser steps with partial batches between them, stopped and gone on with in the
+//! middle; and the same bits for any number of records that go through the model together and any instruction set.
 #![allow(clippy::unwrap_used)]
 
+mod candle;
 mod common;
 
 use serde::Deserialize;
@@ -10,13 +11,15 @@ use std::sync::LazyLock;
 
 use umbra_core::seed::Seed;
 use umbra_core::shape::{DataShape, Form, Targets};
-use umbra_core::spec::{ModelDraft, TrainingDraft};
+use umbra_core::spec::{AuditSpec, ModelDraft, TrainingDraft};
 use umbra_data::{Labels, Normalisation, Values};
 use umbra_train::TrainingData;
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
 use umbra_train::lockstep::Lockstep;
 use umbra_train::network::Network;
+
+use candle::Candle;
 
 static AS_THEY_ARE: LazyLock<Normalisation> = LazyLock::new(Normalisation::identity);
 
@@ -101,13 +104,8 @@ impl Case {
         Made { shape, values, units: (0..vectors.records as u32).collect(), start: start.collect() }
     }
 
-    fn engine<'d>(
-        &self,
-        made: &'d Made,
-        vectors: &'d Vectors,
-        level: IsaLevel,
-        rows: usize,
-    ) -> Lockstep<Cpu<'d>> {
+    /// The specification, and the data.
+    fn audit<'d>(&self, made: &'d Made, vectors: &'d Vectors) -> (AuditSpec, TrainingData<'d>) {
         let recipe = &self.recipe;
         let training = TrainingDraft {
             optimizer: Some(recipe.optimizer.clone()),
@@ -136,17 +134,36 @@ impl Case {
             depth: self.depth,
         };
         let spec = common::spec_of(model, training);
-        let network = Network::new(spec.model(), &made.shape).unwrap();
         let labels = match recipe.several {
             true => Labels::Several { labels: &vectors.several, count: vectors.classes as usize },
             false => Labels::Class(&vectors.labels),
         };
         let values = Values::F32(&made.values);
         let data = TrainingData::raw(made.shape, values, &AS_THEY_ARE, labels, &made.units).unwrap();
+        (spec, data)
+    }
+
+    fn engine<'d>(
+        &self,
+        made: &'d Made,
+        vectors: &'d Vectors,
+        level: IsaLevel,
+        rows: usize,
+    ) -> Lockstep<Cpu<'d>> {
+        let (spec, data) = self.audit(made, vectors);
+        let network = Network::new(spec.model(), &made.shape).unwrap();
         let cpu = Cpu::new(data, Isa::at_most(level));
         let mut engine = Lockstep::with_rows(cpu, network, spec.training(), 10, rows).unwrap();
         assert_eq!(engine.parameters(), made.start.len(), "{}", self.name);
         engine.set_parameters(0, &made.start);
+        engine
+    }
+
+    fn candle<'d>(&self, made: &'d Made, vectors: &'d Vectors) -> Candle<'d> {
+        let (spec, data) = self.audit(made, vectors);
+        let network = Network::new(spec.model(), &made.shape).unwrap();
+        let mut engine = Candle::new(data, network, spec.training(), 10, 1).unwrap();
+        engine.set_parameters(0, &made.start).unwrap();
         engine
     }
 }
@@ -170,13 +187,13 @@ fn assert_close(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     }
 }
 
-fn train(engine: &mut Lockstep<Cpu<'_>>, batches: &[Vec<u32>], from: usize) {
+fn train(engine: &mut dyn Engine, batches: &[Vec<u32>], from: usize) {
     for (step, rows) in batches.iter().enumerate().skip(from) {
         engine.train(step as u64, rows);
     }
 }
 
-fn state(engine: &mut Lockstep<Cpu<'_>>) -> Vec<f32> {
+fn state(engine: &mut dyn Engine) -> Vec<f32> {
     let mut state = vec![0.0; engine.state_len()];
     engine.save(0, &mut state);
     state
@@ -237,5 +254,89 @@ fn records_at_once_and_instructions_change_no_bit() {
         {
             assert_eq!(bits(level, rows), whole, "{}, {level:?}, {rows}", case.name);
         }
+    }
+}
+
+/// Both in double precision: rounding alone.
+#[test]
+fn candle_finds_what_pytorch_finds() {
+    let vectors = vectors();
+    let single = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<_>>();
+    for case in &vectors.cases {
+        let made = case.make(&vectors);
+        let mut engine = case.candle(&made, &vectors);
+        let (loss, gradients) = engine.differentiate(0, &vectors.batches[0]).unwrap();
+        assert!((loss - case.loss).abs() < 1e-9, "{}: {loss} for {}", case.name, case.loss);
+        assert_close(&some(&single(gradients), vectors.sampled), &case.gradients, 1e-6, &case.name);
+        train(&mut engine, &vectors.batches, 0);
+        let state = state(&mut engine);
+        let parameters = some(&state[..engine.parameters()], vectors.sampled);
+        assert_close(&parameters, &case.parameters, 1e-6, &case.name);
+    }
+}
+
+/// Every gradient and every parameter after ten steps, where those of PyTorch's vectors are a sample; candle is stopped
+/// and gone on with, too. Tolerances as with PyTorch.
+#[test]
+fn both_engines_agree() {
+    let vectors = vectors();
+    let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    for case in &vectors.cases {
+        let made = case.make(&vectors);
+        let mut engine = case.engine(&made, &vectors, IsaLevel::Avx512, 6);
+        let mut other = case.candle(&made, &vectors);
+        engine.differentiate(&vectors.batches[0]);
+        let mut gradients = vec![0.0; engine.parameters()];
+        engine.gradients(0, &mut gradients);
+        let (loss, expected) = other.differentiate(0, &vectors.batches[0]).unwrap();
+        assert_close(&[engine.loss(0)], &[loss], 1e-5, &case.name);
+        assert_close(&gradients, &expected, 4e-5, &case.name);
+        train(&mut engine, &vectors.batches, 0);
+        train(&mut other, &vectors.batches[..5], 0);
+        let mut resumed = case.candle(&made, &vectors);
+        resumed.load(0, &Seed::new(1), 0, &state(&mut other));
+        train(&mut resumed, &vectors.batches, 5);
+        let tolerance = if case.recipe.optimizer == "adamw" { 1e-3 } else { 2e-4 };
+        let count = engine.parameters();
+        let (found, expected) = (state(&mut engine), state(&mut resumed));
+        assert_close(&found[..count], &double(&expected[..count]), tolerance, &case.name);
+    }
+}
+
+/// Start values, varied records and views come from the same seeds in both.
+#[test]
+fn both_engines_vary_records_alike() {
+    for (model, table) in common::architectures() {
+        let name = model.architecture.clone();
+        let recipe = TrainingDraft {
+            learning_rate: Some(0.05),
+            batch: Some(8),
+            epochs: Some(2),
+            ..TrainingDraft::default()
+        };
+        let spec = common::varied(model, recipe);
+        let network = || Network::new(spec.model(), &table.shape).unwrap();
+        let cpu = Cpu::new(table.data(), Isa::at_most(IsaLevel::Avx512));
+        let mut lockstep = Lockstep::new(cpu, network(), spec.training(), 10).unwrap();
+        let mut candle = Candle::new(table.data(), network(), spec.training(), 10, 2).unwrap();
+        let logits = |engine: &mut dyn Engine, shadow: u32, lane: usize| {
+            engine.start(lane, spec.seed(), shadow, 0);
+            if lane == 1 {
+                engine.start(0, spec.seed(), 3, 0);
+            }
+            for step in 0..3u32 {
+                let rows = |from: u32| (0..8).map(move |row| (row * 7 + 13 * step + from) % 60);
+                // The same records on the lane that is looked at.
+                let rows: Vec<u32> =
+                    (0..engine.lanes()).flat_map(|other| rows((lane - other) as u32)).collect();
+                engine.train(step.into(), &rows);
+            }
+            engine.query(8, 8, 2);
+            let mut logits = vec![0.0; 8 * 3];
+            engine.logits(lane, &mut logits);
+            logits
+        };
+        let expected: Vec<f64> = logits(&mut candle, 5, 1).into_iter().map(f64::from).collect();
+        assert_close(&logits(&mut lockstep, 5, 0), &expected, 1e-4, &name);
     }
 }
