@@ -48,7 +48,7 @@ impl Forecast {
     /// If the model does not fit the data, or the statistics cannot be computed for these shadows.
     pub fn of(spec: AuditSpec, shape: DataShape, data_bytes: u64) -> Result<Self, ForecastError> {
         let work = plan(&spec, &shape);
-        let network = Network::new(spec.model(), &shape)?;
+        let network = Network::new(spec.model(), spec.training(), &shape)?;
         let cost = network.cost(spec.training(), &CpuSizes);
         let shadows = spec.shadows();
         let statistics = spec.statistics();
@@ -76,7 +76,8 @@ impl Forecast {
     fn bytes(&self) -> (u64, u64) {
         let pairs = self.shape.records.saturating_mul(u64::from(self.spec.shadows().count()));
         let attacks = self.spec.statistics().attacks().len() as u64;
-        (pairs.saturating_mul(4 * u64::from(self.shape.classes)), pairs.saturating_mul(8 * attacks))
+        let logits = u64::from(self.spec.training().logits(&self.shape));
+        (pairs.saturating_mul(4 * logits), pairs.saturating_mul(8 * attacks))
     }
 
     /// For programs.

@@ -65,6 +65,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "epochs": training.epochs,
             "step_epochs": training.step_epochs,
             "step_factor": training.step_factor,
+            "loss": training.loss,
             "label_smoothing": training.label_smoothing,
             "class_weights": training.class_weights,
             "clip_norm": training.clip_norm,

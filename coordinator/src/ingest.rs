@@ -38,7 +38,7 @@ async fn verify(
         BlobError::NotFound(_) | BlobError::Mismatch { .. } => unusable(error.to_string()),
         error => Fault::new(Domain::Store, Retry::Backoff, error.to_string()),
     })?;
-    let reader = open_pack(shell, plan, &task.facts.dataset.shape, result).await?;
+    let reader = open_pack(shell, &task.facts, plan, result).await?;
     let lost = result.lost.iter().map(|shadow| shadow.0).collect::<Vec<_>>();
     let checked = tokio::task::spawn_blocking(move || reader.check_finite(&lost)).await;
     checked.map_err(|error| Fault::new(Domain::Bug, Retry::Backoff, error.to_string()))??;

@@ -27,12 +27,13 @@ pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Statu
         wrong.push("shadows.count", message);
     }
     let pack = spec.placement().pack();
-    let values = shape.records.saturating_mul(u64::from(shape.classes)).saturating_mul(u64::from(pack));
+    let logits = spec.training().logits(shape);
+    let values = shape.records.saturating_mul(u64::from(logits)).saturating_mul(u64::from(pack));
     if values.saturating_mul(4) > most {
         let message = format!(
-            "the logits of {} records and {} classes under {pack} shadows are over the {most} bytes that a pack's \
+            "the logits of {} records, {logits} each, under {pack} shadows are over the {most} bytes that a pack's \
              result may have: use smaller packs",
-            shape.records, shape.classes
+            shape.records
         );
         wrong.push("placement.pack", message);
     }

@@ -1,6 +1,6 @@
 //! Recipes in words, and names from the data made fit for a page.
 
-use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Optimizer, Schedule, Training};
+use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Objective, Optimizer, Schedule, Training};
 use umbra_stats::AttackKind;
 
 use super::numbers::{count, rate};
@@ -101,6 +101,12 @@ pub(super) fn training(training: &Training, steps: u64) -> String {
         Schedule::Step { epochs, factor } => format!("multiplied by {factor} every {epochs} passes"),
     };
     let mut more = String::new();
+    if let Some(loss) = training.loss() {
+        more.push_str(match loss {
+            Objective::CrossEntropy => "; softmax cross-entropy",
+            Objective::Bce => "; binary cross-entropy",
+        });
+    }
     if training.label_smoothing() > 0.0 {
         more.push_str(&format!("; labels smoothed by {}", training.label_smoothing()));
     }
@@ -200,6 +206,7 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("epochs", t.epochs.map(|epochs| epochs.to_string())),
             ("step_epochs", float(t.step_epochs)),
             ("step_factor", float(t.step_factor)),
+            ("loss", quoted(&t.loss)),
             ("label_smoothing", float(t.label_smoothing)),
             ("class_weights", t.class_weights.as_ref().map(|weights| format!("{weights:?}"))),
             ("clip_norm", float(t.clip_norm)),

@@ -211,6 +211,8 @@ impl<'p> Puppet<'p> {
         let digests: Vec<_> = dataset.unit_digests().collect();
         let (count, block) = (shadows.count.unwrap(), shadows.block.unwrap());
         let membership = Membership::draw(&seed, count, block, digests.iter());
+        // Under the binary cross-entropy two classes have one logit.
+        let one = spec.training.as_ref().is_some_and(|training| training.loss.is_some());
         let mut all = Vec::new();
         for shadow in assign.first_shadow..assign.first_shadow + assign.shadows {
             let mut stream = seed.stream(Purpose::Simulation, &[u64::from(shadow)]);
@@ -222,7 +224,13 @@ impl<'p> Puppet<'p> {
                     if holds { margin } else { -margin }
                 };
                 match dataset.labels() {
-                    Labels::Class(classes) => logits.extend([0.0, signed(classes[record] == 1)]),
+                    Labels::Class(classes) => {
+                        let margin = signed(classes[record] == 1);
+                        if !one {
+                            logits.push(0.0);
+                        }
+                        logits.push(margin);
+                    }
                     Labels::Several { labels, count } => {
                         logits.extend(
                             labels[record * count..][..count].iter().map(|&label| signed(label == 1)),
@@ -230,7 +238,7 @@ impl<'p> Puppet<'p> {
                     }
                 }
             }
-            logits[1] += spoil;
+            logits[usize::from(!one)] += spoil;
             if lost.contains(&shadow) {
                 logits.fill(f32::NAN);
             }
@@ -241,7 +249,7 @@ impl<'p> Puppet<'p> {
             shadows: assign.shadows,
             records: dataset.shape().records,
             queries: 1,
-            classes: 2,
+            classes: if one { 1 } else { 2 },
             lost: lost.to_vec(),
         };
         encode(&header, &all.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()

@@ -44,6 +44,7 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             class_weights: Some(training.class_weights).filter(|weights| !weights.is_empty()),
             clip_norm: training.clip_norm,
             ema: training.ema,
+            loss: training.loss,
         },
         augment: AugmentDraft {
             flip: augment.flip,
@@ -108,6 +109,7 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             class_weights: draft.training.class_weights.unwrap_or_default(),
             clip_norm: draft.training.clip_norm,
             ema: draft.training.ema,
+            loss: draft.training.loss,
         }),
         augment: Some(v1::AugmentSpec {
             flip: draft.augment.flip,
@@ -205,6 +207,7 @@ mod tests {
                     class_weights: Some(vec![1.0, 2.5]),
                     clip_norm: Some(3.0),
                     ema: Some(0.99),
+                    loss: Some("bce".into()),
                     ..TrainingDraft::default()
                 },
                 augment: AugmentDraft { noise: Some(0.25), drop: Some(0.1), ..AugmentDraft::default() },

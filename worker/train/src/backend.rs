@@ -343,7 +343,8 @@ pub trait Backend: Sizes {
     );
 
     /// Binary cross-entropy of several labels, the mean over all labels of the batch of each one's loss times the
-    /// label's weight (`[pitch(labels)]`), where one that is missing has the loss 0; else as
+    /// label's weight (`[pitch(labels)]`), where one that is missing has the loss 0; or, where a record has one of
+    /// two classes, of the one logit of class 1, each loss times its class's weight (`[pitch(2)]`). Else as
     /// [`Backend::softmax_cross_entropy`].
     fn binary_cross_entropy(
         &mut self,

@@ -28,7 +28,7 @@ pub trait Engine {
     /// Puts the records `first..first + count` to every lane's model.
     fn query(&mut self, first: u32, count: usize);
 
-    /// One lane's answers to the latest query: `[count][classes]`.
+    /// One lane's answers to the latest query: `[count][logits]`.
     fn logits(&mut self, lane: usize, into: &mut [f32]);
 
     /// Floats of one lane's state: parameters and optimiser.

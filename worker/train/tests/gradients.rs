@@ -51,7 +51,7 @@ fn gradients_are_slopes() {
             ..TrainingDraft::default()
         };
         let spec = common::spec(&hidden, draft);
-        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let mut widths = vec![features as usize];
         widths.extend(hidden.iter().map(|&width| width as usize));
         widths.push(classes as usize);
@@ -95,7 +95,7 @@ fn gradients_of_every_layer_are_slopes() {
             ..TrainingDraft::default()
         };
         let spec = common::spec_of(model, draft);
-        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cpu = Cpu::new(table.data(), Isa::best());
         let mut engine = Lockstep::new(cpu, network.clone(), spec.training(), 1).unwrap();
         engine.start(0, &Seed::new(5), 0, 0);

@@ -62,6 +62,7 @@ struct Recipe {
     ema: Option<f64>,
     step_epochs: Option<f64>,
     step_factor: Option<f64>,
+    loss: Option<String>,
     #[serde(default)]
     several: bool,
 }
@@ -76,6 +77,7 @@ fn value(index: usize, salt: u64) -> f32 {
 struct Made {
     shape: DataShape,
     values: Vec<f32>,
+    labels: Vec<u32>,
     units: Vec<u32>,
     start: Vec<f32>,
 }
@@ -91,14 +93,17 @@ impl Case {
             _ => unreachable!("{}", self.name),
         };
         let targets = if self.recipe.several { Targets::Labels } else { Targets::Class };
-        let shape =
-            DataShape { form, targets, ..DataShape::table(records, records, features, vectors.classes) };
+        // Two classes under the binary cross-entropy, else all of the file's.
+        let classes = if self.recipe.loss.is_some() { 2 } else { vectors.classes };
+        let labels = vectors.labels.iter().map(|&label| label % classes).collect();
+        let shape = DataShape { form, targets, ..DataShape::table(records, records, features, classes) };
         let mut values: Vec<f32> =
             (0..vectors.records * features as usize).map(|index| value(index, 2)).collect();
         values[..features as usize].fill(0.0);
         let tensors = self.tensors.iter().flat_map(|&(len, middle, spread)| vec![(middle, spread); len]);
         let start = tensors.enumerate().map(|(index, (middle, spread))| middle + spread * value(index, 1));
-        Made { shape, values, units: (0..vectors.records as u32).collect(), start: start.collect() }
+        let units = (0..vectors.records as u32).collect();
+        Made { shape, values, labels, units, start: start.collect() }
     }
 
     fn engine<'d>(
@@ -118,6 +123,7 @@ impl Case {
             beta1: recipe.beta1,
             beta2: recipe.beta2,
             epsilon: recipe.epsilon,
+            loss: recipe.loss.clone(),
             label_smoothing: recipe.label_smoothing,
             class_weights: recipe.class_weights.clone(),
             clip_norm: recipe.clip_norm,
@@ -136,10 +142,10 @@ impl Case {
             depth: self.depth,
         };
         let spec = common::spec_of(model, training);
-        let network = Network::new(spec.model(), &made.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &made.shape).unwrap();
         let labels = match recipe.several {
             true => Labels::Several { labels: &vectors.several, count: vectors.classes as usize },
-            false => Labels::Class(&vectors.labels),
+            false => Labels::Class(&made.labels),
         };
         let values = Values::F32(&made.values);
         let data = TrainingData::raw(made.shape, values, &AS_THEY_ARE, labels, &made.units).unwrap();

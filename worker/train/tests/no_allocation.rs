@@ -91,7 +91,7 @@ fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_plann
             ..TrainingDraft::default()
         };
         let spec = common::varied(model, draft);
-        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cost = network.cost(spec.training(), &CpuSizes);
         let before = BYTES.with(Cell::get);
         let mut run = PackRun::new(common::job(&spec, &table, 0..2, 7), table.data(), None).unwrap();
@@ -123,7 +123,7 @@ fn a_pack_takes_the_memory_that_is_planned_for_it() {
         };
         let spec = common::spec(&[300, 200], draft);
         let job = common::job(&spec, &table, 0..3, 47);
-        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cost = network.cost(spec.training(), &CpuSizes);
         let before = BYTES.with(Cell::get);
         let run = PackRun::new(job, table.data(), None).unwrap();

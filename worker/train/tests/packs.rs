@@ -6,6 +6,7 @@ mod common;
 use common::{Table, bits, job, run, spec};
 use umbra_core::seed::Seed;
 use umbra_core::spec::{AuditSpec, TrainingDraft};
+use umbra_data::logits::LogitsReader;
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
 use umbra_train::lockstep::Lockstep;
@@ -79,7 +80,7 @@ fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
         assert_ne!(bits(&run(plain, 1000), 0), bits(&whole, 0), "{name}: varied records teach otherwise");
         // Nor do the records that go through the model together change a bit, varied as they are.
         let trained = |rows_at_once: usize| {
-            let network = Network::new(spec.model(), &table.shape).unwrap();
+            let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
             let cpu = Cpu::new(table.data(), Isa::best());
             let mut engine = Lockstep::with_rows(cpu, network, spec.training(), 5, rows_at_once).unwrap();
             engine.start(0, spec.seed(), 1, 0);
@@ -100,6 +101,36 @@ fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
             assert_eq!(again.encode().unwrap(), whole.encode().unwrap(), "{name}, stopped at {stop}");
         }
     }
+}
+
+#[test]
+fn two_classes_under_bce_have_one_logit_that_learns_them() {
+    let table = Table::new(150, 7, 2);
+    let draft = TrainingDraft {
+        optimizer: Some("adamw".into()),
+        learning_rate: Some(0.05),
+        loss: Some("bce".into()),
+        batch: Some(16),
+        epochs: Some(6),
+        ..TrainingDraft::default()
+    };
+    let spec = spec(&[18, 33], draft);
+    let job = job(&spec, &table, 0..3, 400);
+    let membership = job.membership.clone();
+    let logits = run(PackRun::new(job, table.data(), None).unwrap(), 1000);
+    for shadow in 0..3 {
+        let answers = logits.shadow(shadow);
+        assert_eq!(answers.len(), 150);
+        // All that the shadow was trained on is learnt by heart.
+        for record in (0..150).filter(|&record| membership.is_in(shadow, table.units[record] as usize)) {
+            assert_eq!(answers[record] > 0.0, table.labels[record] == 1, "{shadow}, {record}");
+        }
+    }
+    let header = LogitsReader::from_bytes(logits.encode().unwrap().into()).unwrap().header().clone();
+    assert_eq!((header.records, header.classes), (150, 1));
+    let three = self::table();
+    let refused = PackRun::new(common::job(&spec, &three, 0..3, STEPS), three.data(), None).err().unwrap();
+    assert!(refused.to_string().contains("\"bce\" is for two classes"), "{refused}");
 }
 
 #[test]
@@ -223,7 +254,7 @@ impl<E: Engine> Engine for Faulty<E> {
 }
 
 fn faulty<'d>(spec: &AuditSpec, table: &'d Table, resume: Option<&[u8]>) -> PackRun<'d> {
-    let network = Network::new(spec.model(), &table.shape).unwrap();
+    let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
     let cpu = Cpu::new(table.data(), Isa::best());
     let engine = Lockstep::new(cpu, network, spec.training(), STEPS).unwrap();
     // Shadow 0 diverges once, shadow 1 twice, shadow 2 never.

@@ -71,6 +71,8 @@ pub struct TrainingDraft {
     pub batch: Option<u32>,
     /// Passes over the expected half of the records.
     pub epochs: Option<u32>,
+    /// `cross-entropy` (default for classes) or `bce` (default for several labels; one logit for two classes).
+    pub loss: Option<String>,
     /// Share of a label that is spread over all classes; default 0.
     pub label_smoothing: Option<f64>,
     /// A factor of the loss for each class; default none.

@@ -22,7 +22,7 @@ pub use draft::{
 pub use model::Model;
 pub use shadows::{Placement, Queries, Shadows};
 pub use statistics::Statistics;
-pub use training::{Optimizer, Schedule, Training};
+pub use training::{Objective, Optimizer, Schedule, Training};
 
 use crate::ids::{AuditName, DatasetName};
 use crate::seed::Seed;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::shape::Form;
+use crate::shape::{Form, Targets};
 
 fn draft() -> SpecDraft {
     SpecDraft {
@@ -118,6 +118,26 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
     assert!(spec.check_shape(&shape(2)).is_ok());
     let wrong = spec.check_shape(&shape(3)).unwrap_err();
     assert_eq!(wrong.iter().next().unwrap().field, "training.class_weights");
+
+    let mut several = draft();
+    several.training.loss = Some("bce".to_owned());
+    let spec = AuditSpec::try_new(&several).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    let labels = |classes| DataShape { targets: Targets::Labels, ..shape(classes) };
+    let logits =
+        |spec: &AuditSpec| [shape(2), labels(2), labels(3)].map(|shape| spec.training().logits(&shape));
+    assert_eq!(logits(&spec), [1, 2, 3]);
+    assert!([shape(2), labels(1), labels(3)].iter().all(|shape| spec.check_shape(shape).is_ok()));
+    let wrong = spec.check_shape(&shape(3)).unwrap_err().to_string();
+    assert!(wrong.starts_with("training.loss: \"bce\" is for two classes or several labels"), "{wrong}");
+    several.training.loss = Some("cross-entropy".to_owned());
+    let spec = AuditSpec::try_new(&several).unwrap();
+    assert_eq!(logits(&spec), [2, 2, 3]);
+    assert!(spec.check_shape(&shape(3)).is_ok());
+    let wrong = spec.check_shape(&labels(3)).unwrap_err().to_string();
+    assert!(wrong.ends_with("the data set has several labels: use \"bce\""), "{wrong}");
+    several.training.loss = Some("hinge".to_owned());
+    assert_eq!(fields(&several), ["training.loss"]);
 
     let mut varied = draft();
     varied.augment =

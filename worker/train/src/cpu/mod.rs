@@ -4,6 +4,7 @@ mod columns;
 mod conv;
 mod floats;
 pub mod gemm;
+mod labels;
 mod loss;
 mod math;
 mod norm;
@@ -13,10 +14,9 @@ mod simd;
 mod sizes;
 
 pub use floats::Floats;
+pub use labels::BatchLabels;
 pub use simd::{Isa, IsaLevel};
 pub use sizes::CpuSizes;
-
-use umbra_data::Labels;
 
 use crate::backend::{
     AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
@@ -57,14 +57,6 @@ impl<'d> Cpu<'d> {
     }
 }
 
-/// The labels of a batch.
-#[derive(Debug)]
-pub struct BatchLabels {
-    classes: Vec<u32>,
-    /// `[rows][count]`.
-    several: Vec<u8>,
-}
-
 /// Adds a part's loss to the batch's, and notes for good whether it is finite.
 fn note_loss(losses: &mut Floats, loss: f32, first: bool) {
     losses[0] = if first { loss } else { losses[0] + loss };
@@ -92,12 +84,7 @@ impl Backend for Cpu<'_> {
     }
 
     fn alloc_labels(&mut self, per_lane: usize) -> Result<BatchLabels, TrainError> {
-        Ok(match self.data.labels() {
-            Labels::Class(_) => BatchLabels { classes: vec![0; per_lane], several: Vec::new() },
-            Labels::Several { count, .. } => {
-                BatchLabels { classes: Vec::new(), several: vec![0; per_lane * count] }
-            }
-        })
+        Ok(BatchLabels::new(self.data.labels(), per_lane))
     }
 
     fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError> {
@@ -125,18 +112,7 @@ impl Backend for Cpu<'_> {
                 variation.apply(keys[0], place, &mut input[..width], &mut self.scratch);
             }
         }
-        match self.data.labels() {
-            Labels::Class(all) => {
-                for (label, &row) in labels.classes.iter_mut().zip(rows) {
-                    *label = all[row as usize];
-                }
-            }
-            Labels::Several { labels: all, count } => {
-                for (labels, &row) in labels.several.chunks_exact_mut(count).zip(rows) {
-                    labels.copy_from_slice(&all[row as usize * count..][..count]);
-                }
-            }
-        }
+        labels.gather(self.data.labels(), rows);
     }
 
     fn linear_forward(
@@ -349,10 +325,26 @@ impl Backend for Cpu<'_> {
         losses: &mut Floats,
     ) {
         let LossShape { part: LossPart { rows, of, first }, logits: count, smoothing } = *shape;
-        let (pitch, labels) = (pitch(count), &labels.several[..]);
-        let entropy =
-            loss::BinaryCrossEntropy { rows, of, count, smoothing, pitch, weights, logits, labels, d_logits };
-        note_loss(losses, self.isa.run(entropy), first);
+        let pitch = pitch(count);
+        let loss = if labels.several.is_empty() {
+            let labels = &labels.classes[..];
+            self.isa.run(loss::OneLogit { rows, of, smoothing, pitch, weights, logits, labels, d_logits })
+        } else {
+            let labels = &labels.several[..];
+            let entropy = loss::BinaryCrossEntropy {
+                rows,
+                of,
+                count,
+                smoothing,
+                pitch,
+                weights,
+                logits,
+                labels,
+                d_logits,
+            };
+            self.isa.run(entropy)
+        };
+        note_loss(losses, loss, first);
     }
 
     fn clip(&mut self, gradients: &mut Floats, most: f32) {

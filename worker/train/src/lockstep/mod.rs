@@ -82,10 +82,10 @@ impl<B: Backend> Lockstep<B> {
             lens.iter().map(|len| backend.alloc(rows * len)).collect()
         };
         let (values, kept, deltas) = (all(&room.values)?, all(&room.kept)?, all(&room.gradients.buffers)?);
-        let outputs = network.outputs();
-        let mut weights = backend.alloc(backend.pitch(outputs))?;
+        let classes = network.classes();
+        let mut weights = backend.alloc(backend.pitch(classes))?;
         let mut each: Vec<f32> = training.class_weights().iter().map(|&weight| weight as f32).collect();
-        each.resize(outputs, 1.0);
+        each.resize(classes, 1.0);
         (0..backend.lanes()).for_each(|lane| backend.write(&mut weights, lane, &each));
         let mut alloc = |per_lane| backend.alloc(per_lane);
         Ok(Self {

@@ -140,6 +140,11 @@ impl PackJob {
         hasher.put_u64("records", shape.records);
         hasher.put_u64("features", u64::from(shape.features));
         hasher.put_u64("classes", u64::from(shape.classes));
+        // Where it is not the number of classes, the loss is another one.
+        let logits = self.training.logits(&shape);
+        if logits != shape.classes {
+            hasher.put_u64("logits", u64::from(logits));
+        }
         hasher.put("membership", self.membership.digest().as_bytes());
         hasher.put_u64("first shadow", u64::from(self.shadows.start));
         hasher.put_u64("end shadow", u64::from(self.shadows.end));

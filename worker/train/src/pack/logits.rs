@@ -9,9 +9,10 @@ use umbra_data::logits::{self, LogitsError, LogitsHeader};
 pub struct PackLogits {
     pub(super) shadows: Range<u32>,
     pub(super) records: usize,
-    pub(super) classes: usize,
+    /// Logits per record.
+    pub(super) width: usize,
     pub(super) lost: Vec<u32>,
-    /// `[shadows][records][classes]`; NaN for a lost shadow.
+    /// `[shadows][records][width]`; NaN for a lost shadow.
     pub(super) values: Vec<f32>,
 }
 
@@ -26,18 +27,18 @@ impl PackLogits {
         &self.lost
     }
 
-    /// One shadow's logits, `[records][classes]`.
+    /// One shadow's logits, `[records][width]`.
     ///
     /// # Panics
     /// If the pack has no such shadow.
     pub fn shadow(&self, shadow: u32) -> &[f32] {
         assert!(self.shadows.contains(&shadow), "no such shadow in the pack");
-        let size = self.records * self.classes;
+        let size = self.records * self.width;
         &self.values[(shadow - self.shadows.start) as usize * size..][..size]
     }
 
     pub(super) fn shadow_mut(&mut self, shadow: u32) -> &mut [f32] {
-        let size = self.records * self.classes;
+        let size = self.records * self.width;
         &mut self.values[(shadow - self.shadows.start) as usize * size..][..size]
     }
 
@@ -51,7 +52,7 @@ impl PackLogits {
             shadows: self.shadows.len() as u32,
             records: self.records as u64,
             queries: 1,
-            classes: self.classes as u32,
+            classes: self.width as u32,
             lost: self.lost.clone(),
         };
         let shadows: Vec<&[f32]> = self.shadows.clone().map(|shadow| self.shadow(shadow)).collect();

@@ -90,7 +90,7 @@ impl<'d> PackRun<'d> {
     /// [`TrainError::Job`] or [`TrainError::NoMembers`] for a job that cannot be run on this data,
     /// [`TrainError::Checkpoint`] for a checkpoint that is damaged or of another job.
     pub fn new(job: PackJob, data: TrainingData<'d>, resume: Option<&[u8]>) -> Result<Self, TrainError> {
-        let network = Network::new(&job.model, &data.shape())?;
+        let network = Network::new(&job.model, &job.training, &data.shape())?;
         let isa = Isa::at_most(job.isa_limit.unwrap_or(IsaLevel::Avx512));
         let engine = Lockstep::new(Cpu::new(data, isa), network, &job.training, job.steps)?;
         Self::with_engine(job, data, Box::new(engine), resume)
@@ -107,8 +107,8 @@ impl<'d> PackRun<'d> {
         resume: Option<&[u8]>,
     ) -> Result<Self, TrainError> {
         job.check(&data)?;
-        let classes = data.shape().classes as usize;
-        let size = [data.records(), classes].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
+        let width = job.training.logits(&data.shape()) as usize;
+        let size = [data.records(), width].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
         let needed = size.unwrap_or(usize::MAX).saturating_mul(size_of::<f32>()) as u64;
         let mut values = Vec::new();
         values.try_reserve_exact(size.unwrap_or(usize::MAX)).map_err(|_| TrainError::Memory { needed })?;
@@ -116,7 +116,7 @@ impl<'d> PackRun<'d> {
         let logits = PackLogits {
             shadows: job.shadows.clone(),
             records: data.records(),
-            classes,
+            width,
             lost: Vec::with_capacity(job.shadows.len()),
             values,
         };
@@ -268,12 +268,12 @@ impl<'d> PackRun<'d> {
     }
 
     fn query(&mut self) {
-        let classes = self.progress.logits.classes;
+        let width = self.progress.logits.width;
         let count = self.engine.query_rows().min(self.data.records() - self.queried);
         self.engine.query(self.queried as u32, count);
         for (lane, task) in self.progress.tasks.iter_mut().enumerate().filter(|(_, task)| !task.diverged) {
             let all = self.progress.logits.shadow_mut(task.shadow);
-            let answers = &mut all[self.queried * classes..][..count * classes];
+            let answers = &mut all[self.queried * width..][..count * width];
             self.engine.logits(lane, answers);
             task.diverged |= answers.iter().any(|logit| !logit.is_finite());
         }
