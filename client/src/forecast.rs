@@ -76,8 +76,10 @@ impl Forecast {
     fn bytes(&self) -> (u64, u64) {
         let pairs = self.shape.records.saturating_mul(u64::from(self.spec.shadows().count()));
         let attacks = self.spec.statistics().attacks().len() as u64;
-        let logits = u64::from(self.spec.training().logits(&self.shape));
-        (pairs.saturating_mul(4 * logits), pairs.saturating_mul(8 * attacks))
+        let views = u64::from(self.spec.queries().views());
+        let width = u64::from(self.spec.training().logits(&self.shape));
+        let logits = pairs.saturating_mul(4 * width).saturating_mul(views);
+        (logits, pairs.saturating_mul(8 * attacks))
     }
 
     /// For programs.
@@ -93,6 +95,7 @@ impl Forecast {
             "shadows": shadows.count(),
             "block": shadows.block(),
             "packs": self.packs,
+            "views": self.spec.queries().views(),
             "steps": self.steps,
             "batch": self.spec.training().batch(),
             "parameters": self.cost.parameters,
@@ -140,11 +143,12 @@ impl Forecast {
             (
                 "work",
                 format!(
-                    "{} of up to {} shadows, {} of {} records a shadow",
+                    "{} of up to {} shadows, {} of {} records a shadow, {} of each record",
                     human::count(self.packs as u64, "pack"),
                     self.spec.placement().pack(),
                     human::count(self.steps, "step"),
-                    human::thousands(u64::from(self.spec.training().batch()))
+                    human::thousands(u64::from(self.spec.training().batch())),
+                    human::count(u64::from(self.spec.queries().views()), "view")
                 ),
             ),
             (
@@ -255,7 +259,7 @@ fn levels(highest: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use umbra_core::spec::{ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
+    use umbra_core::spec::{AugmentDraft, ModelDraft, QueriesDraft, ShadowsDraft, SpecDraft, TrainingDraft};
 
     use super::*;
 
@@ -293,6 +297,20 @@ mod tests {
         // .05^(1/32) and (.05/9105)^(1/32).
         let bound = |key: &str| json["limit"][key].as_f64().unwrap();
         assert!((bound("bound_alone") - 0.9106).abs() < 1e-4 && (bound("bound_worst") - 0.6849).abs() < 1e-4);
+    }
+
+    #[test]
+    fn every_view_is_a_query_with_logits_of_its_own() {
+        let one = forecast(64);
+        let mut draft = one.spec.to_draft();
+        draft.augment = AugmentDraft { noise: Some(0.1), ..AugmentDraft::default() };
+        draft.queries = QueriesDraft { views: Some(5) };
+        let spec = AuditSpec::try_new(&draft).unwrap();
+        let (one, five) = (one.json(), Forecast::of(spec, one.shape, 3 << 20).unwrap().json());
+        assert_eq!(five["bytes"]["logits"].as_u64(), Some(5 * 9105 * 64 * 2 * 4));
+        let query = 2.0 * (64.0 * 256.0 + 65_536.0 + 512.0);
+        let more = five["flops"].as_f64().unwrap() - one["flops"].as_f64().unwrap();
+        assert_eq!(more, 4.0 * 64.0 * 9105.0 * query);
     }
 
     #[test]

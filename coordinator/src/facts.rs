@@ -157,7 +157,7 @@ impl Prepared {
                 let steps = facts.plan.steps;
                 let data = (&facts.dataset.digest, &facts.dataset.shape);
                 let train = train_key(spec, data, &members, shadow, steps, numerics);
-                logits_key(&train, spec.queries())
+                logits_key(&train, spec)
             })
             .collect();
         Arc::new(Self { dataset, membership, logits })

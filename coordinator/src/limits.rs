@@ -4,6 +4,7 @@
 use tonic::Status;
 use umbra_core::shape::DataShape;
 use umbra_core::spec::{AuditSpec, Violations};
+use umbra_data::logits::LogitsHeader;
 use umbra_proto::error::bad_fields;
 
 /// The most bytes of a membership table, which the coordinator and every worker hold in memory: 256 shadows
@@ -27,12 +28,21 @@ pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Statu
         wrong.push("shadows.count", message);
     }
     let pack = spec.placement().pack();
-    let logits = spec.training().logits(shape);
-    let values = shape.records.saturating_mul(u64::from(logits)).saturating_mul(u64::from(pack));
-    if values.saturating_mul(4) > most {
+    let (views, logits) = (spec.queries().views(), spec.training().logits(shape));
+    let row = u64::from(logits).saturating_mul(u64::from(views)).saturating_mul(u64::from(pack));
+    let bytes = shape.records.saturating_mul(row).saturating_mul(4);
+    if bytes > most || row > LogitsHeader::MAX_ROW {
+        let (views, fewer) = match views {
+            1 => (String::new(), ""),
+            views => (format!(" in {views} views"), " or fewer views"),
+        };
+        let bound = match bytes > most {
+            true => format!("{most} bytes that a pack's result may have"),
+            false => format!("{} values that a record may have", LogitsHeader::MAX_ROW),
+        };
         let message = format!(
-            "the logits of {} records, {logits} each, under {pack} shadows are over the {most} bytes that a pack's \
-             result may have: use smaller packs",
+            "the logits of {} records{views}, {logits} each, under {pack} shadows are over the {bound}: use smaller \
+             packs{fewer}",
             shape.records
         );
         wrong.push("placement.pack", message);
@@ -61,7 +71,9 @@ pub fn check_attributes(spec: &AuditSpec, known: &[String]) -> Result<(), Status
 
 #[cfg(test)]
 mod tests {
-    use umbra_core::spec::{ModelDraft, ShadowsDraft, SpecDraft, StatisticsDraft, TrainingDraft};
+    use umbra_core::spec::{
+        AugmentDraft, ModelDraft, QueriesDraft, ShadowsDraft, SpecDraft, StatisticsDraft, TrainingDraft,
+    };
     use umbra_proto::error::violations;
 
     use super::*;
@@ -102,6 +114,25 @@ mod tests {
         // 4 shadows x 2 classes x 4 bytes for each record.
         assert_eq!(fields(64, 3_000_000_000), ["shadows.count", "placement.pack"]);
         assert_eq!(fields(64, u64::MAX), ["shadows.count", "placement.pack"]);
+    }
+
+    #[test]
+    fn views_count_in_the_size_of_a_result() {
+        let mut draft = spec(64, &[]).to_draft();
+        draft.augment = AugmentDraft { noise: Some(0.1), ..AugmentDraft::default() };
+        draft.queries = QueriesDraft { views: Some(16) };
+        let views = AuditSpec::try_new(&draft).unwrap();
+        // 4 shadows x 16 views x 2 classes x 4 bytes for each record.
+        let of = |records, classes| DataShape::table(records, records, 10, classes);
+        assert!(check(&views, &of(1_000, 2), 512_000).is_ok());
+        let message = |shape: DataShape, most| {
+            violations(&check(&views, &shape, most).unwrap_err()).swap_remove(0).message
+        };
+        let found = message(of(1_000, 2), 511_999);
+        assert!(found.contains("1000 records in 16 views") && found.contains("or fewer views"), "{found}");
+        // 2^18 classes would fill a record's 2^24 values.
+        let found = message(of(10, (1 << 18) + 1), u64::MAX);
+        assert!(found.contains("16777216 values that a record may have"), "{found}");
     }
 
     #[test]

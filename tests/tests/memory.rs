@@ -15,8 +15,8 @@ const MIB: u64 = 1 << 20;
 
 /// What an analysis may take that hardly grows with the records, and what it may take for each of them: over
 /// ten million, 256 MiB together.
-const BASE: u64 = 180 * MIB;
-const BYTES_PER_RECORD: u64 = 8;
+const BASE: u64 = 192 * MIB;
+const BYTES_PER_RECORD: u64 = 6;
 
 /// What two runs of the same size differ by: when threads take and give back their buffers.
 const SLACK: u64 = 16 * MIB;

@@ -89,7 +89,8 @@ mod tests {
             A.toml:11: training.epoch: unknown key; did you mean \"epochs\"?\n\
             A.toml:12: training.momentum: 2 is out of range: use 0 to 0.9999\n\
             A.toml:15: shadows.block: 9 must be even and divide count = 12\n\
-            A.toml:17: queries.views: tables have one view, the clean record: use 1\n\
+            A.toml:17: queries.views: [augment] makes all views but the first and is empty: fill it in or use 1, not \
+            2\n\
             A.toml:19: statistics.attacks: 3 is not a list\n\
             A.toml:20: statistics.variance: \"none\" is not known: use one of per-record, pooled, shrunk, \
             reference\n\

@@ -5,7 +5,7 @@
 
 use crate::digest::{Digest, FieldHasher};
 use crate::shape::DataShape;
-use crate::spec::{AuditSpec, Model, Optimizer, Queries, Schedule, Statistics, Training};
+use crate::spec::{AuditSpec, Augment, Model, Optimizer, Schedule, Statistics, Training};
 
 macro_rules! key {
     ($(#[$doc:meta])* $type:ident) => {
@@ -62,10 +62,15 @@ pub fn train_key(
 }
 
 /// The key of one shadow's logits.
-pub fn logits_key(train: &TrainKey, queries: &Queries) -> LogitsKey {
+pub fn logits_key(train: &TrainKey, spec: &AuditSpec) -> LogitsKey {
     let mut hasher = FieldHasher::new("umbra logits key v1");
     hasher.put("train", train.0.as_bytes());
-    hasher.put_u64("views", u64::from(queries.views()));
+    let views = spec.queries().views();
+    hasher.put_u64("views", u64::from(views));
+    // The clean record alone is the same question under every augmentation.
+    if views > 1 {
+        put_augment(&mut hasher, &spec.training().augment());
+    }
     LogitsKey(hasher.finish())
 }
 
@@ -99,6 +104,13 @@ fn put_model(hasher: &mut FieldHasher, model: &Model) {
     }
     if let Some(depth) = model.depth() {
         hasher.put_u64("capacity depth", u64::from(depth));
+    }
+}
+
+fn put_augment(hasher: &mut FieldHasher, augment: &Augment) {
+    for (name, value) in augment.settings() {
+        hasher.put("augmentation", name.as_bytes());
+        hasher.put_f64("by", value);
     }
 }
 
@@ -141,10 +153,7 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
     if let Some(decay) = training.ema() {
         hasher.put_f64("moving average", decay);
     }
-    for (name, value) in training.augment().settings() {
-        hasher.put("augmentation", name.as_bytes());
-        hasher.put_f64("by", value);
-    }
+    put_augment(hasher, &training.augment());
     hasher.put_f64("warm-up epochs", training.warmup_epochs());
     hasher.put_u64("batch", u64::from(training.batch()));
     hasher.put_u64("epochs", u64::from(training.epochs()));
@@ -175,7 +184,7 @@ mod tests {
         let spec = AuditSpec::try_new(draft).unwrap();
         let shape = DataShape::table(10, 10, 4, 2);
         let train = train_key(&spec, (&Digest::of(b"data"), &shape), &Digest::of(b"members"), 3, 10, "cpu");
-        let logits = logits_key(&train, spec.queries());
+        let logits = logits_key(&train, &spec);
         (train, logits, findings_key(&[logits], spec.statistics()))
     }
 
@@ -206,6 +215,16 @@ mod tests {
         assert_eq!(key(Some("bce"), Targets::Labels), key(None, Targets::Labels));
         assert_eq!(key(Some("cross-entropy"), Targets::Class), key(None, Targets::Class));
         assert_ne!(key(Some("bce"), Targets::Class), key(None, Targets::Class));
+    }
+
+    #[test]
+    fn views_are_another_result_of_the_same_weights() {
+        let mut one = draft();
+        one.augment.noise = Some(0.5);
+        let mut two = one.clone();
+        two.queries.views = Some(2);
+        let (one, two) = (keys(&one), keys(&two));
+        assert!(one.0 == two.0 && one.1 != two.1 && one.2 != two.2);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum Purpose {
     Dropout = 5,
     /// Noise of differentially private training; indices: shadow, step.
     PrivacyNoise = 6,
-    /// The views a record is queried with; indices: query. The same for every shadow.
+    /// The views that records are queried with; indices: view. The same for every shadow.
     Query = 7,
     /// Bootstrap intervals.
     Bootstrap = 8,

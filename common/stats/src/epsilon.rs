@@ -7,10 +7,9 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::beta::chance_lower;
-use crate::sort_key::{key, number};
+use crate::descending::Descending;
 
 /// How a patient's thresholds did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -81,24 +80,171 @@ const STEERING: f64 = 0.05;
 /// looked at, less what the group has above; and what may be the first or the last one without a group.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Thresholds {
-    /// Value, group and side of every shadow with a value, as [`pack`] does, descending.
-    order: Vec<u128>,
-    /// (IN, OUT) shadows per group.
-    sizes: Vec<[u16; 2]>,
-    /// Shadows above each cut.
+    order: Descending,
+    groups: Vec<Group>,
+    /// By shadow, twice the number of its group, and 1 more if it is OUT.
+    slots: Vec<u32>,
+    /// The same by place in the order.
+    in_order: Vec<u32>,
+    /// Shadows above each cut that may be best.
     cuts: Vec<usize>,
-    /// (IN, OUT) shadows above each cut: `[cut][group]`, and after the groups all together.
-    above: Vec<[u16; 2]>,
-    /// By a number of trials.
-    limits: HashMap<u16, Arc<Vec<Limit>>>,
+    /// By slot, shadows above the cut that is looked at.
+    above: Vec<u16>,
+    limits: Limits,
 }
 
-/// A shadow's value, its group, and whether it is IN.
+/// A group of shadows, and the best cut of the others.
 #[derive(Debug, Clone, Copy)]
-struct Sorted {
-    value: f64,
-    group: u32,
-    inside: bool,
+struct Group {
+    /// (IN, OUT) shadows with a value; those of the other groups; where the limits of as many begin.
+    size: [u16; 2],
+    others: [u16; 2],
+    limits: [usize; 2],
+    /// What the best cut proves, as bits, which have the order of numbers that are not negative, and the
+    /// shadows above it; at first [`NOTHING`], or [`ENOUGH`] where there is nothing to choose a cut on.
+    proven: i64,
+    cut: usize,
+}
+
+const NOTHING: i64 = -1;
+const ENOUGH: i64 = i64::MAX;
+
+impl Thresholds {
+    /// Thresholds the values of every group by the best threshold of the other groups. All zeros if there
+    /// is no other group.
+    pub fn hits(&mut self, values: &[f64], column: &[u64], groups: &[Range<usize>]) -> Hits {
+        // Groups follow one another from the first shadow on.
+        let values = &values[..groups.last().map_or(0, |last| last.end)];
+        self.order.sort(values);
+        self.begin(values, column, groups);
+        self.find_cuts(values);
+        self.look_at_cuts();
+        let mut hits = Hits::default();
+        for (index, (group, shadows)) in self.groups.iter().zip(groups).enumerate() {
+            let Some(threshold) = self.threshold(index, values) else { continue };
+            hits.members += group.size[0];
+            hits.strangers += group.size[1];
+            for (&value, slot) in values[shadows.clone()].iter().zip(&self.slots[shadows.clone()]) {
+                // Neither an absent nor an infinite value is above.
+                let (above, outside) =
+                    (u16::from((value > threshold) & (value < f64::INFINITY)), *slot as u16 & 1);
+                hits.caught += above & !outside;
+                hits.flagged += above & outside;
+            }
+        }
+        hits
+    }
+
+    /// Counts the groups; none has a cut yet.
+    fn begin(&mut self, values: &[f64], column: &[u64], groups: &[Range<usize>]) {
+        self.groups.clear();
+        self.slots.clear();
+        self.slots.resize(values.len(), 0);
+        let mut all = [0; 2];
+        for (index, shadows) in (0u32..).zip(groups) {
+            let (mut there, mut outside) = (0, 0);
+            for shadow in shadows.clone() {
+                let out = !(column[shadow / 64] >> (shadow % 64)) as u16 & 1;
+                self.slots[shadow] = 2 * index + u32::from(out);
+                let here = u16::from(values[shadow].is_finite());
+                there += here;
+                outside += here & out;
+            }
+            let size = [there - outside, outside];
+            all = [all[0] + size[0], all[1] + size[1]];
+            self.groups.push(Group { size, others: [0; 2], limits: [0; 2], proven: ENOUGH, cut: 0 });
+        }
+        for group in &mut self.groups {
+            group.others = [all[0] - group.size[0], all[1] - group.size[1]];
+            group.limits = group.others.map(|trials| self.limits.of(trials));
+            if !group.others.contains(&0) {
+                group.proven = NOTHING;
+            }
+        }
+        self.in_order.clear();
+        self.in_order.extend(self.order.shadows.iter().map(|&shadow| self.slots[shadow as usize]));
+    }
+
+    /// Finds the cuts that may be best, from the highest. Of equal values, which no cut parts, all are the
+    /// last above or the next below.
+    fn find_cuts(&mut self, values: &[f64]) {
+        let Self { order, in_order, cuts, .. } = self;
+        cuts.clear();
+        // How many are left above, or below, as long as they are of one group.
+        let groups = in_order.iter().map(|slot| slot >> 1);
+        let (high, low) = (first_of_another(groups.clone()), first_of_another(groups.rev()));
+        let (mut place, mut last, mut last_has_inside) = (0, 0, false);
+        while place < in_order.len() {
+            let end = order.end_of_equal(place, values);
+            let (has_inside, has_outside) = match &in_order[place..end] {
+                [slot] => (slot & 1 == 0, slot & 1 == 1),
+                equal => (equal.iter().any(|slot| slot & 1 == 0), equal.iter().any(|slot| slot & 1 == 1)),
+            };
+            let falls = last_has_inside & has_outside;
+            if (place > 0) & (falls | (last <= high) | (in_order.len() - end <= low)) {
+                cuts.push(place);
+            }
+            (last, place, last_has_inside) = (place, end, has_inside);
+        }
+    }
+
+    /// Goes through the cuts, and has each group keep the first of its best ones.
+    fn look_at_cuts(&mut self) {
+        let Self { groups, in_order, cuts, above, limits, .. } = self;
+        above.clear();
+        above.resize(2 * groups.len(), 0);
+        let (mut before, mut outside) = (0, 0);
+        for &cut in &*cuts {
+            for &slot in &in_order[before..cut] {
+                above[slot as usize] += 1;
+                outside += slot as u16 & 1;
+            }
+            before = cut;
+            let all = [cut as u16 - outside, outside];
+            for (group, above) in groups.iter_mut().zip(above.as_chunks().0) {
+                group.look(cut, all, *above, &limits.all);
+            }
+        }
+    }
+
+    /// The threshold that proves most on the other groups than the one at `index`: halfway between
+    /// neighbouring values of theirs.
+    fn threshold(&self, index: usize, values: &[f64]) -> Option<f64> {
+        let Group { proven, cut, .. } = self.groups[index];
+        if proven == NOTHING || proven == ENOUGH {
+            return None;
+        }
+        let other = |slot: &u32| (slot >> 1) as usize != index;
+        let (above, below) = self.in_order.split_at(cut);
+        let (last, next) = (above.iter().rposition(other)?, cut + below.iter().position(other)?);
+        let value = |place: usize| values[self.order.shadows[place] as usize];
+        Some(0.5 * value(last) + 0.5 * value(next))
+    }
+}
+
+impl Group {
+    /// Looks at a cut with so many shadows above: (IN, OUT) of all groups, and of this one.
+    #[inline(always)]
+    fn look(&mut self, cut: usize, all: [u16; 2], own: [u16; 2], limits: &[Limit]) {
+        let [caught, flagged] = [all[0] - own[0], all[1] - own[1]];
+        let [members, strangers] = self.others;
+        let yes = &limits[self.limits[0] + usize::from(caught)];
+        let no = &limits[self.limits[1] + usize::from(strangers - flagged)];
+        // True over false positives, and true over false negatives, each at its limit.
+        let (positive, negative) = (yes.least * no.per_rest, no.least * yes.per_rest);
+        let proven = if positive > negative { positive } else { negative }.to_bits() as i64;
+        let (above, there) = (caught + flagged, members + strangers);
+        // Without a branch: which cut is better is anybody's guess.
+        let better = (proven > self.proven) & (above > 0) & (above < there);
+        self.proven = std::hint::select_unpredictable(better, proven, self.proven);
+        self.cut = std::hint::select_unpredictable(better, cut, self.cut);
+    }
+}
+
+/// How many come before the first one of another group than theirs.
+fn first_of_another(mut groups: impl Iterator<Item = u32>) -> usize {
+    let Some(first) = groups.next() else { return 0 };
+    1 + groups.take_while(|&group| group == first).count()
 }
 
 /// The lower limit p of the chance after some successes, and 1 / (1 - p).
@@ -108,120 +254,31 @@ struct Limit {
     per_rest: f64,
 }
 
-impl Thresholds {
-    /// Thresholds the values of every group by the best threshold of the other groups. All zeros if there
-    /// is no other group.
-    pub fn hits(&mut self, values: &[f64], column: &[u64], groups: &[Range<usize>]) -> Hits {
-        let bit = |shadow: usize| column[shadow / 64] >> (shadow % 64) & 1 == 1;
-        self.order.clear();
-        self.sizes.clear();
-        for (index, group) in (0u32..).zip(groups) {
-            let mut size = [0; 2];
-            for shadow in group.clone().filter(|&shadow| values[shadow].is_finite()) {
-                self.order.push(pack(values[shadow], index, bit(shadow)));
-                size[usize::from(!bit(shadow))] += 1;
-            }
-            self.sizes.push(size);
-        }
-        self.order.sort_unstable_by(|a, b| b.cmp(a));
-        self.cut();
-        let all = self.sizes.iter().fold([0; 2], |sum: [u16; 2], size| [sum[0] + size[0], sum[1] + size[1]]);
-        let mut hits = Hits::default();
-        for (index, group) in groups.iter().enumerate() {
-            let size = self.sizes[index];
-            let others = [all[0] - size[0], all[1] - size[1]];
-            let Some(threshold) = self.best(index, others) else { continue };
-            hits.members += size[0];
-            hits.strangers += size[1];
-            // Neither an absent nor an infinite value is one.
-            let above = |shadow: &usize| values[*shadow] > threshold && values[*shadow] < f64::INFINITY;
-            for shadow in group.clone().filter(above) {
-                *(if bit(shadow) { &mut hits.caught } else { &mut hits.flagged }) += 1;
-            }
-        }
-        hits
-    }
-
-    /// Finds the cuts that may be best, and counts what is above them. Of equal values, which no cut parts,
-    /// all are the last above or the next below.
-    fn cut(&mut self) {
-        self.cuts.clear();
-        self.above.clear();
-        let mut counts = vec![[0u16; 2]; self.sizes.len() + 1];
-        // How many are left above, or below, as long as they are of one group.
-        let [high, low] = [first_of_another(self.order.iter()), first_of_another(self.order.iter().rev())];
-        let (mut place, mut last, mut last_has_inside) = (0, 0, false);
-        for equal in self.order.chunk_by(|a, b| a >> 64 == b >> 64) {
-            let inside = equal.iter().filter(|&&shadow| unpack(shadow).inside).count();
-            let falls = last_has_inside && inside < equal.len();
-            let (is_first, is_last) = (last <= high, self.order.len() - place - equal.len() <= low);
-            if place > 0 && (falls || is_first || is_last) {
-                self.cuts.push(place);
-                self.above.extend_from_slice(&counts);
-            }
-            last = place;
-            for &shadow in equal {
-                let Sorted { group, inside, .. } = unpack(shadow);
-                counts[group as usize][usize::from(!inside)] += 1;
-                counts[self.sizes.len()][usize::from(!inside)] += 1;
-            }
-            place += equal.len();
-            last_has_inside = inside > 0;
-        }
-    }
-
-    /// The threshold that proves most on the groups other than `group`, which hold so many `[IN, OUT]`
-    /// shadows: halfway between neighbouring values of theirs.
-    fn best(&mut self, group: usize, [members, strangers]: [u16; 2]) -> Option<f64> {
-        if members == 0 || strangers == 0 {
-            return None;
-        }
-        let (of_members, of_strangers) = (self.limits(members), self.limits(strangers));
-        let (mut best, mut found) = (f64::NEG_INFINITY, None);
-        for (&cut, above) in self.cuts.iter().zip(self.above.chunks_exact(self.sizes.len() + 1)) {
-            let (all, own) = (above[self.sizes.len()], above[group]);
-            let [caught, flagged] = [all[0] - own[0], all[1] - own[1]];
-            let (yes, no) = (of_members[caught as usize], of_strangers[(strangers - flagged) as usize]);
-            // True over false positives, and true over false negatives, each at its limit.
-            let proven = (yes.least * no.per_rest).max(no.least * yes.per_rest);
-            if proven > best && caught + flagged > 0 && caught + flagged < members + strangers {
-                (best, found) = (proven, Some(cut));
-            }
-        }
-        let other = |&&shadow: &&u128| unpack(shadow).group as usize != group;
-        let (above, below) = self.order.split_at(found?);
-        let (last, next) = (above.iter().rev().find(other)?, below.iter().find(other)?);
-        Some(0.5 * unpack(*last).value + 0.5 * unpack(*next).value)
-    }
-
+/// Limits by trials, each computed once.
+#[derive(Debug, Clone, Default)]
+struct Limits {
     /// After 0, 1, ... successes.
-    fn limits(&mut self, trials: u16) -> Arc<Vec<Limit>> {
-        let make = || {
-            let limit = |successes| {
-                let least = chance_lower(successes, trials.into(), STEERING / 2.0);
-                Limit { least, per_rest: 1.0 / (1.0 - least) }
-            };
-            Arc::new((0..=u64::from(trials)).map(limit).collect())
-        };
-        Arc::clone(self.limits.entry(trials).or_insert_with(make))
+    all: Vec<Limit>,
+    /// By trials, where in `all` they begin.
+    begins: Vec<Option<usize>>,
+}
+
+impl Limits {
+    /// Where those of so many trials begin.
+    fn of(&mut self, trials: u16) -> usize {
+        let place = usize::from(trials);
+        if let Some(begin) = self.begins.get(place).copied().flatten() {
+            return begin;
+        }
+        let begin = self.all.len();
+        self.all.extend((0..=u64::from(trials)).map(|successes| {
+            let least = chance_lower(successes, trials.into(), STEERING / 2.0);
+            Limit { least, per_rest: 1.0 / (1.0 - least) }
+        }));
+        self.begins.resize(self.begins.len().max(place + 1), None);
+        self.begins[place] = Some(begin);
+        begin
     }
-}
-
-/// How many come before the first one of another group than theirs.
-fn first_of_another<'a>(mut order: impl Iterator<Item = &'a u128>) -> usize {
-    let Some(&first) = order.next() else { return 0 };
-    let group = unpack(first).group;
-    1 + order.take_while(|&&shadow| unpack(shadow).group == group).count()
-}
-
-/// A finite value, in its order, above the group and the side.
-fn pack(value: f64, group: u32, inside: bool) -> u128 {
-    u128::from(key(value)) << 64 | u128::from(group) << 1 | u128::from(inside)
-}
-
-fn unpack(packed: u128) -> Sorted {
-    let rest = packed as u64;
-    Sorted { value: number((packed >> 64) as u64), group: (rest >> 1) as u32, inside: rest & 1 == 1 }
 }
 
 #[cfg(test)]

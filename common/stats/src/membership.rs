@@ -122,4 +122,12 @@ mod tests {
         }
         assert!(view.is_reserved(0) && !view.is_reserved(1));
     }
+
+    #[test]
+    fn bits_are_counted_across_words() {
+        let column = [u64::MAX << 60, 0b1011, u64::MAX];
+        for (start, end, expected) in [(0, 60, 0), (60, 64, 4), (58, 66, 6), (64, 128, 3), (62, 192, 69)] {
+            assert_eq!(inside(&column, start..end), expected, "{start}..{end}");
+        }
+    }
 }

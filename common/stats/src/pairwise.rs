@@ -119,20 +119,37 @@ fn lanes(n: usize) -> u8 {
 fn wins_and_ties<V: Vector>(inside: &[f64], m: usize, outside: &[f64], n: usize) -> (u64, u64) {
     let (mut wins, mut ties) = (0, 0);
     for start in (0..n).step_by(LANES) {
-        let (there, y) = (lanes(n - start), V::load(eight(outside, start)));
+        // What is not there is neither below nor equal to a finite number.
+        let y = V::select(lanes(n - start), V::load(eight(outside, start)), V::splat(f64::INFINITY));
+        let (mut below, mut equal) = (V::splat(0.0), 0);
         for &x in &inside[..m] {
             let x = V::splat(x);
-            wins += (y.lanes_below(x) & there).count_ones();
-            ties += (y.lanes_equal(x) & there).count_ones();
+            below = below.add(y.below(x));
+            equal |= y.lanes_equal(x);
+        }
+        wins += below.total() as u64;
+        if equal != 0 {
+            let equal = inside[..m].iter().map(|&x| y.lanes_equal(V::splat(x)).count_ones());
+            ties += u64::from(equal.sum::<u32>());
         }
     }
-    (wins.into(), ties.into())
+    (wins, ties)
 }
 
 /// Whether any two of the first `n` values are equal: each is compared with those after it.
 #[inline(always)]
 fn repeats<V: Vector>(values: &[f64], n: usize) -> bool {
     let mut equal = 0;
+    if n <= LANES {
+        // In a ring, no two are farther apart than half of it.
+        let x = V::select(lanes(n), V::load(eight(values, 0)), V::splat(f64::NAN));
+        let mut other = x;
+        for _ in 0..LANES / 2 {
+            other = other.rotated();
+            equal |= x.lanes_equal(other);
+        }
+        return equal != 0;
+    }
     for start in (0..n).step_by(LANES) {
         let x = V::load(eight(values, start));
         for other in start + 1..n {

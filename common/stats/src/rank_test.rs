@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::anytime;
+use crate::evidence::Evidence;
 use crate::lanes::dispatch;
 use crate::layout::Layout;
 use crate::nulls::{Null, NullTables, Strata};
@@ -43,6 +44,7 @@ pub(crate) struct Comparison {
     compared: Vec<(u64, bool)>,
     sorted: Vec<f64>,
     last: Option<Arc<Null>>,
+    evidence: Evidence,
 }
 
 /// What the test says of a unit.
@@ -170,7 +172,7 @@ impl Comparison {
         let null = tables.nulls.get(self.paired, &self.strata, &mut self.last);
         if !self.tied {
             let x = (self.twice / 2) as usize;
-            let ln_e = anytime::ln_e(self.weighted, &null.ln_mgf);
+            let ln_e = self.evidence.ln_e(self.weighted, &null);
             return Some(Verdict { upper: null.upper(x), lower: null.lower(x), ln_e, null });
         }
         let conditional = tables.ties.get(self.paired, self.patterns(values, column, strata));

@@ -1,6 +1,6 @@
 //! How right a shadow is about a record, by its logits averaged over queries.
 
-use crate::lanes::{Kernel, Vector, dispatch, exp, ln_1p};
+use crate::lanes::{Kernel, Vector, dispatch, softplus};
 use crate::log_odds::{Scratch, highest_other, log_odds};
 
 /// Per shadow; the loss is NaN where its logits are not finite, and then the credit means nothing.
@@ -86,7 +86,7 @@ impl TaskWork {
     }
 }
 
-/// Adds -ln p for log odds of p: ln(1 + exp(-odds)), without overflow.
+/// Adds -ln p for log odds of p: ln(1 + exp(-odds)).
 struct Loss<'a> {
     odds: &'a [f64],
     loss: &'a mut [f64],
@@ -98,7 +98,7 @@ impl Kernel for Loss<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         for (loss, &odds) in self.loss.iter_mut().zip(self.odds) {
-            *loss += ln_1p(exp(-odds.abs())) + if odds < 0.0 { -odds } else { 0.0 };
+            *loss += softplus(-odds);
         }
     }
 }

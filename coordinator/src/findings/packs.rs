@@ -49,7 +49,7 @@ pub async fn open_pack(
     let fits = header.first_shadow == pack.shadows.start
         && header.shadows as usize == pack.shadows.len()
         && header.records == facts.dataset.shape.records
-        && header.queries == 1
+        && header.queries == facts.spec.queries().views()
         && header.classes == facts.logits()
         && header.lost == lost;
     if !fits {
@@ -70,12 +70,14 @@ impl PackReader {
     /// # Errors
     /// A fault that names the first record whose logits are not.
     pub fn check_finite(&self, lost: &[u32]) -> Result<(), Fault> {
-        const TILE: u64 = 4096;
+        // 16 MiB of them at a time, whatever a record takes.
+        const VALUES: usize = 1 << 22;
         let header = self.logits.header();
+        let tile = (VALUES / header.row()).max(1) as u64;
         let (width, row) = (self.shadows as usize, (header.queries * header.classes) as usize);
         let mut values = Vec::new();
-        for start in (0..header.records).step_by(TILE as usize) {
-            let end = header.records.min(start + TILE);
+        for start in (0..header.records).step_by(tile as usize) {
+            let end = header.records.min(start + tile);
             values.resize((end - start) as usize * row * width, 0.0);
             self.logits.read(start..end, &mut values).map_err(|error| unusable(self.first, error))?;
             let wrong = values.iter().enumerate().find(|(i, value)| {

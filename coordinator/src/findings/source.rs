@@ -13,10 +13,11 @@ pub struct PackedLogits {
 }
 
 impl PackedLogits {
-    /// Of packs that follow one another from shadow 0 on.
+    /// Of packs that follow one another from shadow 0 on, all with the same number of queries.
     pub fn new(packs: Vec<PackReader>, records: usize, classes: usize) -> Self {
         let shadows = packs.iter().map(|pack| pack.shadows as usize).sum();
-        Self { packs, shape: Shape { shadows, records, queries: 1, classes } }
+        let queries = packs.first().map_or(1, |pack| pack.logits.header().queries as usize);
+        Self { packs, shape: Shape { shadows, records, queries, classes } }
     }
 }
 
@@ -51,12 +52,13 @@ mod tests {
 
     use super::*;
 
-    /// Logits that say where they are: 1000 x shadow + record.
+    /// Logits that say where they are: 1000 x shadow + record, and half more in the second query.
     fn pack(first: u32, shadows: u32, records: u64) -> PackReader {
-        let values = |shadow: u32| (0..records).map(move |record| (1000 * shadow) as f32 + record as f32);
+        let values =
+            |shadow: u32| (0..2 * records).map(move |value| (1000 * shadow) as f32 + value as f32 / 2.0);
         let logits: Vec<Vec<f32>> = (first..first + shadows).map(|shadow| values(shadow).collect()).collect();
         let header =
-            LogitsHeader { first_shadow: first, shadows, records, queries: 1, classes: 1, lost: vec![] };
+            LogitsHeader { first_shadow: first, shadows, records, queries: 2, classes: 1, lost: vec![] };
         let bytes = encode(&header, &logits.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
         let logits = LogitsReader::from_bytes(bytes.into()).unwrap();
         PackReader { first, shadows, logits }
@@ -67,6 +69,8 @@ mod tests {
         let whole = PackedLogits::new(vec![pack(0, 2, 900), pack(2, 1, 900)], 900, 1);
         let mut tile = Tile::new();
         whole.read(700..702, &mut tile).unwrap();
-        assert_eq!(tile.values(), Values::F32(&[700.0, 1700.0, 2700.0, 701.0, 1701.0, 2701.0]));
+        let expected: Vec<f32> =
+            [700.0, 700.5, 701.0, 701.5].iter().flat_map(|at| [*at, 1000.0 + at, 2000.0 + at]).collect();
+        assert_eq!(tile.values(), Values::F32(&expected));
     }
 }

@@ -1,6 +1,6 @@
 //! Recipes in words, and names from the data made fit for a page.
 
-use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Objective, Optimizer, Schedule, Training};
+use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Objective, Optimizer, Queries, Schedule, Training};
 use umbra_stats::AttackKind;
 
 use super::numbers::{count, rate};
@@ -83,7 +83,7 @@ fn list(items: &[String]) -> String {
 }
 
 /// The training recipe in words.
-pub(super) fn training(training: &Training, steps: u64) -> String {
+pub(super) fn training(training: &Training, queries: &Queries, steps: u64) -> String {
     let optimizer = match training.optimizer() {
         Optimizer::Sgd { momentum, nesterov } => {
             let kind = if nesterov { "Nesterov momentum" } else { "momentum" };
@@ -119,6 +119,12 @@ pub(super) fn training(training: &Training, steps: u64) -> String {
     if !training.augment().is_none() {
         let all: Vec<_> = training.augment().settings().map(|(name, by)| format!("{name} {by}")).collect();
         more.push_str(&format!("; records varied by {}", list(&all)));
+        if queries.views() > 1 {
+            more.push_str(&format!(
+                "; queried in {} views, all but the first varied likewise",
+                queries.views()
+            ));
+        }
     }
     if let Some(decay) = training.ema() {
         more.push_str(&format!("; queries go to a moving average of the weights with decay {decay}"));

@@ -92,6 +92,46 @@ async fn one_logit_for_two_classes_is_as_good_as_two() {
 }
 
 #[tokio::test]
+async fn views_of_images_are_averaged_and_their_number_is_checked() {
+    let place = Place::of_images().await;
+    place.upload().await;
+    let mut puppet = Puppet::join(&place, "w1", 2).await;
+    let mut clean = draft();
+    clean.augment = Some(v1::AugmentSpec { flip: Some(true), ..v1::AugmentSpec::default() });
+    let mut views = clean.clone();
+    views.queries = Some(v1::QuerySpec { views: Some(2) });
+    let mut auc = Vec::new();
+    for (request, spec) in [("one", &clean), ("two", &views)] {
+        // Nothing of the one is the other's: the packs are made anew.
+        let audit = place.submit(request, spec).await.unwrap();
+        puppet.work_off(place.packs()).await;
+        let ended = place.watch(&audit.id).await;
+        assert_eq!(ended.state(), v1::AuditState::Succeeded, "{:?}", ended.fault);
+        auc.push(place.summary(&audit.id).await["attacks"]["global"]["auc"].as_f64().unwrap());
+    }
+    // The views' noise is independent, so that the mean of two tells more.
+    assert!(auc[1] > auc[0] + 0.03, "{auc:?}");
+
+    // A worker that asks another number of questions has not answered this one.
+    let mut other = views.clone();
+    other.seed = 9;
+    let audit = place.submit("three", &other).await.unwrap();
+    let mut pack = puppet.next_assignment().await;
+    let fence = pack.fence;
+    pack.spec.as_mut().unwrap().queries = None;
+    puppet.finish(&pack).await;
+    let mut left = place.packs();
+    while left > 0 {
+        let next = puppet.next_assignment().await;
+        assert_ne!(next.fence, fence);
+        puppet.finish(&next).await;
+        left -= 1;
+    }
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}
+
+#[tokio::test]
 async fn the_same_request_is_one_audit_and_stored_logits_are_used_again() {
     let place = Place::start().await;
     place.upload().await;

@@ -202,7 +202,7 @@ impl<'p> Puppet<'p> {
         client.write_blob(tokio_stream::iter(parts)).await.unwrap().into_inner().blob.unwrap()
     }
 
-    /// Standard normal logits for the label; members' are 1 higher.
+    /// Standard normal logits for the label, of every view anew; members' are 1 higher.
     fn logits(&self, assign: &v1::Assign, spoil: f32, lost: &[u32]) -> Vec<u8> {
         let dataset = self.place.dataset();
         let spec = assign.spec.clone().unwrap();
@@ -211,13 +211,16 @@ impl<'p> Puppet<'p> {
         let digests: Vec<_> = dataset.unit_digests().collect();
         let (count, block) = (shadows.count.unwrap(), shadows.block.unwrap());
         let membership = Membership::draw(&seed, count, block, digests.iter());
+        let views = spec.queries.and_then(|queries| queries.views).unwrap_or(1);
         // Under the binary cross-entropy two classes have one logit.
-        let one = spec.training.as_ref().is_some_and(|training| training.loss.is_some());
+        let loss = spec.training.as_ref().and_then(|training| training.loss.as_deref());
+        let one = loss == Some("bce") && matches!(dataset.labels(), Labels::Class(_));
         let mut all = Vec::new();
         for shadow in assign.first_shadow..assign.first_shadow + assign.shadows {
             let mut stream = seed.stream(Purpose::Simulation, &[u64::from(shadow)]);
             let mut logits = Vec::new();
-            for (record, &unit) in dataset.record_units().iter().enumerate() {
+            let units = dataset.record_units().iter().enumerate();
+            for (record, &unit) in units.flat_map(|each| std::iter::repeat_n(each, views as usize)) {
                 let member = f32::from(u8::from(membership.is_in(shadow, unit as usize)));
                 let mut signed = |holds: bool| {
                     let margin = stream.normal_f64() as f32 + member;
@@ -248,7 +251,7 @@ impl<'p> Puppet<'p> {
             first_shadow: assign.first_shadow,
             shadows: assign.shadows,
             records: dataset.shape().records,
-            queries: 1,
+            queries: views,
             classes: if one { 1 } else { 2 },
             lost: lost.to_vec(),
         };

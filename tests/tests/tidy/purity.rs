@@ -22,7 +22,7 @@ const IMPURE: [&str; 12] = [
 const UNSAFE: [&str; 6] = [
     "common/data/src/mmap.rs",
     "common/runtime/src/mapped.rs",
-    "common/stats/src/lanes/dispatch.rs",
+    "common/stats/src/lanes/",
     "tests/src/signal.rs",
     "worker/train/src/cpu/",
     "worker/train/tests/no_allocation.rs",

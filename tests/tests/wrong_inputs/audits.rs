@@ -25,7 +25,7 @@ fn every_mistake_of_a_specification_is_named_at_once() {
             learning_rate: Some(f64::NAN),
             momentum: Some(f64::INFINITY),
             weight_decay: Some(-1.0),
-            schedule: Some("step".into()),
+            schedule: Some("sometimes".into()),
             warmup_epochs: Some(1e300),
             batch: Some(0),
             epochs: Some(u32::MAX),

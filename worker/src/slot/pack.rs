@@ -128,6 +128,7 @@ fn begin<'d>(
         data: data.digest(),
         model: spec.model().clone(),
         training: spec.training().clone(),
+        queries: spec.queries().clone(),
         steps: task.steps,
         shadows: task.shadows.clone(),
         membership: PackMembership::select(&membership, task.shadows.clone())?,

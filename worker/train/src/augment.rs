@@ -1,5 +1,6 @@
-//! Varying a training record. What is drawn depends on a key (shadow and step) and on the record's place in the batch
-//! alone, so that neither the pack, the device nor the order of work matters.
+//! Varying a record. What is drawn depends on a key (in training: shadow and step; in a query: the view) and on the
+//! record's place (in training: in the batch; in a query: in the data set) alone, so that neither the pack, the device
+//! nor the order of work matters.
 
 use umbra_core::seed::{Purpose, Seed};
 use umbra_core::shape::{DataShape, Form};
@@ -13,6 +14,13 @@ const NUMBERS: u32 = 16;
 /// The key of all draws of one shadow's step.
 pub fn key(seed: &Seed, shadow: u32, step: u64) -> [u32; 2] {
     let mut stream = seed.stream(Purpose::Augmentation, &[u64::from(shadow), step]);
+    [stream.next_u32(), stream.next_u32()]
+}
+
+/// The key of all draws of one view of the records: the same for every shadow, so that the models differ and not the
+/// questions.
+pub fn view_key(seed: &Seed, view: u32) -> [u32; 2] {
+    let mut stream = seed.stream(Purpose::Query, &[u64::from(view)]);
     [stream.next_u32(), stream.next_u32()]
 }
 
@@ -38,7 +46,7 @@ impl Variation {
         (!recipe.is_none()).then_some(Self { recipe, height, width, channels, form: shape.form })
     }
 
-    /// Varies the record at `place` of a batch: `[height][width][channels]`, with as much room in `scratch`.
+    /// Varies the record at `place` of a batch or data set: `[height][width][channels]`, with as much room in `scratch`.
     pub fn apply(&self, key: [u32; 2], place: u32, record: &mut [f32], scratch: &mut [f32]) {
         let draw = |kind: u32, index: u32| philox([index, kind, place, 0], key);
         let (image, recipe) = (matches!(self.form, Form::Image { .. }), &self.recipe);
@@ -211,8 +219,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_differ_by_shadow_and_step() {
+    fn keys_differ_by_shadow_and_step_or_by_view() {
         let of = |shadow, step| key(&Seed::new(7), shadow, step);
         assert!(of(0, 0) != of(1, 0) && of(0, 0) != of(0, 1) && of(0, 0) == of(0, 0));
+        let of = |seed, view| view_key(&Seed::new(seed), view);
+        assert!(of(7, 1) != of(7, 2) && of(7, 1) != of(8, 1) && of(7, 1) == of(7, 1));
     }
 }

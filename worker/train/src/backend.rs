@@ -92,6 +92,17 @@ pub struct LossShape {
     pub smoothing: f32,
 }
 
+/// How gathered records are varied.
+#[derive(Debug, Clone, Copy)]
+pub struct Varied<'a> {
+    /// The variation.
+    pub variation: &'a Variation,
+    /// The key of each lane's draws.
+    pub keys: &'a [[u32; 2]],
+    /// The place of each lane's record 0; the others follow.
+    pub place: u32,
+}
+
 /// Records to gather for every lane: `count` from `from` on, out of `per_lane` a lane.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -103,8 +114,8 @@ pub struct Rows<'a> {
     pub from: usize,
     /// How many of each lane.
     pub count: usize,
-    /// How they are varied, with the key of each lane's draws; a record's place is its index among `per_lane`.
-    pub varied: Option<(&'a Variation, &'a [[u32; 2]])>,
+    /// How they are varied.
+    pub varied: Option<Varied<'a>>,
 }
 
 impl<'a> Rows<'a> {

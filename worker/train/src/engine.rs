@@ -25,8 +25,9 @@ pub trait Engine {
     /// The most records of one query.
     fn query_rows(&self) -> usize;
 
-    /// Puts the records `first..first + count` to every lane's model.
-    fn query(&mut self, first: u32, count: usize);
+    /// Puts one view of the records `first..first + count` to every lane's model: 0 is the records as they are, every
+    /// other a variation of its own, the same for all shadows of a seed.
+    fn query(&mut self, first: u32, count: usize, view: u32);
 
     /// One lane's answers to the latest query: `[count][logits]`.
     fn logits(&mut self, lane: usize, into: &mut [f32]);

@@ -220,7 +220,7 @@ fn ten_steps_with_a_stop_end_where_pytorch_ends() {
         let tolerance = if case.recipe.optimizer == "adamw" { 1e-3 } else { 2e-4 };
         let parameters = some(&state[..engine.parameters()], vectors.sampled);
         assert_close(&parameters, &case.parameters, tolerance, &case.name);
-        engine.query(0, vectors.records);
+        engine.query(0, vectors.records, 0);
         let mut logits = vec![0.0; case.logits.len()];
         engine.logits(0, &mut logits);
         assert_close(&logits, &case.logits, tolerance, &case.name);

@@ -90,7 +90,7 @@ fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_plann
             label_smoothing: Some(0.1),
             ..TrainingDraft::default()
         };
-        let spec = common::varied(model, draft);
+        let spec = common::viewed(&common::varied(model, draft), 3);
         let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cost = network.cost(spec.training(), &CpuSizes);
         let before = BYTES.with(Cell::get);

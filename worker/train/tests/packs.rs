@@ -236,8 +236,8 @@ impl<E: Engine> Engine for Faulty<E> {
     fn query_rows(&self) -> usize {
         self.engine.query_rows()
     }
-    fn query(&mut self, first: u32, count: usize) {
-        self.engine.query(first, count);
+    fn query(&mut self, first: u32, count: usize, view: u32) {
+        self.engine.query(first, count, view);
     }
     fn logits(&mut self, lane: usize, into: &mut [f32]) {
         self.engine.logits(lane, into);

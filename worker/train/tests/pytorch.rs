@@ -130,7 +130,7 @@ fn ten_steps_end_where_pytorch_ends() {
         let mut state = vec![0.0; engine.state_len()];
         engine.save(0, &mut state);
         assert_close(&state[..engine.parameters()], &steps.parameters, what);
-        engine.query(0, vectors.records as usize);
+        engine.query(0, vectors.records as usize, 0);
         let mut logits = vec![0.0; steps.logits.len()];
         engine.logits(0, &mut logits);
         assert_close(&logits, &steps.logits, what);

@@ -1,5 +1,5 @@
-//! How training records are varied. Every draw comes from the seed tree and depends on shadow, step and place in the
-//! batch alone.
+//! How records are varied. Every draw comes from the seed tree: in training it depends on shadow, step and place in
+//! the batch alone, in queries on the record and the view alone.
 
 use super::check::Violations;
 use super::draft::AugmentDraft;

@@ -116,7 +116,7 @@ pub struct ShadowsDraft {
 /// Unchecked queries.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QueriesDraft {
-    /// Views per record; default 1, the clean record.
+    /// Views per record, up to 64: the clean record, then augmented ones; default 1.
     pub views: Option<u32>,
 }
 

@@ -54,7 +54,12 @@ impl AuditSpec {
         let model = Model::check(&draft.model, &mut wrong);
         let training = Training::check(&draft.training, &draft.augment, &mut wrong);
         let shadows = Shadows::check(&draft.shadows, &mut wrong);
-        let queries = Queries::check(&draft.queries, &mut wrong);
+        // A recipe with mistakes still tells whether it was meant to vary records.
+        let varied = match &training {
+            Some(training) => !training.augment().is_none(),
+            None => draft.augment != AugmentDraft::default(),
+        };
+        let queries = Queries::check(&draft.queries, varied, &mut wrong);
         let statistics = Statistics::check(&draft.statistics, &mut wrong);
         let block = shadows.as_ref().map(Shadows::block);
         let placement = Placement::check(&draft.placement, block, &mut wrong);

@@ -83,10 +83,17 @@ pub struct Queries {
 }
 
 impl Queries {
-    pub(super) fn check(draft: &QueriesDraft, wrong: &mut Violations) -> Option<Self> {
-        let views = draft.views.unwrap_or(1);
-        if views != 1 {
-            wrong.push("queries.views", "tables have one view, the clean record: use 1");
+    /// The most views of a record.
+    pub const MAX_VIEWS: u32 = 64;
+
+    /// `varied`: whether the recipe has an augmentation, which makes all views but the first.
+    pub(super) fn check(draft: &QueriesDraft, varied: bool, wrong: &mut Violations) -> Option<Self> {
+        let views = wrong.within("queries.views", draft.views.unwrap_or(1), 1, Self::MAX_VIEWS)?;
+        if views > 1 && !varied {
+            let message = format!(
+                "[augment] makes all views but the first and is empty: fill it in or use 1, not {views}"
+            );
+            wrong.push("queries.views", message);
             return None;
         }
         Some(Self { views })
@@ -96,7 +103,7 @@ impl Queries {
         QueriesDraft { views: Some(self.views) }
     }
 
-    /// Views per record.
+    /// Views per record: the clean record, then augmented ones, the same for every shadow.
     pub fn views(&self) -> u32 {
         self.views
     }

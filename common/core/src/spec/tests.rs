@@ -164,6 +164,32 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
 }
 
 #[test]
+fn views_beyond_the_first_need_an_augmentation() {
+    let with = |views, noise| {
+        let mut draft = draft();
+        draft.queries.views = Some(views);
+        draft.augment.noise = noise;
+        draft
+    };
+    let message = |views, noise| {
+        let wrong = AuditSpec::try_new(&with(views, noise)).unwrap_err();
+        wrong.iter().map(|v| format!("{}: {}", v.field, v.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(AuditSpec::try_new(&draft()).unwrap().queries().views(), 1);
+    let spec = AuditSpec::try_new(&with(64, Some(0.1))).unwrap();
+    assert_eq!(spec.queries().views(), 64);
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    let expected =
+        "queries.views: [augment] makes all views but the first and is empty: fill it in or use 1, not 2";
+    assert_eq!(message(2, None), [expected]);
+    assert_eq!(message(2, Some(0.0)), [expected]);
+    for views in [0, 65] {
+        let expected = format!("queries.views: {views} is out of range: use 1 to 64");
+        assert_eq!(message(views, Some(0.1)), [expected]);
+    }
+}
+
+#[test]
 fn a_model_fits_its_kind_of_data() {
     let table = DataShape::table(10, 10, 784, 2);
     let image = DataShape { form: Form::Image { height: 28, width: 28, channels: 1 }, ..table };

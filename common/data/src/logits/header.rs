@@ -9,8 +9,6 @@ const VERSION: u32 = 1;
 pub(super) const FIXED: usize = 8 + 7 * 4 + 8;
 /// Decompressed bytes a tile aims at.
 const TILE_BYTES: u64 = 1 << 20;
-/// The most values of one record: queries x classes x shadows.
-const MAX_ROW: u64 = 1 << 24;
 
 /// The shape of a pack's logits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +28,9 @@ pub struct LogitsHeader {
 }
 
 impl LogitsHeader {
+    /// The most values of one record: queries x classes x shadows.
+    pub const MAX_ROW: u64 = 1 << 24;
+
     /// Values of one record.
     pub fn row(&self) -> usize {
         self.queries as usize * self.classes as usize * self.shadows as usize
@@ -52,7 +53,7 @@ impl LogitsHeader {
         if row == 0 || self.records == 0 {
             return Err(LogitsError::Damaged("the shape is empty"));
         }
-        if row > MAX_ROW || self.records > 1 << 40 {
+        if row > Self::MAX_ROW || self.records > 1 << 40 {
             return Err(LogitsError::TooLarge("2^24 values a record and 2^40 records are the most"));
         }
         let end = u64::from(self.first_shadow) + u64::from(self.shadows);

@@ -6,6 +6,7 @@
 
 use crate::design::Blocks;
 use crate::lanes::{Kernel, LANES, Vector, dispatch};
+use crate::membership;
 use crate::signal::View;
 
 /// The plain records of a strip.
@@ -84,24 +85,13 @@ impl Eight<'_> {
 fn both_sides_everywhere(column: &[u64], blocks: &Blocks) -> bool {
     let mut inside = 0;
     for block in 0..blocks.count() {
-        let here = count(column, block * blocks.size, (block + 1) * blocks.size);
+        let here = membership::inside(column, block * blocks.size..(block + 1) * blocks.size);
         if here == 0 || here == blocks.size {
             return false;
         }
         inside += here;
     }
     inside.min(blocks.shadows - inside) >= 3
-}
-
-/// The bits that are set from `start` to `end`.
-fn count(column: &[u64], start: usize, end: usize) -> usize {
-    let (first, last) = (start / 64, (end - 1) / 64);
-    let (low, high) = (u64::MAX << (start % 64), u64::MAX >> (63 - (end - 1) % 64));
-    if first == last {
-        return (column[first] & low & high).count_ones() as usize;
-    }
-    let between: u32 = column[first + 1..last].iter().map(|word| word.count_ones()).sum();
-    ((column[first] & low).count_ones() + between + (column[last] & high).count_ones()) as usize
 }
 
 /// Whether all numbers are finite.
@@ -127,14 +117,6 @@ impl Kernel for Finite<'_> {
 mod tests {
     use super::*;
     use crate::design::Design;
-
-    #[test]
-    fn bits_are_counted_across_words() {
-        let column = [u64::MAX << 60, 0b1011, u64::MAX];
-        for (start, end, expected) in [(0, 60, 0), (60, 64, 4), (58, 66, 6), (64, 128, 3), (62, 192, 69)] {
-            assert_eq!(count(&column, start, end), expected, "{start}..{end}");
-        }
-    }
 
     #[test]
     fn only_plain_records_are_taken() {

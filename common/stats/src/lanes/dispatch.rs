@@ -37,7 +37,7 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn has_avx512() -> bool {
+pub(super) fn has_avx512() -> bool {
     #[cfg(test)]
     if LIMIT.get() < Level::Avx512 {
         return false;

@@ -6,6 +6,7 @@
 
 mod column;
 mod dispatch;
+mod few;
 mod math;
 mod vector;
 #[cfg(target_arch = "x86_64")]
@@ -15,7 +16,8 @@ pub(crate) use column::Column;
 #[cfg(test)]
 pub(crate) use dispatch::on_every_level;
 pub(crate) use dispatch::{Kernel, dispatch};
-pub(crate) use math::{exp, ln, ln_1p};
+pub(crate) use few::sort_few;
+pub(crate) use math::{exp, ln, ln_1p, softplus};
 pub(crate) use vector::Vector;
 
 /// Numbers that are handled side by side: a vector of AVX-512, two of AVX2, four of SSE2.

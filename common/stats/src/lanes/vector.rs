@@ -27,6 +27,8 @@ pub(crate) trait Vector: Copy {
     fn select(lanes: u8, a: Self, b: Self) -> Self;
     /// Adds `other` in the lanes that are set.
     fn add_in(self, lanes: u8, other: Self) -> Self;
+    /// Each lane that of the next one, and the last that of the first.
+    fn rotated(self) -> Self;
     /// Rows become columns.
     fn turned(rows: [Self; LANES]) -> [Self; LANES];
 
@@ -148,6 +150,13 @@ impl Vector for Portable {
     #[inline(always)]
     fn add_in(self, lanes: u8, other: Self) -> Self {
         Self::select(lanes, self.add(other), self)
+    }
+
+    #[inline(always)]
+    fn rotated(self) -> Self {
+        let mut lanes = self.0;
+        lanes.rotate_left(1);
+        Self(lanes)
     }
 
     #[inline(always)]

@@ -3,12 +3,13 @@
 
 use std::arch::x86_64::{
     __m256d, __m512d, _CMP_EQ_OQ, _CMP_GT_OQ, _CMP_LT_OQ, _mm256_add_pd, _mm256_and_pd, _mm256_and_si256,
-    _mm256_blendv_pd, _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_cmpeq_epi64, _mm256_div_pd, _mm256_fmadd_pd,
-    _mm256_loadu_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_epi64x,
-    _mm256_set1_pd, _mm256_setr_epi64x, _mm256_storeu_pd, _mm256_sub_pd, _mm256_unpackhi_pd,
-    _mm256_unpacklo_pd, _mm512_add_pd, _mm512_cmp_pd_mask, _mm512_div_pd, _mm512_fmadd_pd, _mm512_loadu_pd,
-    _mm512_mask_add_pd, _mm512_mask_blend_pd, _mm512_maskz_compress_pd, _mm512_maskz_mov_pd, _mm512_mul_pd,
-    _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd,
+    _mm256_blend_pd, _mm256_blendv_pd, _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_cmpeq_epi64, _mm256_div_pd,
+    _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_permute2f128_pd,
+    _mm256_permute4x64_pd, _mm256_set1_epi64x, _mm256_set1_pd, _mm256_setr_epi64x, _mm256_storeu_pd,
+    _mm256_sub_pd, _mm256_unpackhi_pd, _mm256_unpacklo_pd, _mm512_add_pd, _mm512_alignr_epi64,
+    _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cmp_pd_mask, _mm512_div_pd, _mm512_fmadd_pd,
+    _mm512_loadu_pd, _mm512_mask_add_pd, _mm512_mask_blend_pd, _mm512_maskz_compress_pd, _mm512_maskz_mov_pd,
+    _mm512_mul_pd, _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd,
     _mm512_unpacklo_pd,
 };
 
@@ -101,6 +102,14 @@ impl Vector for Avx512 {
     #[inline(always)]
     fn add_in(self, lanes: u8, other: Self) -> Self {
         Self(unsafe { _mm512_mask_add_pd(self.0, lanes, self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn rotated(self) -> Self {
+        Self(unsafe {
+            let lanes = _mm512_castpd_si512(self.0);
+            _mm512_castsi512_pd(_mm512_alignr_epi64::<1>(lanes, lanes))
+        })
     }
 
     #[inline(always)]
@@ -240,6 +249,14 @@ impl Vector for Avx2 {
     #[inline(always)]
     fn add_in(self, lanes: u8, other: Self) -> Self {
         Self::select(lanes, self.add(other), self)
+    }
+
+    #[inline(always)]
+    fn rotated(self) -> Self {
+        unsafe {
+            let (low, high) = (_mm256_permute4x64_pd::<0x39>(self.0), _mm256_permute4x64_pd::<0x39>(self.1));
+            Self(_mm256_blend_pd::<0b1000>(low, high), _mm256_blend_pd::<0b1000>(high, low))
+        }
     }
 
     #[inline(always)]

@@ -108,7 +108,7 @@ impl Audited {
             },
             classes: classes.join(", "),
             model: words::model(spec.model()),
-            training: words::training(spec.training(), subject.steps),
+            training: words::training(spec.training(), spec.queries(), subject.steps),
             shadows: count(u64::from(shadows.count())),
             blocks: count(u64::from(shadows.blocks())),
             block: count(u64::from(shadows.block())),

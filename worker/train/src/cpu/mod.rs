@@ -19,7 +19,7 @@ pub use simd::{Isa, IsaLevel};
 pub use sizes::CpuSizes;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
+    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Varied,
 };
 use crate::data::TrainingData;
 use crate::error::TrainError;
@@ -105,10 +105,10 @@ impl Backend for Cpu<'_> {
         let (varied, from) = (rows.varied, rows.from as u32);
         let rows = rows.of(0);
         self.data.gather(rows, pitch(width), inputs);
-        if let Some((variation, keys)) = varied {
+        if let Some(Varied { variation, keys, place }) = varied {
             // Grows once.
             self.scratch.resize(width, 0.0);
-            for (input, place) in inputs.chunks_exact_mut(pitch(width)).take(rows.len()).zip(from..) {
+            for (input, place) in inputs.chunks_exact_mut(pitch(width)).take(rows.len()).zip(place + from..) {
                 variation.apply(keys[0], place, &mut input[..width], &mut self.scratch);
             }
         }

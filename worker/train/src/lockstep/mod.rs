@@ -5,7 +5,7 @@ use umbra_core::seed::Seed;
 use umbra_core::spec::{Optimizer, Training};
 
 use crate::augment::{self, Variation};
-use crate::backend::{AdamWStep, Backend, LossPart, LossShape, Rows, SgdStep};
+use crate::backend::{AdamWStep, Backend, LossPart, LossShape, Rows, SgdStep, Varied};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::layers::{Activation, Backward, Forward, InputGradient};
@@ -40,7 +40,7 @@ pub struct Lockstep<B: Backend> {
     labels: B::Labels,
     losses: B::Buffer,
     batch: usize,
-    /// How records are varied, the shadow on each lane, and the key of its draws in this step.
+    /// How records are varied, the shadow on each lane, and the key of its draws in this step or query.
     variation: Option<Variation>,
     shadows: Vec<(Seed, u32)>,
     keys: Vec<[u32; 2]>,
@@ -154,7 +154,7 @@ impl<B: Backend> Lockstep<B> {
             let count = self.room.rows.min(of - from);
             let varied = self.variation.filter(|_| varied);
             let keys = std::mem::take(&mut self.keys);
-            let varied = varied.as_ref().map(|variation| (variation, &keys[..]));
+            let varied = varied.as_ref().map(|variation| Varied { variation, keys: &keys, place: 0 });
             self.forward(Rows { all: rows, per_lane: of, from, count, varied }, false);
             self.keys = keys;
             let last = self.network.nodes().len();
@@ -312,7 +312,15 @@ impl<B: Backend> Engine for Lockstep<B> {
         self.batch.max(QUERY_ROWS)
     }
 
-    fn query(&mut self, first: u32, count: usize) {
+    fn query(&mut self, first: u32, count: usize, view: u32) {
+        let variation = self.variation.filter(|_| view > 0);
+        assert!(view == 0 || variation.is_some(), "views beyond the first are made by a variation");
+        let mut keys = std::mem::take(&mut self.keys);
+        if view > 0 {
+            // Shadows of one audit; a lane without one computes along.
+            keys.fill(augment::view_key(&self.shadows[0].0, view));
+        }
+        let varied = variation.as_ref().map(|variation| Varied { variation, keys: &keys, place: first });
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
         for _ in 0..self.backend.lanes() {
@@ -322,7 +330,7 @@ impl<B: Backend> Engine for Lockstep<B> {
         let (pitch, per_lane) = (self.backend.pitch(classes), self.query_rows());
         for from in (0..count).step_by(self.room.rows) {
             let some = self.room.rows.min(count - from);
-            self.forward(Rows { all: &rows, per_lane: count, from, count: some, varied: None }, true);
+            self.forward(Rows { all: &rows, per_lane: count, from, count: some, varied }, true);
             let logits = &self.values[self.network.nodes().len()];
             for lane in 0..self.backend.lanes() {
                 self.backend.read(logits, lane, &mut self.device[..some * pitch]);
@@ -333,6 +341,7 @@ impl<B: Backend> Engine for Lockstep<B> {
             }
         }
         self.rows = rows;
+        self.keys = keys;
     }
 
     fn logits(&mut self, lane: usize, into: &mut [f32]) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::membership::Membership;
 use umbra_core::seed::Seed;
-use umbra_core::spec::{Model, Optimizer, Schedule, Training};
+use umbra_core::spec::{Model, Optimizer, Queries, Schedule, Training};
 
 use crate::cpu::IsaLevel;
 use crate::data::TrainingData;
@@ -23,6 +23,8 @@ pub struct PackJob {
     pub model: Model,
     /// The recipe.
     pub training: Training,
+    /// How every record is put to every shadow.
+    pub queries: Queries,
     /// Optimiser steps of every shadow.
     pub steps: u64,
     /// The pack's shadows.
@@ -109,6 +111,10 @@ impl PackJob {
         if !(1..=Self::MAX_STEPS).contains(&self.steps) {
             return wrong(format!("{} steps: give 1 to {}", self.steps, Self::MAX_STEPS));
         }
+        let views = self.queries.views();
+        if views > 1 && self.training.augment().is_none() {
+            return wrong(format!("{views} views of records that the recipe does not vary: ask for 1"));
+        }
         for shadow in self.shadows.clone() {
             if self.members(data, shadow).next().is_none() {
                 return Err(TrainError::NoMembers { shadow });
@@ -168,6 +174,10 @@ impl PackJob {
         for (name, value) in training.augment().settings() {
             hasher.put("augmentation", name.as_bytes());
             hasher.put_f64("by", value);
+        }
+        // Left out where there is one, so that checkpoints without views stay good.
+        if self.queries.views() > 1 {
+            hasher.put_u64("views", u64::from(self.queries.views()));
         }
         hasher.put_f64("rate", training.learning_rate());
         hasher.put_f64("decay", training.weight_decay());

@@ -72,8 +72,11 @@ pub struct PackRun<'d> {
     engine: Box<dyn Engine + 'd>,
     orders: Vec<BatchOrder>,
     progress: Progress,
-    /// Records answered by the shadows on the lanes.
+    /// Records answered by the shadows on the lanes, and views of those that come next.
     queried: usize,
+    viewed: u32,
+    /// A lane's answers to the latest query.
+    answers: Vec<f32>,
     rows: Vec<u32>,
     state: Vec<f32>,
 }
@@ -108,7 +111,9 @@ impl<'d> PackRun<'d> {
     ) -> Result<Self, TrainError> {
         job.check(&data)?;
         let width = job.training.logits(&data.shape()) as usize;
-        let size = [data.records(), width].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
+        let queries = job.queries.views() as usize;
+        let size =
+            [data.records(), queries, width].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
         let needed = size.unwrap_or(usize::MAX).saturating_mul(size_of::<f32>()) as u64;
         let mut values = Vec::new();
         values.try_reserve_exact(size.unwrap_or(usize::MAX)).map_err(|_| TrainError::Memory { needed })?;
@@ -116,6 +121,7 @@ impl<'d> PackRun<'d> {
         let logits = PackLogits {
             shadows: job.shadows.clone(),
             records: data.records(),
+            queries,
             width,
             lost: Vec::with_capacity(job.shadows.len()),
             values,
@@ -137,6 +143,8 @@ impl<'d> PackRun<'d> {
                 logits,
             },
             queried: 0,
+            viewed: 0,
+            answers: vec![0.0; engine.query_rows().min(data.records()) * width],
             rows: Vec::with_capacity(lanes * batch),
             state: vec![0.0; engine.state_len()],
             job,
@@ -149,7 +157,7 @@ impl<'d> PackRun<'d> {
         Ok(run)
     }
 
-    /// Takes up to `slice` engine steps (a query of a few hundred records counts as one) and says how far
+    /// Takes up to `slice` engine steps (a query of one view of a few hundred records counts as one) and says how far
     /// the pack is.
     pub fn advance(&mut self, slice: u64) -> Status {
         for _ in 0..slice {
@@ -227,7 +235,7 @@ impl<'d> PackRun<'d> {
     fn start_group(&mut self) -> bool {
         let progress = &mut self.progress;
         progress.step = 0;
-        self.queried = 0;
+        (self.queried, self.viewed) = (0, 0);
         for lane in 0..self.engine.lanes() {
             let Some((shadow, attempt)) = progress.waiting.pop_front() else { break };
             self.engine.start(lane, &self.job.seed, shadow, attempt);
@@ -270,13 +278,18 @@ impl<'d> PackRun<'d> {
     fn query(&mut self) {
         let width = self.progress.logits.width;
         let count = self.engine.query_rows().min(self.data.records() - self.queried);
-        self.engine.query(self.queried as u32, count);
+        self.engine.query(self.queried as u32, count, self.viewed);
+        let answers = &mut self.answers[..count * width];
         for (lane, task) in self.progress.tasks.iter_mut().enumerate().filter(|(_, task)| !task.diverged) {
-            let all = self.progress.logits.shadow_mut(task.shadow);
-            let answers = &mut all[self.queried * width..][..count * width];
             self.engine.logits(lane, answers);
+            self.progress.logits.put(task.shadow, self.queried, self.viewed as usize, answers);
             task.diverged |= answers.iter().any(|logit| !logit.is_finite());
         }
+        self.viewed += 1;
+        if self.viewed < self.job.queries.views() {
+            return;
+        }
+        self.viewed = 0;
         self.queried += count;
         if self.queried == self.data.records() {
             self.end_group();
@@ -302,6 +315,6 @@ impl<'d> PackRun<'d> {
             }
         }
         progress.step = 0;
-        self.queried = 0;
+        (self.queried, self.viewed) = (0, 0);
     }
 }

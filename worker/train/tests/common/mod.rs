@@ -7,7 +7,9 @@ use umbra_core::digest::Digest;
 use umbra_core::membership::Membership;
 use umbra_core::seed::{Purpose, Seed};
 use umbra_core::shape::{DataShape, Form};
-use umbra_core::spec::{AuditSpec, AugmentDraft, ModelDraft, ShadowsDraft, SpecDraft, TrainingDraft};
+use umbra_core::spec::{
+    AuditSpec, AugmentDraft, ModelDraft, QueriesDraft, ShadowsDraft, SpecDraft, TrainingDraft,
+};
 use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainingData};
 
 /// A checked specification around a model and a recipe.
@@ -27,6 +29,12 @@ pub fn spec_of(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
 pub fn varied(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
     let shift = (model.architecture != "tab-resnet").then_some(2);
     made(model, training, AugmentDraft { shift, noise: Some(0.1), ..AugmentDraft::default() })
+}
+
+/// A specification with so many views of every record.
+pub fn viewed(spec: &AuditSpec, views: u32) -> AuditSpec {
+    AuditSpec::try_new(&SpecDraft { queries: QueriesDraft { views: Some(views) }, ..spec.to_draft() })
+        .unwrap()
 }
 
 fn made(model: ModelDraft, training: TrainingDraft, augment: AugmentDraft) -> AuditSpec {
@@ -106,6 +114,7 @@ pub fn job(spec: &AuditSpec, table: &Table, shadows: std::ops::Range<u32>, steps
         data: Digest::of(b"data"),
         model: spec.model().clone(),
         training: spec.training().clone(),
+        queries: spec.queries().clone(),
         steps,
         shadows: shadows.clone(),
         membership: PackMembership::select(&membership, shadows).unwrap(),
