@@ -66,6 +66,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "step_epochs": training.step_epochs,
             "step_factor": training.step_factor,
             "loss": training.loss,
+            "dropout": training.dropout,
             "label_smoothing": training.label_smoothing,
             "class_weights": training.class_weights,
             "clip_norm": training.clip_norm,

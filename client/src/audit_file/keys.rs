@@ -128,6 +128,7 @@ fn training(table: &Table<'_>) -> TrainingDraft {
         step_epochs: table.f64("step_epochs").optional(),
         step_factor: table.f64("step_factor").optional(),
         loss: table.string("loss").optional(),
+        dropout: table.f64("dropout").optional(),
         label_smoothing: table.f64("label_smoothing").optional(),
         class_weights: table.f64s("class_weights").optional(),
         clip_norm: table.f64("clip_norm").optional(),

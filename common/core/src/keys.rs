@@ -143,6 +143,9 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
         hasher.put_f64("step epochs", epochs);
         hasher.put_f64("step factor", factor);
     }
+    if training.dropout() > 0.0 {
+        hasher.put_f64("dropout", training.dropout());
+    }
     if training.label_smoothing() > 0.0 {
         hasher.put_f64("label smoothing", training.label_smoothing());
     }
@@ -258,7 +261,7 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 16] = [
+        let changes: [fn(&mut SpecDraft); 18] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
             |d| d.model = resnet(8, 2),
@@ -267,6 +270,8 @@ mod tests {
             |d| d.training.weight_decay = Some(0.1),
             |d| d.training.schedule = Some("constant".into()),
             |d| d.training.warmup_epochs = Some(1.0),
+            |d| d.training.dropout = Some(0.5),
+            |d| d.training.dropout = Some(0.25),
             |d| d.training.loss = Some("bce".into()),
             |d| d.training.label_smoothing = Some(0.1),
             |d| d.training.class_weights = Some(vec![1.0, 2.0]),

@@ -107,6 +107,9 @@ pub(super) fn training(training: &Training, queries: &Queries, steps: u64) -> St
             Objective::Bce => "; binary cross-entropy",
         });
     }
+    if training.dropout() > 0.0 {
+        more.push_str(&format!("; hidden units left out with probability {}", training.dropout()));
+    }
     if training.label_smoothing() > 0.0 {
         more.push_str(&format!("; labels smoothed by {}", training.label_smoothing()));
     }
@@ -213,6 +216,7 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("step_epochs", float(t.step_epochs)),
             ("step_factor", float(t.step_factor)),
             ("loss", quoted(&t.loss)),
+            ("dropout", float(t.dropout)),
             ("label_smoothing", float(t.label_smoothing)),
             ("class_weights", t.class_weights.as_ref().map(|weights| format!("{weights:?}"))),
             ("clip_norm", float(t.clip_norm)),

@@ -45,6 +45,7 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             clip_norm: training.clip_norm,
             ema: training.ema,
             loss: training.loss,
+            dropout: training.dropout,
         },
         augment: AugmentDraft {
             flip: augment.flip,
@@ -110,6 +111,7 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             clip_norm: draft.training.clip_norm,
             ema: draft.training.ema,
             loss: draft.training.loss,
+            dropout: draft.training.dropout,
         }),
         augment: Some(v1::AugmentSpec {
             flip: draft.augment.flip,
@@ -208,6 +210,7 @@ mod tests {
                     clip_norm: Some(3.0),
                     ema: Some(0.99),
                     loss: Some("bce".into()),
+                    dropout: (architecture != "logistic").then_some(0.125),
                     ..TrainingDraft::default()
                 },
                 augment: AugmentDraft { noise: Some(0.25), drop: Some(0.1), ..AugmentDraft::default() },

@@ -11,6 +11,7 @@ pub mod augment;
 pub mod backend;
 pub mod cpu;
 pub mod data;
+pub mod dropout;
 pub mod engine;
 pub mod error;
 pub mod layers;

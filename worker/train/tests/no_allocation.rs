@@ -79,8 +79,8 @@ fn nothing_is_allocated_after_warm_up() {
 /// Of every architecture, with all that a recipe can switch on.
 #[test]
 fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_planned() {
-    for (model, table) in common::architectures() {
-        let name = model.architecture.clone();
+    for ((model, table), dropout) in common::with_dropout(&[None, Some(0.2)]) {
+        let name = format!("{}, dropout {dropout:?}", model.architecture);
         let draft = TrainingDraft {
             learning_rate: Some(0.01),
             batch: Some(16),
@@ -88,6 +88,7 @@ fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_plann
             clip_norm: Some(1.0),
             ema: Some(0.9),
             label_smoothing: Some(0.1),
+            dropout,
             ..TrainingDraft::default()
         };
         let spec = common::viewed(&common::varied(model, draft), 3);
@@ -98,7 +99,7 @@ fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_plann
         let taken = (BYTES.with(Cell::get) - before) as f64;
         let planned = (cost.bytes + cost.host_bytes) as f64;
         assert!((0.83..1.2).contains(&(taken / planned)), "{name}: {taken} bytes, {planned} planned");
-        // The first step sizes the norms' rows; the checkpoint's buffer grows to its largest beforehand.
+        // The first step sizes the rows of norms and masks; the checkpoint's buffer grows to its largest beforehand.
         run.advance(1);
         let mut checkpoint = Vec::with_capacity(16 << 20);
         let during = allocations(|| {

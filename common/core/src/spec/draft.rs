@@ -73,6 +73,8 @@ pub struct TrainingDraft {
     pub epochs: Option<u32>,
     /// `cross-entropy` (default for classes) or `bce` (default for several labels; one logit for two classes).
     pub loss: Option<String>,
+    /// The probability that a hidden unit is left out of a step; default 0.
+    pub dropout: Option<f64>,
     /// Share of a label that is spread over all classes; default 0.
     pub label_smoothing: Option<f64>,
     /// A factor of the loss for each class; default none.

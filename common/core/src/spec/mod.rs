@@ -63,6 +63,16 @@ impl AuditSpec {
         let statistics = Statistics::check(&draft.statistics, &mut wrong);
         let block = shadows.as_ref().map(Shadows::block);
         let placement = Placement::check(&draft.placement, block, &mut wrong);
+        if let (Some(model), Some(training)) = (&model, &training)
+            && training.dropout() > 0.0
+            && !model.has_hidden()
+        {
+            let message = format!(
+                "a model \"{}\" has no hidden units to leave out: leave it out",
+                model.architecture()
+            );
+            wrong.push("training.dropout", message);
+        }
         match (name, dataset, model, training, shadows, queries, statistics, placement) {
             (
                 Some(name),

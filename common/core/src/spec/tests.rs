@@ -119,6 +119,20 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
     let wrong = spec.check_shape(&shape(3)).unwrap_err();
     assert_eq!(wrong.iter().next().unwrap().field, "training.class_weights");
 
+    let mut dropped = draft();
+    dropped.model.architecture = "mlp".to_owned();
+    dropped.model.widths = vec![4];
+    dropped.training.dropout = Some(0.25);
+    let spec = AuditSpec::try_new(&dropped).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    assert_eq!(spec.training().dropout(), 0.25);
+    dropped.training.dropout = Some(0.95);
+    assert_eq!(fields(&dropped), ["training.dropout"]);
+    dropped.training.dropout = Some(0.25);
+    dropped.model = ModelDraft { architecture: "logistic".to_owned(), ..ModelDraft::default() };
+    let wrong = AuditSpec::try_new(&dropped).unwrap_err().to_string();
+    assert!(wrong.contains("training.dropout: a model \"logistic\" has no hidden units"), "{wrong}");
+
     let mut several = draft();
     several.training.loss = Some("bce".to_owned());
     let spec = AuditSpec::try_new(&several).unwrap();

@@ -76,6 +76,7 @@ pub struct Training {
     batch: u32,
     epochs: u32,
     loss: Option<Objective>,
+    dropout: f64,
     label_smoothing: f64,
     class_weights: Vec<f64>,
     clip_norm: Option<f64>,
@@ -111,6 +112,7 @@ impl Training {
         let warmup = draft.warmup_epochs.unwrap_or(0.0);
         let warmup_epochs = wrong.within("training.warmup_epochs", warmup, 0.0, most);
         let loss = draft.loss.as_deref().map(|word| wrong.word("training.loss", word, &Objective::WORDS));
+        let dropout = wrong.within("training.dropout", draft.dropout.unwrap_or(0.0), 0.0, 0.9);
         let smoothing = draft.label_smoothing.unwrap_or(0.0);
         let label_smoothing = wrong.within("training.label_smoothing", smoothing, 0.0, 0.9);
         let class_weights = draft.class_weights.clone().unwrap_or_default();
@@ -126,6 +128,7 @@ impl Training {
         Some(Self {
             augment: augment?,
             loss: loss.map_or(Some(None), |loss| loss.map(Some))?,
+            dropout: dropout?,
             label_smoothing: label_smoothing?,
             class_weights,
             clip_norm: clip_norm.map_or(Some(None), |norm| norm.map(Some))?,
@@ -156,6 +159,7 @@ impl Training {
             batch: Some(self.batch),
             epochs: Some(self.epochs),
             loss: self.loss.map(|loss| loss.name().to_owned()),
+            dropout: (self.dropout > 0.0).then_some(self.dropout),
             label_smoothing: (self.label_smoothing > 0.0).then_some(self.label_smoothing),
             class_weights: (!self.class_weights.is_empty()).then(|| self.class_weights.clone()),
             clip_norm: self.clip_norm,
@@ -230,6 +234,12 @@ impl Training {
             (Some(Objective::Bce), Targets::Class, 2) => 1,
             (_, _, classes) => classes,
         }
+    }
+
+    /// The probability that a hidden unit is left out of a training step; the others grow by 1 / (1 - p), so that
+    /// queries need no factor (Srivastava et al. 2014, JMLR 15, section 10).
+    pub fn dropout(&self) -> f64 {
+        self.dropout
     }
 
     /// The share of a label that is spread evenly over all classes (Szegedy et al. 2016, arXiv 1512.00567,

@@ -2,6 +2,7 @@
 
 mod columns;
 mod conv;
+mod dropout;
 mod floats;
 pub mod gemm;
 mod labels;
@@ -19,9 +20,11 @@ pub use simd::{Isa, IsaLevel};
 pub use sizes::CpuSizes;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Varied,
+    AdamWStep, Backend, ConvShape, DropoutShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
+    Varied,
 };
 use crate::data::TrainingData;
+use crate::dropout::Masks;
 use crate::error::TrainError;
 use crate::layers::{Activation, Extent, InputGradient};
 use columns::ColumnSums;
@@ -35,6 +38,7 @@ pub struct Cpu<'d> {
     gemm: Gemm,
     convolutions: Convolutions,
     norms: norm::Scratch,
+    dropouts: dropout::Scratch,
     /// A record.
     scratch: Vec<f32>,
     /// Counts the changes of buffers, so that what was made from parameters is known to be old.
@@ -51,6 +55,7 @@ impl<'d> Cpu<'d> {
             gemm,
             convolutions,
             norms: norm::Scratch::default(),
+            dropouts: dropout::Scratch::default(),
             scratch: Vec::new(),
             version: 0,
         }
@@ -288,6 +293,39 @@ impl Backend for Cpu<'_> {
         d_input: &mut Floats,
     ) {
         self.isa.run(pool::MeanBackward { rows, extent, into, input, d_output, d_input });
+    }
+
+    fn dropout_forward(
+        &mut self,
+        shape: &DropoutShape,
+        masks: Option<Masks<'_>>,
+        input: &Floats,
+        output: &mut Floats,
+    ) {
+        let len = shape.rows * shape.extent.record(pitch);
+        match masks {
+            None => output[..len].copy_from_slice(&input[..len]),
+            Some(masks) => {
+                let scratch = &mut self.dropouts;
+                self.isa.run(dropout::Forward { shape, masks, input, output, scratch });
+            }
+        }
+    }
+
+    fn dropout_backward(
+        &mut self,
+        shape: &DropoutShape,
+        masks: Option<Masks<'_>>,
+        into: InputGradient,
+        input: &Floats,
+        d_output: &Floats,
+        d_input: &mut Floats,
+    ) {
+        // Nothing is left out at a rate of 0.
+        let shape = &DropoutShape { rate: if masks.is_some() { shape.rate } else { 0.0 }, ..*shape };
+        let masks = masks.unwrap_or(Masks { keys: &[[0; 2]], place: 0 });
+        let scratch = &mut self.dropouts;
+        self.isa.run(dropout::Backward { shape, masks, into, input, d_output, d_input, scratch });
     }
 
     fn softmax_cross_entropy(

@@ -77,7 +77,7 @@ impl Network {
             Targets::Class | Targets::Labels => Loss::Binary,
         };
         let mut network = Self { shape: *shape, loss, input, nodes: Vec::new() };
-        architectures::build(&mut network, model, logits as usize);
+        architectures::build(&mut network, model, training.dropout() as f32, logits as usize);
         Ok(network)
     }
 

@@ -190,6 +190,10 @@ impl PackJob {
                 2
             }
         };
+        // Left out where there is none, so that checkpoints without it stay good.
+        if training.dropout() > 0.0 {
+            hasher.put_f64("dropout", training.dropout());
+        }
         hasher.put_f64("label smoothing", training.label_smoothing());
         training.class_weights().iter().for_each(|&weight| hasher.put_f64("class weight", weight));
         hasher.put_f64("clip norm", training.clip_norm().unwrap_or(0.0));
