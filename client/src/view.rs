@@ -73,6 +73,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "ema": training.ema,
         },
         "augment": {
+            "rotate": augment.rotate,
             "flip": augment.flip,
             "shift": augment.shift,
             "brightness": augment.brightness,

@@ -62,6 +62,7 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
     draft.training = training(&document.table("training"));
     let augment = document.table("augment");
     draft.augment = AugmentDraft {
+        rotate: augment.f64("rotate").optional(),
         flip: augment.bool("flip").optional(),
         shift: augment.u32("shift").optional(),
         brightness: augment.f64("brightness").optional(),

@@ -261,7 +261,7 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 18] = [
+        let changes: [fn(&mut SpecDraft); 20] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
             |d| d.model = resnet(8, 2),
@@ -277,6 +277,8 @@ mod tests {
             |d| d.training.class_weights = Some(vec![1.0, 2.0]),
             |d| d.training.clip_norm = Some(1.0),
             |d| d.training.ema = Some(0.99),
+            |d| d.augment.rotate = Some(15.0),
+            |d| d.augment.rotate = Some(30.0),
             |d| d.augment.noise = Some(0.5),
             |d| d.augment.scale = Some(0.5),
             |d| {

@@ -228,6 +228,7 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
         section(
             "augment",
             &[
+                ("rotate", float(a.rotate)),
                 ("flip", a.flip.map(|on| on.to_string())),
                 ("shift", a.shift.map(|most| most.to_string())),
                 ("brightness", float(a.brightness)),

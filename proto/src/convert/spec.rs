@@ -48,6 +48,7 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             dropout: training.dropout,
         },
         augment: AugmentDraft {
+            rotate: augment.rotate,
             flip: augment.flip,
             shift: augment.shift,
             brightness: augment.brightness,
@@ -114,6 +115,7 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             dropout: draft.training.dropout,
         }),
         augment: Some(v1::AugmentSpec {
+            rotate: draft.augment.rotate,
             flip: draft.augment.flip,
             shift: draft.augment.shift,
             brightness: draft.augment.brightness,
@@ -213,7 +215,12 @@ mod tests {
                     dropout: (architecture != "logistic").then_some(0.125),
                     ..TrainingDraft::default()
                 },
-                augment: AugmentDraft { noise: Some(0.25), drop: Some(0.1), ..AugmentDraft::default() },
+                augment: AugmentDraft {
+                    rotate: Some(15.0),
+                    noise: Some(0.25),
+                    drop: Some(0.1),
+                    ..AugmentDraft::default()
+                },
                 statistics: StatisticsDraft {
                     attacks: Some(vec!["base".into(), "lira-offline".into()]),
                     center: Some("median".into()),

@@ -22,6 +22,7 @@ pub mod order;
 pub mod pack;
 pub mod params;
 pub mod philox;
+mod rotate;
 pub mod schedule;
 
 pub use data::TrainingData;

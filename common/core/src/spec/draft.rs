@@ -88,6 +88,8 @@ pub struct TrainingDraft {
 /// Unchecked variations of training records.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AugmentDraft {
+    /// The most degrees that an image is turned about its centre, either way; default 0.
+    pub rotate: Option<f64>,
     /// Whether images are mirrored left to right, half of the time; default no.
     pub flip: Option<bool>,
     /// The most pixels or points in time that a record is moved by; default 0.

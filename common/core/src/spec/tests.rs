@@ -161,8 +161,18 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
     let wrong = spec.check_shape(&shape(2)).unwrap_err();
     let found: Vec<_> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
     assert_eq!(found, ["augment.flip"]);
+    varied.augment = AugmentDraft { rotate: Some(15.0), ..AugmentDraft::default() };
+    let spec = AuditSpec::try_new(&varied).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    let formed = |form| DataShape { form, ..DataShape::table(10, 10, 12, 2) };
+    assert!(spec.check_shape(&formed(Form::Image { height: 2, width: 3, channels: 2 })).is_ok());
+    for form in [Form::Table, Form::Signal { samples: 6, leads: 2 }] {
+        let wrong = spec.check_shape(&formed(form)).unwrap_err().to_string();
+        assert_eq!(wrong, "augment.rotate: it is for images: leave it out");
+    }
     varied.augment.drop = Some(1.0);
-    assert_eq!(fields(&varied), ["augment.drop"]);
+    varied.augment.rotate = Some(181.0);
+    assert_eq!(fields(&varied), ["augment.rotate", "augment.drop"]);
 
     let mut bad = draft();
     bad.training.step_factor = Some(0.5);

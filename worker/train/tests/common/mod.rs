@@ -29,7 +29,8 @@ pub fn spec_of(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
 pub fn varied(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
     let table = ["tab-resnet", "mlp"].contains(&&*model.architecture);
     let shift = (!table).then_some(2);
-    made(model, training, AugmentDraft { shift, noise: Some(0.1), ..AugmentDraft::default() })
+    let rotate = ["cnn", "wrn"].contains(&&*model.architecture).then_some(15.0);
+    made(model, training, AugmentDraft { rotate, shift, noise: Some(0.1), ..AugmentDraft::default() })
 }
 
 /// A specification with so many views of every record.
