@@ -314,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn two_classes_take_one_logit_where_the_recipe_says_so() {
+        let two = forecast(64);
+        let mut draft = two.spec.to_draft();
+        draft.training.loss = Some("bce".into());
+        let spec = AuditSpec::try_new(&draft).unwrap();
+        let (one, two) = (Forecast::of(spec, two.shape, 3 << 20).unwrap().json(), two.json());
+        assert_eq!(one["bytes"]["logits"].as_u64(), Some(9105 * 64 * 4));
+        // A weight for each of 256 hidden units, and a bias.
+        assert_eq!(two["parameters"].as_u64().unwrap() - one["parameters"].as_u64().unwrap(), 257);
+    }
+
+    #[test]
     fn a_smoke_test_is_called_what_it_is() {
         let text = forecast(8).text();
         assert!(text.contains("no patient can be detected alone: use more than 8 shadows"), "{text}");

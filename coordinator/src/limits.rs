@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[test]
+    fn one_logit_for_two_classes_is_half_of_a_result() {
+        let mut draft = spec(64, &[]).to_draft();
+        draft.training.loss = Some("bce".into());
+        let one = AuditSpec::try_new(&draft).unwrap();
+        // 4 shadows x 1 logit x 4 bytes for each record.
+        let shape = DataShape::table(1_000, 1_000, 10, 2);
+        assert!(check(&one, &shape, 16_000).is_ok() && check(&one, &shape, 15_999).is_err());
+        let wrong = violations(&check(&one, &DataShape { classes: 3, ..shape }, 1 << 30).unwrap_err());
+        assert_eq!(wrong[0].field, "training.loss");
+    }
+
+    #[test]
     fn groups_that_cannot_be_crossed_are_named() {
         let known = ["sex".to_owned(), "race".to_owned()];
         assert!(check_attributes(&spec(64, &[["race", "sex"]]), &known).is_ok());
