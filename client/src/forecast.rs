@@ -48,7 +48,7 @@ impl Forecast {
     /// If the model does not fit the data, or the statistics cannot be computed for these shadows.
     pub fn of(spec: AuditSpec, shape: DataShape, data_bytes: u64) -> Result<Self, ForecastError> {
         let work = plan(&spec, &shape);
-        let network = Network::new(spec.model(), &shape)?;
+        let network = Network::new(spec.model(), spec.training(), &shape)?;
         let cost = network.cost(spec.training(), &CpuSizes);
         let shadows = spec.shadows();
         let statistics = spec.statistics();
@@ -77,7 +77,8 @@ impl Forecast {
         let pairs = self.shape.records.saturating_mul(u64::from(self.spec.shadows().count()));
         let attacks = self.spec.statistics().attacks().len() as u64;
         let views = u64::from(self.spec.queries().views());
-        let logits = pairs.saturating_mul(4 * u64::from(self.shape.classes)).saturating_mul(views);
+        let width = u64::from(self.spec.training().logits(&self.shape));
+        let logits = pairs.saturating_mul(4 * width).saturating_mul(views);
         (logits, pairs.saturating_mul(8 * attacks))
     }
 
@@ -310,6 +311,18 @@ mod tests {
         let query = 2.0 * (64.0 * 256.0 + 65_536.0 + 512.0);
         let more = five["flops"].as_f64().unwrap() - one["flops"].as_f64().unwrap();
         assert_eq!(more, 4.0 * 64.0 * 9105.0 * query);
+    }
+
+    #[test]
+    fn two_classes_take_one_logit_where_the_recipe_says_so() {
+        let two = forecast(64);
+        let mut draft = two.spec.to_draft();
+        draft.training.loss = Some("bce".into());
+        let spec = AuditSpec::try_new(&draft).unwrap();
+        let (one, two) = (Forecast::of(spec, two.shape, 3 << 20).unwrap().json(), two.json());
+        assert_eq!(one["bytes"]["logits"].as_u64(), Some(9105 * 64 * 4));
+        // A weight for each of 256 hidden units, and a bias.
+        assert_eq!(two["parameters"].as_u64().unwrap() - one["parameters"].as_u64().unwrap(), 257);
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl AuditFacts {
         Self { id, spec, request_id, dataset, created, plan }
     }
 
+    /// Logits that each shadow answers a record with.
+    pub fn logits(&self) -> u32 {
+        self.spec.training().logits(&self.dataset.shape)
+    }
+
     /// From the stored form, under the id it was given: another release may derive another one.
     ///
     /// # Errors
@@ -150,7 +155,8 @@ impl Prepared {
             .map(|shadow| {
                 let members = membership.shadow_digest(shadow);
                 let steps = facts.plan.steps;
-                let train = train_key(spec, &facts.dataset.digest, &members, shadow, steps, numerics);
+                let data = (&facts.dataset.digest, &facts.dataset.shape);
+                let train = train_key(spec, data, &members, shadow, steps, numerics);
                 logits_key(&train, spec)
             })
             .collect();

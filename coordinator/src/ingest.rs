@@ -38,8 +38,7 @@ async fn verify(
         BlobError::NotFound(_) | BlobError::Mismatch { .. } => unusable(error.to_string()),
         error => Fault::new(Domain::Store, Retry::Backoff, error.to_string()),
     })?;
-    let facts = &task.facts;
-    let reader = open_pack(shell, plan, &facts.dataset.shape, facts.spec.queries(), result).await?;
+    let reader = open_pack(shell, &task.facts, plan, result).await?;
     let lost = result.lost.iter().map(|shadow| shadow.0).collect::<Vec<_>>();
     let checked = tokio::task::spawn_blocking(move || reader.check_finite(&lost)).await;
     checked.map_err(|error| Fault::new(Domain::Bug, Retry::Backoff, error.to_string()))??;

@@ -28,8 +28,8 @@ pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Statu
         wrong.push("shadows.count", message);
     }
     let pack = spec.placement().pack();
-    let views = spec.queries().views();
-    let row = u64::from(shape.classes).saturating_mul(u64::from(views)).saturating_mul(u64::from(pack));
+    let (views, logits) = (spec.queries().views(), spec.training().logits(shape));
+    let row = u64::from(logits).saturating_mul(u64::from(views)).saturating_mul(u64::from(pack));
     let bytes = shape.records.saturating_mul(row).saturating_mul(4);
     if bytes > most || row > LogitsHeader::MAX_ROW {
         let (views, fewer) = match views {
@@ -41,9 +41,9 @@ pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Statu
             false => format!("{} values that a record may have", LogitsHeader::MAX_ROW),
         };
         let message = format!(
-            "the logits of {} records{views} and {} classes under {pack} shadows are over the {bound}: use smaller \
+            "the logits of {} records{views}, {logits} each, under {pack} shadows are over the {bound}: use smaller \
              packs{fewer}",
-            shape.records, shape.classes
+            shape.records
         );
         wrong.push("placement.pack", message);
     }
@@ -133,6 +133,18 @@ mod tests {
         // 2^18 classes would fill a record's 2^24 values.
         let found = message(of(10, (1 << 18) + 1), u64::MAX);
         assert!(found.contains("16777216 values that a record may have"), "{found}");
+    }
+
+    #[test]
+    fn one_logit_for_two_classes_is_half_of_a_result() {
+        let mut draft = spec(64, &[]).to_draft();
+        draft.training.loss = Some("bce".into());
+        let one = AuditSpec::try_new(&draft).unwrap();
+        // 4 shadows x 1 logit x 4 bytes for each record.
+        let shape = DataShape::table(1_000, 1_000, 10, 2);
+        assert!(check(&one, &shape, 16_000).is_ok() && check(&one, &shape, 15_999).is_err());
+        let wrong = violations(&check(&one, &DataShape { classes: 3, ..shape }, 1 << 30).unwrap_err());
+        assert_eq!(wrong[0].field, "training.loss");
     }
 
     #[test]

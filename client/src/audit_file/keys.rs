@@ -62,6 +62,7 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
     draft.training = training(&document.table("training"));
     let augment = document.table("augment");
     draft.augment = AugmentDraft {
+        rotate: augment.f64("rotate").optional(),
         flip: augment.bool("flip").optional(),
         shift: augment.u32("shift").optional(),
         brightness: augment.f64("brightness").optional(),
@@ -127,6 +128,8 @@ fn training(table: &Table<'_>) -> TrainingDraft {
         epochs: table.u32("epochs").required(),
         step_epochs: table.f64("step_epochs").optional(),
         step_factor: table.f64("step_factor").optional(),
+        loss: table.string("loss").optional(),
+        dropout: table.f64("dropout").optional(),
         label_smoothing: table.f64("label_smoothing").optional(),
         class_weights: table.f64s("class_weights").optional(),
         clip_norm: table.f64("clip_norm").optional(),

@@ -4,6 +4,7 @@
 //! logits = train + queries; findings = logits of all shadows + statistics. The placement is in none.
 
 use crate::digest::{Digest, FieldHasher};
+use crate::shape::DataShape;
 use crate::spec::{AuditSpec, Augment, Model, Optimizer, Schedule, Statistics, Training};
 
 macro_rules! key {
@@ -33,10 +34,10 @@ key!(
     FindingsKey
 );
 
-/// The key of one shadow's trained weights.
+/// The key of one shadow's weights, trained on data of `shape` with the digest `data`.
 pub fn train_key(
     spec: &AuditSpec,
-    data: &Digest,
+    (data, shape): (&Digest, &DataShape),
     membership: &Digest,
     shadow: u32,
     steps: u64,
@@ -53,6 +54,10 @@ pub fn train_key(
     hasher.put("init", b"random v1");
     put_model(&mut hasher, spec.model());
     put_training(&mut hasher, spec.training());
+    // A loss that is the data's own anyway is no other recipe.
+    if spec.training().logits(shape) != shape.classes {
+        hasher.put("loss", b"bce");
+    }
     TrainKey(hasher.finish())
 }
 
@@ -138,6 +143,9 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
         hasher.put_f64("step epochs", epochs);
         hasher.put_f64("step factor", factor);
     }
+    if training.dropout() > 0.0 {
+        hasher.put_f64("dropout", training.dropout());
+    }
     if training.label_smoothing() > 0.0 {
         hasher.put_f64("label smoothing", training.label_smoothing());
     }
@@ -157,6 +165,7 @@ fn put_training(hasher: &mut FieldHasher, training: &Training) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::Targets;
     use crate::spec::{ModelDraft, SpecDraft, StatisticsDraft, TrainingDraft};
 
     fn draft() -> SpecDraft {
@@ -176,7 +185,8 @@ mod tests {
 
     fn keys(draft: &SpecDraft) -> (TrainKey, LogitsKey, FindingsKey) {
         let spec = AuditSpec::try_new(draft).unwrap();
-        let train = train_key(&spec, &Digest::of(b"data"), &Digest::of(b"members"), 3, 10, "cpu");
+        let shape = DataShape::table(10, 10, 4, 2);
+        let train = train_key(&spec, (&Digest::of(b"data"), &shape), &Digest::of(b"members"), 3, 10, "cpu");
         let logits = logits_key(&train, &spec);
         (train, logits, findings_key(&[logits], spec.statistics()))
     }
@@ -194,6 +204,20 @@ mod tests {
     fn capacity_is_in_the_key() {
         let of = |width, depth| keys(&SpecDraft { model: resnet(width, depth), ..draft() }).0;
         assert!(of(8, 2) != of(9, 2) && of(8, 2) != of(8, 3) && of(8, 2) != of(2, 8));
+    }
+
+    #[test]
+    fn a_loss_that_is_the_data_s_own_leaves_the_key_alone() {
+        let key = |loss: Option<&str>, targets| {
+            let training = TrainingDraft { loss: loss.map(str::to_owned), ..draft().training };
+            let spec = AuditSpec::try_new(&SpecDraft { training, ..draft() }).unwrap();
+            let shape = DataShape { targets, ..DataShape::table(10, 10, 4, 2) };
+            let digest = Digest::of(b"data");
+            train_key(&spec, (&digest, &shape), &digest, 3, 10, "cpu")
+        };
+        assert_eq!(key(Some("bce"), Targets::Labels), key(None, Targets::Labels));
+        assert_eq!(key(Some("cross-entropy"), Targets::Class), key(None, Targets::Class));
+        assert_ne!(key(Some("bce"), Targets::Class), key(None, Targets::Class));
     }
 
     #[test]
@@ -237,7 +261,7 @@ mod tests {
             assert_ne!(other.2, findings);
         }
 
-        let changes: [fn(&mut SpecDraft); 15] = [
+        let changes: [fn(&mut SpecDraft); 20] = [
             |d| d.seed = 1,
             |d| d.model.widths = vec![9],
             |d| d.model = resnet(8, 2),
@@ -246,10 +270,15 @@ mod tests {
             |d| d.training.weight_decay = Some(0.1),
             |d| d.training.schedule = Some("constant".into()),
             |d| d.training.warmup_epochs = Some(1.0),
+            |d| d.training.dropout = Some(0.5),
+            |d| d.training.dropout = Some(0.25),
+            |d| d.training.loss = Some("bce".into()),
             |d| d.training.label_smoothing = Some(0.1),
             |d| d.training.class_weights = Some(vec![1.0, 2.0]),
             |d| d.training.clip_norm = Some(1.0),
             |d| d.training.ema = Some(0.99),
+            |d| d.augment.rotate = Some(15.0),
+            |d| d.augment.rotate = Some(30.0),
             |d| d.augment.noise = Some(0.5),
             |d| d.augment.scale = Some(0.5),
             |d| {

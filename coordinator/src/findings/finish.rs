@@ -70,7 +70,7 @@ async fn produce(
     let mut lost = Vec::new();
     for (index, result) in results {
         let plan = facts.plan.packs.get(index.0 as usize).ok_or_else(|| bug("a pack beyond the plan"))?;
-        packs.push(open_pack(shell, plan, &facts.dataset.shape, facts.spec.queries(), result).await?);
+        packs.push(open_pack(shell, &facts, plan, result).await?);
         lost.extend(result.lost.iter().map(|shadow| shadow.0));
     }
     if lost.len() as u32 >= facts.spec.shadows().count() {
@@ -131,8 +131,8 @@ impl Work {
         let started = self.clock.now();
         let (spec, dataset) = (&self.facts.spec, &self.prepared.dataset);
         let shape = self.facts.dataset.shape;
-        let (records, classes) = (shape.records as usize, shape.classes as usize);
-        let source = PackedLogits::new(std::mem::take(&mut self.packs), records, classes);
+        let (records, logits) = (shape.records as usize, self.facts.logits() as usize);
+        let source = PackedLogits::new(std::mem::take(&mut self.packs), records, logits);
         let drawn = &self.prepared.membership;
         let membership = Membership::new(drawn.shadows() as usize, drawn.units(), drawn.bits())
             .ok_or_else(|| bug("membership does not fit the plan"))?;

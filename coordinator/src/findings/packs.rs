@@ -3,12 +3,11 @@
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::plan::PackPlan;
-use umbra_core::shape::DataShape;
-use umbra_core::spec::Queries;
 use umbra_data::logits::LogitsReader;
 
 use crate::blobs::BlobKey;
 use crate::datasets::blob_fault;
+use crate::facts::AuditFacts;
 use crate::shell::Shell;
 
 /// The largest pack that is opened, in bytes.
@@ -30,9 +29,8 @@ pub struct PackReader {
 /// A fault that says what is wrong with them.
 pub async fn open_pack(
     shell: &Shell,
+    facts: &AuditFacts,
     pack: &PackPlan,
-    shape: &DataShape,
-    queries: &Queries,
     result: &PackResult,
 ) -> Result<PackReader, Fault> {
     let key = BlobKey::try_new(result.key.as_str()).map_err(|error| wrong(pack, error))?;
@@ -50,9 +48,9 @@ pub async fn open_pack(
     let lost: Vec<u32> = result.lost.iter().map(|shadow| shadow.0).collect();
     let fits = header.first_shadow == pack.shadows.start
         && header.shadows as usize == pack.shadows.len()
-        && header.records == shape.records
-        && header.queries == queries.views()
-        && header.classes == shape.classes
+        && header.records == facts.dataset.shape.records
+        && header.queries == facts.spec.queries().views()
+        && header.classes == facts.logits()
         && header.lost == lost;
     if !fits {
         return Err(wrong(pack, "its header is of another pack"));

@@ -50,14 +50,14 @@ async fn compute(
     let mut lost = Vec::new();
     for (index, result) in &results {
         let Some(plan) = facts.plan.packs.get(index.0 as usize) else { continue };
-        packs.push(open_pack(shell, plan, &facts.dataset.shape, facts.spec.queries(), result).await?);
+        packs.push(open_pack(shell, facts, plan, result).await?);
         lost.extend(result.lost.iter().map(|shadow| shadow.0));
     }
-    let shape = facts.dataset.shape;
+    let (records, logits) = (facts.dataset.shape.records, facts.logits());
     let spec = facts.spec.clone();
     let figures = tokio::task::spawn_blocking(move || {
-        let whole = PackedLogits::new(packs, shape.records as usize, shape.classes as usize);
-        let rows = sample(spec.seed(), shape.records);
+        let whole = PackedLogits::new(packs, records as usize, logits as usize);
+        let rows = sample(spec.seed(), records);
         let source = Subset::try_new(&whole, &rows).map_err(|error| bug(&error.to_string()))?;
         let shadows = blocks * spec.shadows().block();
         let words = first_shadows(&prepared.membership, shadows);

@@ -1,6 +1,6 @@
 //! Recipes in words, and names from the data made fit for a page.
 
-use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Optimizer, Queries, Schedule, Training};
+use umbra_core::spec::{AuditSpec, AugmentDraft, Model, Objective, Optimizer, Queries, Schedule, Training};
 use umbra_stats::AttackKind;
 
 use super::numbers::{count, rate};
@@ -101,6 +101,15 @@ pub(super) fn training(training: &Training, queries: &Queries, steps: u64) -> St
         Schedule::Step { epochs, factor } => format!("multiplied by {factor} every {epochs} passes"),
     };
     let mut more = String::new();
+    if let Some(loss) = training.loss() {
+        more.push_str(match loss {
+            Objective::CrossEntropy => "; softmax cross-entropy",
+            Objective::Bce => "; binary cross-entropy",
+        });
+    }
+    if training.dropout() > 0.0 {
+        more.push_str(&format!("; hidden units left out with probability {}", training.dropout()));
+    }
     if training.label_smoothing() > 0.0 {
         more.push_str(&format!("; labels smoothed by {}", training.label_smoothing()));
     }
@@ -206,6 +215,8 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
             ("epochs", t.epochs.map(|epochs| epochs.to_string())),
             ("step_epochs", float(t.step_epochs)),
             ("step_factor", float(t.step_factor)),
+            ("loss", quoted(&t.loss)),
+            ("dropout", float(t.dropout)),
             ("label_smoothing", float(t.label_smoothing)),
             ("class_weights", t.class_weights.as_ref().map(|weights| format!("{weights:?}"))),
             ("clip_norm", float(t.clip_norm)),
@@ -217,6 +228,7 @@ pub(super) fn audit_file(spec: &AuditSpec) -> String {
         section(
             "augment",
             &[
+                ("rotate", float(a.rotate)),
                 ("flip", a.flip.map(|on| on.to_string())),
                 ("shift", a.shift.map(|most| most.to_string())),
                 ("brightness", float(a.brightness)),

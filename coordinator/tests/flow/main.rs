@@ -69,6 +69,28 @@ async fn images_with_several_labels_have_findings() {
     place.stop().await;
 }
 
+/// One logit says what two do that differ by it: the same scores.
+#[tokio::test]
+async fn one_logit_for_two_classes_is_as_good_as_two() {
+    let place = Place::start().await;
+    place.upload().await;
+    let mut puppet = Puppet::join(&place, "w1", 2).await;
+    let mut one = draft();
+    one.training.as_mut().unwrap().loss = Some("bce".into());
+    let mut scores = Vec::new();
+    for (request, draft) in [("two", draft()), ("one", one)] {
+        let audit = place.submit(request, &draft).await.unwrap();
+        puppet.work_off(place.packs()).await;
+        let ended = place.watch(&audit.id).await;
+        assert_eq!(ended.state(), v1::AuditState::Succeeded, "{:?}", ended.fault);
+        let summary = place.summary(&audit.id).await;
+        assert_eq!(summary["dataset"]["classes"], 2);
+        scores.push(place.file(&audit.id, "scores-lira-online.npy").await);
+    }
+    assert_eq!(scores[0], scores[1]);
+    place.stop().await;
+}
+
 #[tokio::test]
 async fn views_of_images_are_averaged_and_their_number_is_checked() {
     let place = Place::of_images().await;

@@ -212,6 +212,9 @@ impl<'p> Puppet<'p> {
         let (count, block) = (shadows.count.unwrap(), shadows.block.unwrap());
         let membership = Membership::draw(&seed, count, block, digests.iter());
         let views = spec.queries.and_then(|queries| queries.views).unwrap_or(1);
+        // Under the binary cross-entropy two classes have one logit.
+        let loss = spec.training.as_ref().and_then(|training| training.loss.as_deref());
+        let one = loss == Some("bce") && matches!(dataset.labels(), Labels::Class(_));
         let mut all = Vec::new();
         for shadow in assign.first_shadow..assign.first_shadow + assign.shadows {
             let mut stream = seed.stream(Purpose::Simulation, &[u64::from(shadow)]);
@@ -224,7 +227,13 @@ impl<'p> Puppet<'p> {
                     if holds { margin } else { -margin }
                 };
                 match dataset.labels() {
-                    Labels::Class(classes) => logits.extend([0.0, signed(classes[record] == 1)]),
+                    Labels::Class(classes) => {
+                        let margin = signed(classes[record] == 1);
+                        if !one {
+                            logits.push(0.0);
+                        }
+                        logits.push(margin);
+                    }
                     Labels::Several { labels, count } => {
                         logits.extend(
                             labels[record * count..][..count].iter().map(|&label| signed(label == 1)),
@@ -232,7 +241,7 @@ impl<'p> Puppet<'p> {
                     }
                 }
             }
-            logits[1] += spoil;
+            logits[usize::from(!one)] += spoil;
             if lost.contains(&shadow) {
                 logits.fill(f32::NAN);
             }
@@ -243,7 +252,7 @@ impl<'p> Puppet<'p> {
             shadows: assign.shadows,
             records: dataset.shape().records,
             queries: views,
-            classes: 2,
+            classes: if one { 1 } else { 2 },
             lost: lost.to_vec(),
         };
         encode(&header, &all.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()

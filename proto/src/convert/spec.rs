@@ -44,8 +44,11 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             class_weights: Some(training.class_weights).filter(|weights| !weights.is_empty()),
             clip_norm: training.clip_norm,
             ema: training.ema,
+            loss: training.loss,
+            dropout: training.dropout,
         },
         augment: AugmentDraft {
+            rotate: augment.rotate,
             flip: augment.flip,
             shift: augment.shift,
             brightness: augment.brightness,
@@ -108,8 +111,11 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             class_weights: draft.training.class_weights.unwrap_or_default(),
             clip_norm: draft.training.clip_norm,
             ema: draft.training.ema,
+            loss: draft.training.loss,
+            dropout: draft.training.dropout,
         }),
         augment: Some(v1::AugmentSpec {
+            rotate: draft.augment.rotate,
             flip: draft.augment.flip,
             shift: draft.augment.shift,
             brightness: draft.augment.brightness,
@@ -205,9 +211,16 @@ mod tests {
                     class_weights: Some(vec![1.0, 2.5]),
                     clip_norm: Some(3.0),
                     ema: Some(0.99),
+                    loss: Some("bce".into()),
+                    dropout: (architecture != "logistic").then_some(0.125),
                     ..TrainingDraft::default()
                 },
-                augment: AugmentDraft { noise: Some(0.25), drop: Some(0.1), ..AugmentDraft::default() },
+                augment: AugmentDraft {
+                    rotate: Some(15.0),
+                    noise: Some(0.25),
+                    drop: Some(0.1),
+                    ..AugmentDraft::default()
+                },
                 statistics: StatisticsDraft {
                     attacks: Some(vec!["base".into(), "lira-offline".into()]),
                     center: Some("median".into()),

@@ -4,4 +4,5 @@
 mod commands;
 mod embedded;
 mod everywhere;
+mod one_logit;
 mod resume;

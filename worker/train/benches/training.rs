@@ -164,7 +164,8 @@ fn train(data: TrainingData<'_>, case: &Case) -> (f64, f64, f64) {
         ..SpecDraft::default()
     };
     let spec = AuditSpec::try_new(&draft).expect("the recipe is valid");
-    let network = Network::new(spec.model(), &data.shape()).expect("the model fits the data");
+    let network =
+        Network::new(spec.model(), spec.training(), &data.shape()).expect("the model fits the data");
     let flops = network.cost(spec.training(), &CpuSizes).train_flops as f64;
     let cpu = Cpu::new(data, Isa::best());
     let mut engine = Lockstep::new(cpu, network, spec.training(), steps).expect("there is memory");

@@ -7,6 +7,7 @@ use umbra_core::shape::{DataShape, Form};
 use umbra_core::spec::Augment;
 
 use crate::philox::{normals, philox, uniform};
+use crate::rotate::rotate;
 
 /// Draws for single numbers of the record start here; before it, one counter per kind of variation.
 const NUMBERS: u32 = 16;
@@ -50,6 +51,11 @@ impl Variation {
     pub fn apply(&self, key: [u32; 2], place: u32, record: &mut [f32], scratch: &mut [f32]) {
         let draw = |kind: u32, index: u32| philox([index, kind, place, 0], key);
         let (image, recipe) = (matches!(self.form, Form::Image { .. }), &self.recipe);
+        // Turned, then mirrored, then moved: what has turned out of the image does not come back.
+        if recipe.rotate() > 0.0 {
+            let degrees = f64::from(signed(draw(3, 0)[0])) * recipe.rotate();
+            rotate(degrees, (self.height, self.width, self.channels), record, scratch);
+        }
         let shift = i64::from(recipe.shift());
         if recipe.flip() || shift > 0 {
             let [mirror, down, right, _] = draw(0, 0);

@@ -6,6 +6,7 @@
 //! on the number of lanes, or on what lies in other rows or lanes.
 
 use crate::augment::Variation;
+use crate::dropout::Masks;
 use crate::error::TrainError;
 use crate::layers::{Activation, Extent, InputGradient};
 
@@ -68,6 +69,19 @@ pub struct NormShape {
     pub gamma: usize,
     /// Offset of the summands, `[pitch(channels)]`.
     pub beta: usize,
+}
+
+/// The shape of one dropout's work.
+#[derive(Debug, Clone, Copy)]
+pub struct DropoutShape {
+    /// Records.
+    pub rows: usize,
+    /// What comes in and goes out.
+    pub extent: Extent,
+    /// The probability that a number is left out.
+    pub rate: f32,
+    /// The number of the layer that draws.
+    pub layer: u32,
 }
 
 /// The part of a batch that a loss is taken over.
@@ -340,6 +354,27 @@ pub trait Backend: Sizes {
         d_input: &mut Self::Buffer,
     );
 
+    /// `output = input / (1 - rate)` where [`crate::dropout::stays`] says so, else 0; the input as it is where there are
+    /// no masks.
+    fn dropout_forward(
+        &mut self,
+        shape: &DropoutShape,
+        masks: Option<Masks<'_>>,
+        input: &Self::Buffer,
+        output: &mut Self::Buffer,
+    );
+
+    /// `d_input = act'(input) ((d_input) + d_output / (1 - rate))` where the number stayed, else without `d_output`.
+    fn dropout_backward(
+        &mut self,
+        shape: &DropoutShape,
+        masks: Option<Masks<'_>>,
+        into: InputGradient,
+        input: &Self::Buffer,
+        d_output: &Self::Buffer,
+        d_input: &mut Self::Buffer,
+    );
+
     /// Softmax cross-entropy, the mean over the batch of each record's loss times its class's weight
     /// (`[pitch(classes)]`): its gradient by the logits, and per lane
     /// `losses = [loss of this batch so far, 1 if this or an earlier loss was not finite]`.
@@ -354,7 +389,8 @@ pub trait Backend: Sizes {
     );
 
     /// Binary cross-entropy of several labels, the mean over all labels of the batch of each one's loss times the
-    /// label's weight (`[pitch(labels)]`), where one that is missing has the loss 0; else as
+    /// label's weight (`[pitch(labels)]`), where one that is missing has the loss 0; or, where a record has one of
+    /// two classes, of the one logit of class 1, each loss times its class's weight (`[pitch(2)]`). Else as
     /// [`Backend::softmax_cross_entropy`].
     fn binary_cross_entropy(
         &mut self,

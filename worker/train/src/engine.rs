@@ -29,7 +29,7 @@ pub trait Engine {
     /// other a variation of its own, the same for all shadows of a seed.
     fn query(&mut self, first: u32, count: usize, view: u32);
 
-    /// One lane's answers to the latest query: `[count][classes]`.
+    /// One lane's answers to the latest query: `[count][logits]`.
     fn logits(&mut self, lane: usize, into: &mut [f32]);
 
     /// Floats of one lane's state: parameters and optimiser.

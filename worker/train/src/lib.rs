@@ -11,6 +11,7 @@ pub mod augment;
 pub mod backend;
 pub mod cpu;
 pub mod data;
+pub mod dropout;
 pub mod engine;
 pub mod error;
 pub mod layers;
@@ -21,6 +22,7 @@ pub mod order;
 pub mod pack;
 pub mod params;
 pub mod philox;
+mod rotate;
 pub mod schedule;
 
 pub use data::TrainingData;

@@ -1,11 +1,12 @@
 //! Philox4x32-10 (Salmon et al. 2011, doi 10.1145/2063384.2063405): four random words for every counter, in any order
 //! and on any device. The key comes from the seed tree.
 
+const MULTIPLIERS: (u64, u64) = (0xd251_1f53, 0xcd9e_8d57);
+const STEPS: (u32, u32) = (0x9e37_79b9, 0xbb67_ae85);
+
 /// Four random words of a counter.
 #[inline(always)]
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    const MULTIPLIERS: (u64, u64) = (0xd251_1f53, 0xcd9e_8d57);
-    const STEPS: (u32, u32) = (0x9e37_79b9, 0xbb67_ae85);
     let ([mut a, mut b, mut c, mut d], [mut k, mut l]) = (counter, key);
     for _ in 0..10 {
         let (first, second) = (u64::from(a) * MULTIPLIERS.0, u64::from(c) * MULTIPLIERS.1);
@@ -14,6 +15,29 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
         (k, l) = (k.wrapping_add(STEPS.0), l.wrapping_add(STEPS.1));
     }
     [a, b, c, d]
+}
+
+/// The words of sixteen counters `[first + i, ...rest]`, by word: the same as [`philox`] one by one.
+#[inline(always)]
+pub fn philox_16(first: u32, [b, c, d]: [u32; 3], [mut k, mut l]: [u32; 2]) -> [[u32; 16]; 4] {
+    let mut words = [[first; 16], [b; 16], [c; 16], [d; 16]];
+    for (i, word) in (0..).zip(&mut words[0]) {
+        *word = first.wrapping_add(i);
+    }
+    for _ in 0..10 {
+        let mut next = [[0; 16]; 4];
+        for i in 0..16 {
+            let (first, second) =
+                (u64::from(words[0][i]) * MULTIPLIERS.0, u64::from(words[2][i]) * MULTIPLIERS.1);
+            next[0][i] = (second >> 32) as u32 ^ words[1][i] ^ k;
+            next[1][i] = second as u32;
+            next[2][i] = (first >> 32) as u32 ^ words[3][i] ^ l;
+            next[3][i] = first as u32;
+        }
+        words = next;
+        (k, l) = (k.wrapping_add(STEPS.0), l.wrapping_add(STEPS.1));
+    }
+    words
 }
 
 /// Uniform in `[0, 1)`, a multiple of 2^-24.
@@ -43,6 +67,15 @@ mod tests {
         let counter = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
         let key = [0xa409_3822, 0x299f_31d0];
         assert_eq!(philox(counter, key), [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
+    }
+
+    #[test]
+    fn sixteen_counters_at_once_give_the_words_of_each() {
+        let words = philox_16(u32::MAX - 3, [5, 6, 7], [8, 9]);
+        for i in 0..16 {
+            let one = philox([(u32::MAX - 3).wrapping_add(i as u32), 5, 6, 7], [8, 9]);
+            assert_eq!([words[0][i], words[1][i], words[2][i], words[3][i]], one);
+        }
     }
 
     #[test]

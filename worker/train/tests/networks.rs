@@ -65,6 +65,7 @@ struct Recipe {
     ema: Option<f64>,
     step_epochs: Option<f64>,
     step_factor: Option<f64>,
+    loss: Option<String>,
     #[serde(default)]
     several: bool,
 }
@@ -79,6 +80,7 @@ fn value(index: usize, salt: u64) -> f32 {
 struct Made {
     shape: DataShape,
     values: Vec<f32>,
+    labels: Vec<u32>,
     units: Vec<u32>,
     start: Vec<f32>,
 }
@@ -94,14 +96,17 @@ impl Case {
             _ => unreachable!("{}", self.name),
         };
         let targets = if self.recipe.several { Targets::Labels } else { Targets::Class };
-        let shape =
-            DataShape { form, targets, ..DataShape::table(records, records, features, vectors.classes) };
+        // Two classes under the binary cross-entropy, else all of the file's.
+        let classes = if self.recipe.loss.is_some() { 2 } else { vectors.classes };
+        let labels = vectors.labels.iter().map(|&label| label % classes).collect();
+        let shape = DataShape { form, targets, ..DataShape::table(records, records, features, classes) };
         let mut values: Vec<f32> =
             (0..vectors.records * features as usize).map(|index| value(index, 2)).collect();
         values[..features as usize].fill(0.0);
         let tensors = self.tensors.iter().flat_map(|&(len, middle, spread)| vec![(middle, spread); len]);
         let start = tensors.enumerate().map(|(index, (middle, spread))| middle + spread * value(index, 1));
-        Made { shape, values, units: (0..vectors.records as u32).collect(), start: start.collect() }
+        let units = (0..vectors.records as u32).collect();
+        Made { shape, values, labels, units, start: start.collect() }
     }
 
     /// The specification, and the data.
@@ -116,6 +121,7 @@ impl Case {
             beta1: recipe.beta1,
             beta2: recipe.beta2,
             epsilon: recipe.epsilon,
+            loss: recipe.loss.clone(),
             label_smoothing: recipe.label_smoothing,
             class_weights: recipe.class_weights.clone(),
             clip_norm: recipe.clip_norm,
@@ -136,7 +142,7 @@ impl Case {
         let spec = common::spec_of(model, training);
         let labels = match recipe.several {
             true => Labels::Several { labels: &vectors.several, count: vectors.classes as usize },
-            false => Labels::Class(&vectors.labels),
+            false => Labels::Class(&made.labels),
         };
         let values = Values::F32(&made.values);
         let data = TrainingData::raw(made.shape, values, &AS_THEY_ARE, labels, &made.units).unwrap();
@@ -151,7 +157,7 @@ impl Case {
         rows: usize,
     ) -> Lockstep<Cpu<'d>> {
         let (spec, data) = self.audit(made, vectors);
-        let network = Network::new(spec.model(), &made.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &made.shape).unwrap();
         let cpu = Cpu::new(data, Isa::at_most(level));
         let mut engine = Lockstep::with_rows(cpu, network, spec.training(), 10, rows).unwrap();
         assert_eq!(engine.parameters(), made.start.len(), "{}", self.name);
@@ -161,7 +167,7 @@ impl Case {
 
     fn candle<'d>(&self, made: &'d Made, vectors: &'d Vectors) -> Candle<'d> {
         let (spec, data) = self.audit(made, vectors);
-        let network = Network::new(spec.model(), &made.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &made.shape).unwrap();
         let mut engine = Candle::new(data, network, spec.training(), 10, 1).unwrap();
         engine.set_parameters(0, &made.start).unwrap();
         engine
@@ -303,19 +309,20 @@ fn both_engines_agree() {
     }
 }
 
-/// Start values, varied records and views come from the same seeds in both.
+/// Start values, varied records, masks and views come from the same seeds in both.
 #[test]
 fn both_engines_vary_records_alike() {
-    for (model, table) in common::architectures() {
+    for ((model, table), dropout) in common::with_dropout(&[None, Some(0.3)]) {
         let name = model.architecture.clone();
         let recipe = TrainingDraft {
             learning_rate: Some(0.05),
             batch: Some(8),
             epochs: Some(2),
+            dropout,
             ..TrainingDraft::default()
         };
         let spec = common::varied(model, recipe);
-        let network = || Network::new(spec.model(), &table.shape).unwrap();
+        let network = || Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cpu = Cpu::new(table.data(), Isa::at_most(IsaLevel::Avx512));
         let mut lockstep = Lockstep::new(cpu, network(), spec.training(), 10).unwrap();
         let mut candle = Candle::new(table.data(), network(), spec.training(), 10, 2).unwrap();

@@ -79,8 +79,8 @@ fn nothing_is_allocated_after_warm_up() {
 /// Of every architecture, with all that a recipe can switch on.
 #[test]
 fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_planned() {
-    for (model, table) in common::architectures() {
-        let name = model.architecture.clone();
+    for ((model, table), dropout) in common::with_dropout(&[None, Some(0.2)]) {
+        let name = format!("{}, dropout {dropout:?}", model.architecture);
         let draft = TrainingDraft {
             learning_rate: Some(0.01),
             batch: Some(16),
@@ -88,17 +88,18 @@ fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_plann
             clip_norm: Some(1.0),
             ema: Some(0.9),
             label_smoothing: Some(0.1),
+            dropout,
             ..TrainingDraft::default()
         };
         let spec = common::viewed(&common::varied(model, draft), 3);
-        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cost = network.cost(spec.training(), &CpuSizes);
         let before = BYTES.with(Cell::get);
         let mut run = PackRun::new(common::job(&spec, &table, 0..2, 7), table.data(), None).unwrap();
         let taken = (BYTES.with(Cell::get) - before) as f64;
         let planned = (cost.bytes + cost.host_bytes) as f64;
         assert!((0.83..1.2).contains(&(taken / planned)), "{name}: {taken} bytes, {planned} planned");
-        // The first step sizes the norms' rows; the checkpoint's buffer grows to its largest beforehand.
+        // The first step sizes the rows of norms and masks; the checkpoint's buffer grows to its largest beforehand.
         run.advance(1);
         let mut checkpoint = Vec::with_capacity(16 << 20);
         let during = allocations(|| {
@@ -123,7 +124,7 @@ fn a_pack_takes_the_memory_that_is_planned_for_it() {
         };
         let spec = common::spec(&[300, 200], draft);
         let job = common::job(&spec, &table, 0..3, 47);
-        let network = Network::new(spec.model(), &table.shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
         let cost = network.cost(spec.training(), &CpuSizes);
         let before = BYTES.with(Cell::get);
         let run = PackRun::new(job, table.data(), None).unwrap();

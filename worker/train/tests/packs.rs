@@ -6,6 +6,7 @@ mod common;
 use common::{Table, bits, job, run, spec};
 use umbra_core::seed::Seed;
 use umbra_core::spec::{AuditSpec, TrainingDraft};
+use umbra_data::logits::LogitsReader;
 use umbra_train::cpu::{Cpu, Isa, IsaLevel};
 use umbra_train::engine::Engine;
 use umbra_train::lockstep::Lockstep;
@@ -38,19 +39,28 @@ fn start<'d>(spec: &AuditSpec, table: &'d Table) -> PackRun<'d> {
 
 #[test]
 fn a_shadow_has_the_same_bits_in_any_pack_slice_and_instruction_set() {
-    let (spec, table) = (recipe("sgd"), table());
-    let whole = run(start(&spec, &table), 1000);
+    let (plain, table) = (recipe("sgd"), table());
+    let mut draft = plain.to_draft();
+    draft.training.dropout = Some(0.2);
+    let dropped = AuditSpec::try_new(&draft).unwrap();
+    let [one, other] = [&plain, &dropped].map(|spec| bits(&run(start(spec, &table), 1000), 0));
+    assert_ne!(one, other);
+    [plain, dropped].iter().for_each(|spec| has_the_same_bits(spec, &table));
+}
+
+fn has_the_same_bits(spec: &AuditSpec, table: &Table) {
+    let whole = run(start(spec, table), 1000);
     assert!(whole.lost().is_empty());
     assert_ne!(bits(&whole, 0), bits(&whole, 1));
     for (shadows, slice) in [(0..1, 1), (1..3, 7), (2..8, 50)] {
-        let part = PackRun::new(job(&spec, &table, shadows.clone(), STEPS), table.data(), None).unwrap();
+        let part = PackRun::new(job(spec, table, shadows.clone(), STEPS), table.data(), None).unwrap();
         let part = run(part, slice);
         for shadow in shadows.filter(|&shadow| shadow < 3) {
             assert_eq!(bits(&part, shadow), bits(&whole, shadow), "shadow {shadow}, slices of {slice}");
         }
     }
     for level in [IsaLevel::Portable, IsaLevel::Avx2, IsaLevel::Avx512] {
-        let limited = PackJob { isa_limit: Some(level), ..job(&spec, &table, 0..3, STEPS) };
+        let limited = PackJob { isa_limit: Some(level), ..job(spec, table, 0..3, STEPS) };
         let limited = run(PackRun::new(limited, table.data(), None).unwrap(), 1000);
         assert_eq!(limited.encode().unwrap(), whole.encode().unwrap(), "{level:?}");
     }
@@ -58,14 +68,15 @@ fn a_shadow_has_the_same_bits_in_any_pack_slice_and_instruction_set() {
 
 #[test]
 fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
-    for (model, table) in common::architectures() {
-        let name = model.architecture.clone();
+    for ((model, table), dropout) in common::with_dropout(&[None, Some(0.3)]) {
+        let name = format!("{}, dropout {dropout:?}", model.architecture);
         let draft = TrainingDraft {
             learning_rate: Some(0.02),
             ema: Some(0.8),
             clip_norm: Some(0.5),
             batch: Some(16),
             epochs: Some(6),
+            dropout,
             ..TrainingDraft::default()
         };
         let spec = common::varied(model, draft);
@@ -79,7 +90,7 @@ fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
         assert_ne!(bits(&run(plain, 1000), 0), bits(&whole, 0), "{name}: varied records teach otherwise");
         // Nor do the records that go through the model together change a bit, varied as they are.
         let trained = |rows_at_once: usize| {
-            let network = Network::new(spec.model(), &table.shape).unwrap();
+            let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
             let cpu = Cpu::new(table.data(), Isa::best());
             let mut engine = Lockstep::with_rows(cpu, network, spec.training(), 5, rows_at_once).unwrap();
             engine.start(0, spec.seed(), 1, 0);
@@ -100,6 +111,88 @@ fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
             assert_eq!(again.encode().unwrap(), whole.encode().unwrap(), "{name}, stopped at {stop}");
         }
     }
+}
+
+#[test]
+fn units_are_left_out_of_steps_alone_and_of_each_step_others() {
+    for ((model, table), dropout) in common::with_dropout(&[Some(0.5)]) {
+        let name = model.architecture.clone();
+        let draft = |dropout| TrainingDraft {
+            learning_rate: Some(0.02),
+            batch: Some(16),
+            epochs: Some(6),
+            dropout,
+            ..TrainingDraft::default()
+        };
+        let engine = |dropout| {
+            let spec = common::spec_of(model.clone(), draft(dropout));
+            let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
+            let cpu = Cpu::new(table.data(), Isa::best());
+            Lockstep::new(cpu, network, spec.training(), 5).unwrap()
+        };
+        let (mut with, mut without) = (engine(dropout), engine(None));
+        with.start(0, &Seed::new(7), 3, 0);
+        let rows: Vec<u32> = (0..16).collect();
+        let mut gradients = |step: Option<u64>| {
+            match step {
+                Some(step) => with.differentiate_at(step, &rows),
+                None => with.differentiate(&rows),
+            }
+            let mut gradients = vec![0.0; with.parameters()];
+            with.gradients(0, &mut gradients);
+            gradients
+        };
+        let (plain, first) = (gradients(None), gradients(Some(0)));
+        assert!(first != gradients(Some(1)) && first == gradients(Some(0)) && first != plain, "{name}");
+        // A query, and a gradient without a step, know nothing of it: bits of the same model that has none.
+        let mut state = vec![0.0; with.state_len()];
+        with.train(0, &rows);
+        with.save(0, &mut state);
+        without.load(0, &Seed::new(7), 3, &state);
+        let mut all = [vec![0.0; 60 * 3], vec![0.0; 60 * 3]];
+        for (engine, answers) in [&mut with, &mut without].into_iter().zip(&mut all) {
+            engine.query(0, 60, 0);
+            engine.logits(0, answers);
+        }
+        assert_eq!(all[0], all[1], "{name}");
+        let [of, than] = [&mut with, &mut without].map(|engine| {
+            engine.differentiate(&rows);
+            let mut gradients = vec![0.0; engine.parameters()];
+            engine.gradients(0, &mut gradients);
+            gradients
+        });
+        assert_eq!(of, than, "{name}");
+    }
+}
+
+#[test]
+fn two_classes_under_bce_have_one_logit_that_learns_them() {
+    let table = Table::new(150, 7, 2);
+    let draft = TrainingDraft {
+        optimizer: Some("adamw".into()),
+        learning_rate: Some(0.05),
+        loss: Some("bce".into()),
+        batch: Some(16),
+        epochs: Some(6),
+        ..TrainingDraft::default()
+    };
+    let spec = spec(&[18, 33], draft);
+    let job = job(&spec, &table, 0..3, 400);
+    let membership = job.membership.clone();
+    let logits = run(PackRun::new(job, table.data(), None).unwrap(), 1000);
+    for shadow in 0..3 {
+        let answers = logits.shadow(shadow);
+        assert_eq!(answers.len(), 150);
+        // All that the shadow was trained on is learnt by heart.
+        for record in (0..150).filter(|&record| membership.is_in(shadow, table.units[record] as usize)) {
+            assert_eq!(answers[record] > 0.0, table.labels[record] == 1, "{shadow}, {record}");
+        }
+    }
+    let header = LogitsReader::from_bytes(logits.encode().unwrap().into()).unwrap().header().clone();
+    assert_eq!((header.records, header.classes), (150, 1));
+    let three = self::table();
+    let refused = PackRun::new(common::job(&spec, &three, 0..3, STEPS), three.data(), None).err().unwrap();
+    assert!(refused.to_string().contains("\"bce\" is for two classes"), "{refused}");
 }
 
 #[test]
@@ -223,7 +316,7 @@ impl<E: Engine> Engine for Faulty<E> {
 }
 
 fn faulty<'d>(spec: &AuditSpec, table: &'d Table, resume: Option<&[u8]>) -> PackRun<'d> {
-    let network = Network::new(spec.model(), &table.shape).unwrap();
+    let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
     let cpu = Cpu::new(table.data(), Isa::best());
     let engine = Lockstep::new(cpu, network, spec.training(), STEPS).unwrap();
     // Shadow 0 diverges once, shadow 1 twice, shadow 2 never.
@@ -289,11 +382,15 @@ fn a_checkpoint_that_cannot_be_continued_is_refused() {
     let mut newer = good.clone();
     newer[8] = 9;
     assert_eq!(open(&newer), TrainError::Checkpoint(CheckpointError::Version(9)));
+    let mut dropped = spec.to_draft();
+    dropped.training.dropout = Some(0.2);
+    let dropped = AuditSpec::try_new(&dropped).unwrap();
     for other in [
         job(&spec, &table, 0..3, STEPS + 1),
         job(&spec, &table, 0..4, STEPS),
         PackJob { seed: Seed::new(8), ..job(&spec, &table, 0..3, STEPS) },
         job(&recipe("adamw"), &table, 0..3, STEPS),
+        job(&dropped, &table, 0..3, STEPS),
     ] {
         let error = PackRun::new(other, table.data(), Some(&good)).err().unwrap();
         assert_eq!(error, TrainError::Checkpoint(CheckpointError::OtherJob));

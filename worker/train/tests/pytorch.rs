@@ -85,7 +85,7 @@ fn for_each(check: impl Fn(&Vectors, &Model, &Steps, &str, &mut Lockstep<Cpu<'_>
                 ..TrainingDraft::default()
             };
             let spec = common::spec(&model.widths, draft);
-            let network = Network::new(spec.model(), &shape).unwrap();
+            let network = Network::new(spec.model(), spec.training(), &shape).unwrap();
             let cpu = Cpu::new(data, Isa::best());
             let mut engine = Lockstep::new(cpu, network, spec.training(), 10).unwrap();
             engine.set_parameters(0, &model.start);

@@ -20,7 +20,7 @@ fn recipe() -> TrainingDraft {
 
 /// An engine with the same start values on its lane, whichever shadow it is told to be.
 fn same_model(spec: &AuditSpec, table: &Table, shadow: u32, rows: usize) -> Vec<Vec<u32>> {
-    let network = Network::new(spec.model(), &table.shape).unwrap();
+    let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
     let cpu = Cpu::new(table.data(), Isa::best());
     let mut engine = Lockstep::with_rows(cpu, network, spec.training(), STEPS, rows).unwrap();
     engine.start(0, spec.seed(), 0, 0);

@@ -8,6 +8,7 @@ use crate::shape::{DataShape, Form};
 /// The variations, in the order they are applied; a number of 0 is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Augment {
+    rotate: f64,
     flip: bool,
     shift: u32,
     brightness: f64,
@@ -22,6 +23,7 @@ impl Augment {
         let mut number = |key: &str, given: Option<f64>, high: f64| {
             wrong.within(&format!("augment.{key}"), given.unwrap_or(0.0), 0.0, high)
         };
+        let rotate = number("rotate", draft.rotate, 180.0);
         let brightness = number("brightness", draft.brightness, 1e3);
         let contrast = number("contrast", draft.contrast, 1.0);
         let scale = number("scale", draft.scale, 1.0);
@@ -29,6 +31,7 @@ impl Augment {
         let drop = number("drop", draft.drop, 0.95);
         let shift = wrong.within("augment.shift", draft.shift.unwrap_or(0), 0, 4096);
         Some(Self {
+            rotate: rotate?,
             flip: draft.flip.unwrap_or(false),
             shift: shift?,
             brightness: brightness?,
@@ -42,6 +45,7 @@ impl Augment {
     pub(super) fn to_draft(self) -> AugmentDraft {
         let given = |value: f64| (value > 0.0).then_some(value);
         AugmentDraft {
+            rotate: given(self.rotate),
             flip: self.flip.then_some(true),
             shift: (self.shift > 0).then_some(self.shift),
             brightness: given(self.brightness),
@@ -57,6 +61,7 @@ impl Augment {
         let (image, signal) =
             (matches!(shape.form, Form::Image { .. }), matches!(shape.form, Form::Signal { .. }));
         let kinds = [
+            ("rotate", self.rotate > 0.0, image, "images"),
             ("flip", self.flip, image, "images"),
             ("shift", self.shift > 0, image || signal, "images and signals"),
             ("brightness", self.brightness > 0.0, image, "images"),
@@ -72,6 +77,7 @@ impl Augment {
     /// Every variation with its number, by key; those that are off left out.
     pub fn settings(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let all = [
+            ("rotate", self.rotate),
             ("flip", f64::from(u8::from(self.flip))),
             ("shift", f64::from(self.shift)),
             ("brightness", self.brightness),
@@ -86,6 +92,11 @@ impl Augment {
     /// Whether nothing is varied.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The most degrees that an image is turned about its centre, either way; zeros turn in.
+    pub fn rotate(&self) -> f64 {
+        self.rotate
     }
 
     /// Whether images are mirrored left to right, half of the time.

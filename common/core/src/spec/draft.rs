@@ -71,6 +71,10 @@ pub struct TrainingDraft {
     pub batch: Option<u32>,
     /// Passes over the expected half of the records.
     pub epochs: Option<u32>,
+    /// `cross-entropy` (default for classes) or `bce` (default for several labels; one logit for two classes).
+    pub loss: Option<String>,
+    /// The probability that a hidden unit is left out of a step; default 0.
+    pub dropout: Option<f64>,
     /// Share of a label that is spread over all classes; default 0.
     pub label_smoothing: Option<f64>,
     /// A factor of the loss for each class; default none.
@@ -84,6 +88,8 @@ pub struct TrainingDraft {
 /// Unchecked variations of training records.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AugmentDraft {
+    /// The most degrees that an image is turned about its centre, either way; default 0.
+    pub rotate: Option<f64>,
     /// Whether images are mirrored left to right, half of the time; default no.
     pub flip: Option<bool>,
     /// The most pixels or points in time that a record is moved by; default 0.

@@ -22,7 +22,7 @@ pub use draft::{
 pub use model::Model;
 pub use shadows::{Placement, Queries, Shadows};
 pub use statistics::Statistics;
-pub use training::{Optimizer, Schedule, Training};
+pub use training::{Objective, Optimizer, Schedule, Training};
 
 use crate::ids::{AuditName, DatasetName};
 use crate::seed::Seed;
@@ -63,6 +63,16 @@ impl AuditSpec {
         let statistics = Statistics::check(&draft.statistics, &mut wrong);
         let block = shadows.as_ref().map(Shadows::block);
         let placement = Placement::check(&draft.placement, block, &mut wrong);
+        if let (Some(model), Some(training)) = (&model, &training)
+            && training.dropout() > 0.0
+            && !model.has_hidden()
+        {
+            let message = format!(
+                "a model \"{}\" has no hidden units to leave out: leave it out",
+                model.architecture()
+            );
+            wrong.push("training.dropout", message);
+        }
         match (name, dataset, model, training, shadows, queries, statistics, placement) {
             (
                 Some(name),

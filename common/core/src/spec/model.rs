@@ -181,6 +181,11 @@ impl Model {
         }
     }
 
+    /// Whether it has hidden units that dropout can leave out.
+    pub fn has_hidden(&self) -> bool {
+        *self != Self::Logistic
+    }
+
     /// The hidden layers' widths of an `mlp`; none for the others.
     pub fn widths(&self) -> &[u32] {
         match self {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::shape::Form;
+use crate::shape::{Form, Targets};
 
 fn draft() -> SpecDraft {
     SpecDraft {
@@ -119,6 +119,40 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
     let wrong = spec.check_shape(&shape(3)).unwrap_err();
     assert_eq!(wrong.iter().next().unwrap().field, "training.class_weights");
 
+    let mut dropped = draft();
+    dropped.model.architecture = "mlp".to_owned();
+    dropped.model.widths = vec![4];
+    dropped.training.dropout = Some(0.25);
+    let spec = AuditSpec::try_new(&dropped).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    assert_eq!(spec.training().dropout(), 0.25);
+    dropped.training.dropout = Some(0.95);
+    assert_eq!(fields(&dropped), ["training.dropout"]);
+    dropped.training.dropout = Some(0.25);
+    dropped.model = ModelDraft { architecture: "logistic".to_owned(), ..ModelDraft::default() };
+    let wrong = AuditSpec::try_new(&dropped).unwrap_err().to_string();
+    assert!(wrong.contains("training.dropout: a model \"logistic\" has no hidden units"), "{wrong}");
+
+    let mut several = draft();
+    several.training.loss = Some("bce".to_owned());
+    let spec = AuditSpec::try_new(&several).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    let labels = |classes| DataShape { targets: Targets::Labels, ..shape(classes) };
+    let logits =
+        |spec: &AuditSpec| [shape(2), labels(2), labels(3)].map(|shape| spec.training().logits(&shape));
+    assert_eq!(logits(&spec), [1, 2, 3]);
+    assert!([shape(2), labels(1), labels(3)].iter().all(|shape| spec.check_shape(shape).is_ok()));
+    let wrong = spec.check_shape(&shape(3)).unwrap_err().to_string();
+    assert!(wrong.starts_with("training.loss: \"bce\" is for two classes or several labels"), "{wrong}");
+    several.training.loss = Some("cross-entropy".to_owned());
+    let spec = AuditSpec::try_new(&several).unwrap();
+    assert_eq!(logits(&spec), [2, 2, 3]);
+    assert!(spec.check_shape(&shape(3)).is_ok());
+    let wrong = spec.check_shape(&labels(3)).unwrap_err().to_string();
+    assert!(wrong.ends_with("the data set has several labels: use \"bce\""), "{wrong}");
+    several.training.loss = Some("hinge".to_owned());
+    assert_eq!(fields(&several), ["training.loss"]);
+
     let mut varied = draft();
     varied.augment =
         AugmentDraft { flip: Some(true), noise: Some(0.5), drop: Some(0.1), ..AugmentDraft::default() };
@@ -127,8 +161,18 @@ fn what_a_recipe_can_switch_on_is_checked_and_said_again() {
     let wrong = spec.check_shape(&shape(2)).unwrap_err();
     let found: Vec<_> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
     assert_eq!(found, ["augment.flip"]);
+    varied.augment = AugmentDraft { rotate: Some(15.0), ..AugmentDraft::default() };
+    let spec = AuditSpec::try_new(&varied).unwrap();
+    assert_eq!(AuditSpec::try_new(&spec.to_draft()).unwrap(), spec);
+    let formed = |form| DataShape { form, ..DataShape::table(10, 10, 12, 2) };
+    assert!(spec.check_shape(&formed(Form::Image { height: 2, width: 3, channels: 2 })).is_ok());
+    for form in [Form::Table, Form::Signal { samples: 6, leads: 2 }] {
+        let wrong = spec.check_shape(&formed(form)).unwrap_err().to_string();
+        assert_eq!(wrong, "augment.rotate: it is for images: leave it out");
+    }
     varied.augment.drop = Some(1.0);
-    assert_eq!(fields(&varied), ["augment.drop"]);
+    varied.augment.rotate = Some(181.0);
+    assert_eq!(fields(&varied), ["augment.rotate", "augment.drop"]);
 
     let mut bad = draft();
     bad.training.step_factor = Some(0.5);

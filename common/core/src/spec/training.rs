@@ -3,7 +3,7 @@
 use super::augment::Augment;
 use super::check::Violations;
 use super::draft::{AugmentDraft, TrainingDraft};
-use crate::shape::DataShape;
+use crate::shape::{DataShape, Targets};
 
 /// How weights follow gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,28 @@ pub enum Schedule {
     },
 }
 
+/// What training makes small, where the recipe names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objective {
+    /// The cross-entropy of a softmax over all classes: a logit for each.
+    CrossEntropy,
+    /// The binary cross-entropy of sigmoids: one logit for two classes (that of class 1), one for each of several
+    /// labels.
+    Bce,
+}
+
+impl Objective {
+    const WORDS: [(&'static str, Self); 2] = [("cross-entropy", Self::CrossEntropy), ("bce", Self::Bce)];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CrossEntropy => "cross-entropy",
+            Self::Bce => "bce",
+        }
+    }
+}
+
 /// A checked training recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Training {
@@ -53,6 +75,8 @@ pub struct Training {
     warmup_epochs: f64,
     batch: u32,
     epochs: u32,
+    loss: Option<Objective>,
+    dropout: f64,
     label_smoothing: f64,
     class_weights: Vec<f64>,
     clip_norm: Option<f64>,
@@ -87,6 +111,8 @@ impl Training {
         let most = f64::from(draft.epochs.unwrap_or(100_000));
         let warmup = draft.warmup_epochs.unwrap_or(0.0);
         let warmup_epochs = wrong.within("training.warmup_epochs", warmup, 0.0, most);
+        let loss = draft.loss.as_deref().map(|word| wrong.word("training.loss", word, &Objective::WORDS));
+        let dropout = wrong.within("training.dropout", draft.dropout.unwrap_or(0.0), 0.0, 0.9);
         let smoothing = draft.label_smoothing.unwrap_or(0.0);
         let label_smoothing = wrong.within("training.label_smoothing", smoothing, 0.0, 0.9);
         let class_weights = draft.class_weights.clone().unwrap_or_default();
@@ -101,6 +127,8 @@ impl Training {
         let augment = Augment::check(augment, wrong);
         Some(Self {
             augment: augment?,
+            loss: loss.map_or(Some(None), |loss| loss.map(Some))?,
+            dropout: dropout?,
             label_smoothing: label_smoothing?,
             class_weights,
             clip_norm: clip_norm.map_or(Some(None), |norm| norm.map(Some))?,
@@ -130,6 +158,8 @@ impl Training {
             warmup_epochs: Some(self.warmup_epochs),
             batch: Some(self.batch),
             epochs: Some(self.epochs),
+            loss: self.loss.map(|loss| loss.name().to_owned()),
+            dropout: (self.dropout > 0.0).then_some(self.dropout),
             label_smoothing: (self.label_smoothing > 0.0).then_some(self.label_smoothing),
             class_weights: (!self.class_weights.is_empty()).then(|| self.class_weights.clone()),
             clip_norm: self.clip_norm,
@@ -191,6 +221,27 @@ impl Training {
         self.epochs
     }
 
+    /// The loss, where the recipe names it; else softmax cross-entropy of classes and binary cross-entropy of
+    /// several labels.
+    pub fn loss(&self) -> Option<Objective> {
+        self.loss
+    }
+
+    /// Logits of one record of data of `shape`: one a class or label, but a single one for two classes under
+    /// [`Objective::Bce`].
+    pub fn logits(&self, shape: &DataShape) -> u32 {
+        match (self.loss, shape.targets, shape.classes) {
+            (Some(Objective::Bce), Targets::Class, 2) => 1,
+            (_, _, classes) => classes,
+        }
+    }
+
+    /// The probability that a hidden unit is left out of a training step; the others grow by 1 / (1 - p), so that
+    /// queries need no factor (Srivastava et al. 2014, JMLR 15, section 10).
+    pub fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
     /// The share of a label that is spread evenly over all classes (Szegedy et al. 2016, arXiv 1512.00567,
     /// section 7).
     pub fn label_smoothing(&self) -> f64 {
@@ -227,6 +278,21 @@ impl Training {
         if weights != 0 && weights as u64 != u64::from(classes) {
             let message = format!("{weights} weights for {classes} classes: give one for each");
             wrong.push("training.class_weights", message);
+        }
+        match (self.loss, shape.targets) {
+            (Some(Objective::Bce), Targets::Class) if classes != 2 => {
+                let message = format!(
+                    "\"bce\" is for two classes or several labels, the data set has {classes} classes: use \
+                     \"cross-entropy\""
+                );
+                wrong.push("training.loss", message);
+            }
+            (Some(Objective::CrossEntropy), Targets::Labels) => {
+                let message = "\"cross-entropy\" is for one class a record, the data set has several labels: use \
+                               \"bce\"";
+                wrong.push("training.loss", message);
+            }
+            _ => {}
         }
         self.augment.check_shape(shape, &mut wrong);
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }

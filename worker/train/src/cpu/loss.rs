@@ -1,4 +1,4 @@
-//! Softmax cross-entropy with its gradient, in one pass over a batch.
+//! Softmax and binary cross-entropy with their gradients, in one pass over a batch.
 
 use super::math::{exp, ln};
 use super::simd::Kernel;
@@ -137,16 +137,57 @@ impl Kernel for BinaryCrossEntropy<'_> {
                 // A missing label hides no number that is none.
                 let known = if label == UNKNOWN { 0.0 } else { self.weights[i] };
                 let target = f32::from(label.min(1)).mul_add(1.0 - self.smoothing, 0.5 * self.smoothing);
-                let z = logits[i];
-                let power = exp(-z.abs());
-                let (high, low) = (1.0 / (1.0 + power), power / (1.0 + power));
-                let sigmoid = if z >= 0.0 { high } else { low };
-                // max(z, 0) - z t + ln(1 + e^-|z|), which never overflows.
-                let loss = (if z > 0.0 { z } else { 0.0 }) - z * target + ln(1.0 + power);
-                slopes[i] = scale * known * (sigmoid - target);
+                let (loss, slope) = sigmoid_entropy(logits[i], target);
+                slopes[i] = scale * known * slope;
                 total += f64::from(known * loss);
             }
         }
         (total / (self.of * self.count) as f64) as f32
     }
+}
+
+/// The binary cross-entropy of a part of a batch of `of` records of two classes by the logit of class 1, and its
+/// gradient `(sigmoid - label) / of`.
+pub(super) struct OneLogit<'a> {
+    pub rows: usize,
+    pub of: usize,
+    pub smoothing: f32,
+    pub pitch: usize,
+    /// A factor per class.
+    pub weights: &'a [f32],
+    pub logits: &'a [f32],
+    pub labels: &'a [u32],
+    pub d_logits: &'a mut [f32],
+}
+
+impl Kernel for OneLogit<'_> {
+    /// The part's share of the mean loss; not finite if any record's is not.
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let scale = 1.0 / self.of as f32;
+        let rows = self.logits.chunks_exact(self.pitch).zip(self.d_logits.chunks_exact_mut(self.pitch));
+        let mut total = 0.0f64;
+        for ((logits, slopes), &label) in rows.zip(self.labels).take(self.rows) {
+            slopes.fill(0.0);
+            let target = (label as f32).mul_add(1.0 - self.smoothing, 0.5 * self.smoothing);
+            let (loss, slope) = sigmoid_entropy(logits[0], target);
+            let weight = self.weights[label as usize];
+            slopes[0] = scale * weight * slope;
+            total += f64::from(weight * loss);
+        }
+        (total / self.of as f64) as f32
+    }
+}
+
+/// The binary cross-entropy of a logit and its slope.
+#[inline(always)]
+fn sigmoid_entropy(z: f32, target: f32) -> (f32, f32) {
+    let power = exp(-z.abs());
+    let (high, low) = (1.0 / (1.0 + power), power / (1.0 + power));
+    let sigmoid = if z >= 0.0 { high } else { low };
+    // max(z, 0) - z t + ln(1 + e^-|z|), which never overflows.
+    let loss = (if z > 0.0 { z } else { 0.0 }) - z * target + ln(1.0 + power);
+    (loss, sigmoid - target)
 }

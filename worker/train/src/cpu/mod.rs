@@ -2,8 +2,10 @@
 
 mod columns;
 mod conv;
+mod dropout;
 mod floats;
 pub mod gemm;
+mod labels;
 mod loss;
 mod math;
 mod norm;
@@ -13,15 +15,16 @@ mod simd;
 mod sizes;
 
 pub use floats::Floats;
+pub use labels::BatchLabels;
 pub use simd::{Isa, IsaLevel};
 pub use sizes::CpuSizes;
 
-use umbra_data::Labels;
-
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep, Varied,
+    AdamWStep, Backend, ConvShape, DropoutShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
+    Varied,
 };
 use crate::data::TrainingData;
+use crate::dropout::Masks;
 use crate::error::TrainError;
 use crate::layers::{Activation, Extent, InputGradient};
 use columns::ColumnSums;
@@ -35,6 +38,7 @@ pub struct Cpu<'d> {
     gemm: Gemm,
     convolutions: Convolutions,
     norms: norm::Scratch,
+    dropouts: dropout::Scratch,
     /// A record.
     scratch: Vec<f32>,
     /// Counts the changes of buffers, so that what was made from parameters is known to be old.
@@ -51,18 +55,11 @@ impl<'d> Cpu<'d> {
             gemm,
             convolutions,
             norms: norm::Scratch::default(),
+            dropouts: dropout::Scratch::default(),
             scratch: Vec::new(),
             version: 0,
         }
     }
-}
-
-/// The labels of a batch.
-#[derive(Debug)]
-pub struct BatchLabels {
-    classes: Vec<u32>,
-    /// `[rows][count]`.
-    several: Vec<u8>,
 }
 
 /// Adds a part's loss to the batch's, and notes for good whether it is finite.
@@ -92,12 +89,7 @@ impl Backend for Cpu<'_> {
     }
 
     fn alloc_labels(&mut self, per_lane: usize) -> Result<BatchLabels, TrainError> {
-        Ok(match self.data.labels() {
-            Labels::Class(_) => BatchLabels { classes: vec![0; per_lane], several: Vec::new() },
-            Labels::Several { count, .. } => {
-                BatchLabels { classes: Vec::new(), several: vec![0; per_lane * count] }
-            }
-        })
+        Ok(BatchLabels::new(self.data.labels(), per_lane))
     }
 
     fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError> {
@@ -125,18 +117,7 @@ impl Backend for Cpu<'_> {
                 variation.apply(keys[0], place, &mut input[..width], &mut self.scratch);
             }
         }
-        match self.data.labels() {
-            Labels::Class(all) => {
-                for (label, &row) in labels.classes.iter_mut().zip(rows) {
-                    *label = all[row as usize];
-                }
-            }
-            Labels::Several { labels: all, count } => {
-                for (labels, &row) in labels.several.chunks_exact_mut(count).zip(rows) {
-                    labels.copy_from_slice(&all[row as usize * count..][..count]);
-                }
-            }
-        }
+        labels.gather(self.data.labels(), rows);
     }
 
     fn linear_forward(
@@ -314,6 +295,39 @@ impl Backend for Cpu<'_> {
         self.isa.run(pool::MeanBackward { rows, extent, into, input, d_output, d_input });
     }
 
+    fn dropout_forward(
+        &mut self,
+        shape: &DropoutShape,
+        masks: Option<Masks<'_>>,
+        input: &Floats,
+        output: &mut Floats,
+    ) {
+        let len = shape.rows * shape.extent.record(pitch);
+        match masks {
+            None => output[..len].copy_from_slice(&input[..len]),
+            Some(masks) => {
+                let scratch = &mut self.dropouts;
+                self.isa.run(dropout::Forward { shape, masks, input, output, scratch });
+            }
+        }
+    }
+
+    fn dropout_backward(
+        &mut self,
+        shape: &DropoutShape,
+        masks: Option<Masks<'_>>,
+        into: InputGradient,
+        input: &Floats,
+        d_output: &Floats,
+        d_input: &mut Floats,
+    ) {
+        // Nothing is left out at a rate of 0.
+        let shape = &DropoutShape { rate: if masks.is_some() { shape.rate } else { 0.0 }, ..*shape };
+        let masks = masks.unwrap_or(Masks { keys: &[[0; 2]], place: 0 });
+        let scratch = &mut self.dropouts;
+        self.isa.run(dropout::Backward { shape, masks, into, input, d_output, d_input, scratch });
+    }
+
     fn softmax_cross_entropy(
         &mut self,
         shape: &LossShape,
@@ -349,10 +363,26 @@ impl Backend for Cpu<'_> {
         losses: &mut Floats,
     ) {
         let LossShape { part: LossPart { rows, of, first }, logits: count, smoothing } = *shape;
-        let (pitch, labels) = (pitch(count), &labels.several[..]);
-        let entropy =
-            loss::BinaryCrossEntropy { rows, of, count, smoothing, pitch, weights, logits, labels, d_logits };
-        note_loss(losses, self.isa.run(entropy), first);
+        let pitch = pitch(count);
+        let loss = if labels.several.is_empty() {
+            let labels = &labels.classes[..];
+            self.isa.run(loss::OneLogit { rows, of, smoothing, pitch, weights, logits, labels, d_logits })
+        } else {
+            let labels = &labels.several[..];
+            let entropy = loss::BinaryCrossEntropy {
+                rows,
+                of,
+                count,
+                smoothing,
+                pitch,
+                weights,
+                logits,
+                labels,
+                d_logits,
+            };
+            self.isa.run(entropy)
+        };
+        note_loss(losses, loss, first);
     }
 
     fn clip(&mut self, gradients: &mut Floats, most: f32) {

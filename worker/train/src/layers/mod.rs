@@ -3,6 +3,7 @@
 //! Each kind has one file: its shape, parameters and cost, and its passes over a [`Backend`]'s primitives.
 
 mod conv;
+mod dropout;
 mod extent;
 mod group_norm;
 mod linear;
@@ -10,6 +11,7 @@ mod max_pool;
 mod mean_pool;
 
 pub use conv::Conv;
+pub use dropout::Dropout;
 pub use extent::Extent;
 pub use group_norm::GroupNorm;
 pub use linear::Linear;
@@ -17,6 +19,7 @@ pub use max_pool::MaxPool;
 pub use mean_pool::MeanPool;
 
 use crate::backend::Backend;
+use crate::dropout::Masks;
 use crate::params::Tensor;
 
 /// What is applied to a layer's outputs, element by element.
@@ -41,6 +44,8 @@ pub enum Layer {
     MaxPool(MaxPool),
     /// The mean of all pixels.
     MeanPool(MeanPool),
+    /// Numbers left out at random.
+    Dropout(Dropout),
 }
 
 /// What can be said of a layer without running it.
@@ -86,6 +91,8 @@ pub struct Forward<'a, Buffer> {
     pub input: &'a Buffer,
     /// What is added before the activation, laid out like the output.
     pub skip: Option<&'a Buffer>,
+    /// What dropout draws from; none where it leaves nothing out.
+    pub masks: Option<Masks<'a>>,
     /// What the backward pass will want.
     pub kept: &'a mut Buffer,
     /// Where the output goes.
@@ -105,6 +112,8 @@ pub struct Backward<'a, Buffer> {
     pub input: &'a Buffer,
     /// The layer's output.
     pub output: &'a Buffer,
+    /// What dropout drew from.
+    pub masks: Option<Masks<'a>>,
     /// What the forward pass kept.
     pub kept: &'a Buffer,
     /// The gradient of the layer's sums, before its own activation.
@@ -138,6 +147,7 @@ impl Layer {
             Self::GroupNorm(layer) => layer,
             Self::MaxPool(layer) => layer,
             Self::MeanPool(layer) => layer,
+            Self::Dropout(layer) => layer,
         }
     }
 
@@ -149,6 +159,7 @@ impl Layer {
             Self::GroupNorm(layer) => layer.forward(backend, pass),
             Self::MaxPool(layer) => layer.forward(backend, pass),
             Self::MeanPool(layer) => layer.forward(backend, pass),
+            Self::Dropout(layer) => layer.forward(backend, pass),
         }
     }
 
@@ -160,6 +171,7 @@ impl Layer {
             Self::GroupNorm(layer) => layer.backward(backend, pass),
             Self::MaxPool(layer) => layer.backward(backend, pass),
             Self::MeanPool(layer) => layer.backward(backend, pass),
+            Self::Dropout(layer) => layer.backward(backend, pass),
         }
     }
 }

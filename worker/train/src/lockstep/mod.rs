@@ -1,16 +1,18 @@
 //! The default engine: explicit forward and backward passes over a backend's primitives. Every buffer is
 //! made once; no step allocates.
 
+mod draws;
+
 use umbra_core::seed::Seed;
 use umbra_core::spec::{Optimizer, Training};
 
-use crate::augment::{self, Variation};
-use crate::backend::{AdamWStep, Backend, LossPart, LossShape, Rows, SgdStep, Varied};
+use crate::backend::{AdamWStep, Backend, LossPart, LossShape, Rows, SgdStep};
 use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::layers::{Activation, Backward, Forward, InputGradient};
 use crate::network::{Loss, Network, QUERY_ROWS, Room, Step};
 use crate::schedule::LearningRate;
+use draws::Draws;
 
 /// The lockstep engine on backend `B`.
 pub struct Lockstep<B: Backend> {
@@ -40,10 +42,7 @@ pub struct Lockstep<B: Backend> {
     labels: B::Labels,
     losses: B::Buffer,
     batch: usize,
-    /// How records are varied, the shadow on each lane, and the key of its draws in this step or query.
-    variation: Option<Variation>,
-    shadows: Vec<(Seed, u32)>,
-    keys: Vec<[u32; 2]>,
+    draws: Draws,
     rows: Vec<u32>,
     host: Vec<f32>,
     device: Vec<f32>,
@@ -82,10 +81,10 @@ impl<B: Backend> Lockstep<B> {
             lens.iter().map(|len| backend.alloc(rows * len)).collect()
         };
         let (values, kept, deltas) = (all(&room.values)?, all(&room.kept)?, all(&room.gradients.buffers)?);
-        let outputs = network.outputs();
-        let mut weights = backend.alloc(backend.pitch(outputs))?;
+        let classes = network.classes();
+        let mut weights = backend.alloc(backend.pitch(classes))?;
         let mut each: Vec<f32> = training.class_weights().iter().map(|&weight| weight as f32).collect();
-        each.resize(outputs, 1.0);
+        each.resize(classes, 1.0);
         (0..backend.lanes()).for_each(|lane| backend.write(&mut weights, lane, &each));
         let mut alloc = |per_lane| backend.alloc(per_lane);
         Ok(Self {
@@ -103,9 +102,11 @@ impl<B: Backend> Lockstep<B> {
             host: vec![0.0; room.layout.host_len()],
             device: vec![0.0; size.max(rows * room.values.last().copied().unwrap_or(0))],
             answers: vec![0.0; answers * backend.lanes()],
-            variation: network.variation(training.augment()),
-            shadows: vec![(Seed::new(0), 0); backend.lanes()],
-            keys: vec![[0; 2]; backend.lanes()],
+            draws: Draws::new(
+                network.variation(training.augment()),
+                training.dropout() > 0.0,
+                backend.lanes(),
+            ),
             optimizer: training.optimizer(),
             rate: LearningRate::new(training, steps),
             decay: training.weight_decay(),
@@ -139,24 +140,22 @@ impl<B: Backend> Lockstep<B> {
 
     /// Computes gradients on the records `rows` (`[lanes][batch]`) as they are, without taking a step.
     pub fn differentiate(&mut self, rows: &[u32]) {
-        self.pass(rows, false);
+        self.draws.nothing();
+        self.pass(rows);
     }
 
-    /// Notes which shadow is on a lane.
-    fn place(&mut self, lane: usize, seed: &Seed, shadow: u32) {
-        self.shadows[lane] = (seed.clone(), shadow);
+    /// The same with all that step `step` draws: variations of the records, and units left out.
+    pub fn differentiate_at(&mut self, step: u64, rows: &[u32]) {
+        self.draws.step(step);
+        self.pass(rows);
     }
 
-    fn pass(&mut self, rows: &[u32], varied: bool) {
+    fn pass(&mut self, rows: &[u32]) {
         let of = rows.len() / self.backend.lanes();
         assert!(of > 0 && of <= self.batch, "a batch of {of} where {} fit", self.batch);
         for from in (0..of).step_by(self.room.rows) {
             let count = self.room.rows.min(of - from);
-            let varied = self.variation.filter(|_| varied);
-            let keys = std::mem::take(&mut self.keys);
-            let varied = varied.as_ref().map(|variation| Varied { variation, keys: &keys, place: 0 });
-            self.forward(Rows { all: rows, per_lane: of, from, count, varied }, false);
-            self.keys = keys;
+            self.forward(Rows { all: rows, per_lane: of, from, count, varied: None }, false);
             let last = self.network.nodes().len();
             let slot = self.room.gradients.steps[last - 1].d_output;
             let part = LossPart { rows: count, of, first: from == 0 };
@@ -171,7 +170,7 @@ impl<B: Backend> Lockstep<B> {
                     self.backend.binary_cross_entropy(&shape, weights, logits, labels, d_logits, losses);
                 }
             }
-            self.backward(count, from > 0);
+            self.backward(count, from);
         }
     }
 
@@ -182,12 +181,13 @@ impl<B: Backend> Lockstep<B> {
         self.room.layout.export(&self.device[..size], into);
     }
 
-    /// Takes records through the model, or through its moving average if it is `queried` and there is one.
+    /// Takes records through the model, varied and masked as is drawn now, or through its moving average if it is `queried` and there is one.
     fn forward(&mut self, rows: Rows<'_>, queried: bool) {
         let params = match &self.average {
             Some((_, average)) if queried => average,
             _ => &self.params,
         };
+        let rows = Rows { varied: self.draws.varied(), ..rows };
         self.backend.gather(rows, &mut self.values[0], &mut self.labels);
         for (index, node) in self.network.nodes().iter().enumerate() {
             let (before, after) = self.values.split_at_mut(index + 1);
@@ -197,6 +197,7 @@ impl<B: Backend> Lockstep<B> {
                 params,
                 input: &before[node.input],
                 skip: node.skip.map(|skip| &before[skip]),
+                masks: self.draws.masks(rows.from),
                 kept: &mut self.kept[index],
                 output: &mut after[0],
             };
@@ -204,8 +205,9 @@ impl<B: Backend> Lockstep<B> {
         }
     }
 
-    /// Takes the gradient of the logits back; `add` to what earlier records left in the parameters' gradients.
-    fn backward(&mut self, rows: usize, add: bool) {
+    /// Takes the gradient of the logits back, of records from `from` on in their batch; what earlier records left in
+    /// the parameters' gradients is added to.
+    fn backward(&mut self, rows: usize, from: usize) {
         for (index, node) in self.network.nodes().iter().enumerate().rev() {
             let Step { d_output, d_input } = self.room.gradients.steps[index];
             let (d_output, d_input, into) = match d_input {
@@ -224,10 +226,11 @@ impl<B: Backend> Lockstep<B> {
                 params: &self.params,
                 input: &self.values[node.input],
                 output: &self.values[index + 1],
+                masks: self.draws.masks(from),
                 kept: &self.kept[index],
                 d_output,
                 gradients: &mut self.gradients,
-                add,
+                add: from > 0,
                 d_input,
                 into,
             };
@@ -283,7 +286,7 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn start(&mut self, lane: usize, seed: &Seed, shadow: u32, attempt: u32) {
-        self.place(lane, seed, shadow);
+        self.draws.place(lane, seed, shadow);
         let mut host = std::mem::take(&mut self.host);
         self.room.layout.init(seed, shadow, attempt, &mut host);
         self.set_parameters(lane, &host);
@@ -291,12 +294,7 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn train(&mut self, step: u64, rows: &[u32]) {
-        if self.variation.is_some() {
-            for (key, (seed, shadow)) in self.keys.iter_mut().zip(&self.shadows) {
-                *key = augment::key(seed, *shadow, step);
-            }
-        }
-        self.pass(rows, true);
+        self.differentiate_at(step, rows);
         self.update(step);
     }
 
@@ -313,14 +311,7 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn query(&mut self, first: u32, count: usize, view: u32) {
-        let variation = self.variation.filter(|_| view > 0);
-        assert!(view == 0 || variation.is_some(), "views beyond the first are made by a variation");
-        let mut keys = std::mem::take(&mut self.keys);
-        if view > 0 {
-            // Shadows of one audit; a lane without one computes along.
-            keys.fill(augment::view_key(&self.shadows[0].0, view));
-        }
-        let varied = variation.as_ref().map(|variation| Varied { variation, keys: &keys, place: first });
+        self.draws.view(view, first);
         let mut rows = std::mem::take(&mut self.rows);
         rows.clear();
         for _ in 0..self.backend.lanes() {
@@ -330,7 +321,7 @@ impl<B: Backend> Engine for Lockstep<B> {
         let (pitch, per_lane) = (self.backend.pitch(classes), self.query_rows());
         for from in (0..count).step_by(self.room.rows) {
             let some = self.room.rows.min(count - from);
-            self.forward(Rows { all: &rows, per_lane: count, from, count: some, varied }, true);
+            self.forward(Rows { all: &rows, per_lane: count, from, count: some, varied: None }, true);
             let logits = &self.values[self.network.nodes().len()];
             for lane in 0..self.backend.lanes() {
                 self.backend.read(logits, lane, &mut self.device[..some * pitch]);
@@ -341,7 +332,6 @@ impl<B: Backend> Engine for Lockstep<B> {
             }
         }
         self.rows = rows;
-        self.keys = keys;
     }
 
     fn logits(&mut self, lane: usize, into: &mut [f32]) {
@@ -365,7 +355,7 @@ impl<B: Backend> Engine for Lockstep<B> {
     }
 
     fn load(&mut self, lane: usize, seed: &Seed, shadow: u32, state: &[f32]) {
-        self.place(lane, seed, shadow);
+        self.draws.place(lane, seed, shadow);
         let size = self.room.layout.device_len();
         let parts = state.chunks_exact(self.room.layout.host_len());
         let average = self.average.iter_mut().map(|(_, average)| average);

@@ -3,28 +3,39 @@
 use umbra_core::spec::Model;
 
 use super::Network;
-use crate::layers::{Activation, Conv, Extent, GroupNorm, Layer, Linear, MaxPool, MeanPool};
+use crate::layers::{Activation, Conv, Dropout, Extent, GroupNorm, Layer, Linear, MaxPool, MeanPool};
 
 use Activation::{None as Plain, Relu};
 
-pub(super) fn build(network: &mut Network, model: &Model, outputs: usize) {
+/// Adds the layers of `model`; hidden units are left out with probability `dropout`.
+pub(super) fn build(network: &mut Network, model: &Model, dropout: f32, outputs: usize) {
     match *model {
         Model::Logistic => {}
         Model::Mlp { ref widths } => {
             for &width in widths {
                 network.push(linear(width as usize, Relu));
+                drop_out(network, dropout);
             }
         }
-        Model::TabResnet { width, depth } => tab_resnet(network, width as usize, depth),
-        Model::Cnn { width } => cnn(network, width as usize),
-        Model::Wrn { depth, width } => wrn(network, depth, width as usize),
-        Model::Resnet1d { width, depth } => resnet1d(network, width as usize, depth),
+        Model::TabResnet { width, depth } => tab_resnet(network, dropout, width as usize, depth),
+        Model::Cnn { width } => cnn(network, dropout, width as usize),
+        Model::Wrn { depth, width } => wrn(network, dropout, depth, width as usize),
+        Model::Resnet1d { width, depth } => resnet1d(network, dropout, width as usize, depth),
     }
     network.push(linear(outputs, Plain));
 }
 
 fn linear(outputs: usize, activation: Activation) -> impl FnOnce(Extent) -> Layer {
     move |input| Layer::Linear(Linear { input, outputs, activation })
+}
+
+/// Leaves out some of the latest value, if any are to be, and answers what the next layer reads.
+fn drop_out(network: &mut Network, rate: f32) -> usize {
+    let layer = network.nodes().len();
+    match rate {
+        0.0 => layer,
+        rate => network.push(|input| Layer::Dropout(Dropout { input, rate, layer: layer as u32 })),
+    }
 }
 
 fn norm(activation: Activation) -> impl FnOnce(Extent) -> Layer {
@@ -38,17 +49,18 @@ fn conv(outputs: usize, kernel: (usize, usize), stride: (usize, usize)) -> impl 
 }
 
 /// `x + Linear(ReLU(Linear(Norm(x))))` a block, then `ReLU(Norm(x))`.
-fn tab_resnet(network: &mut Network, width: usize, depth: u32) {
+fn tab_resnet(network: &mut Network, dropout: f32, width: usize, depth: u32) {
     let mut value = network.push(linear(width, Plain));
     for _ in 0..depth {
         network.push(norm(Plain));
-        let hidden = network.push(linear(width, Relu));
+        network.push(linear(width, Relu));
+        let hidden = drop_out(network, dropout);
         value = network.push_from(hidden, Some(value), linear(width, Plain));
     }
     network.push(norm(Relu));
 }
 
-fn cnn(network: &mut Network, width: usize) {
+fn cnn(network: &mut Network, dropout: f32, width: usize) {
     for outputs in [width, 2 * width] {
         network.push(|input| {
             let (kernel, stride, padding) = ((3, 3), (1, 1), (1, 1));
@@ -57,11 +69,12 @@ fn cnn(network: &mut Network, width: usize) {
         network.push(|input| Layer::MaxPool(MaxPool { input }));
     }
     network.push(linear(4 * width, Relu));
+    drop_out(network, dropout);
 }
 
-/// Pre-activation blocks: `x + conv(relu(norm(conv(relu(norm(x))))))`; where the shape changes, `x` becomes a
+/// Pre-activation blocks, dropout where Zagoruyko and Komodakis 2016 have it (section 2.4): `x + conv(relu(norm(conv(relu(norm(x))))))`; where the shape changes, `x` becomes a
 /// 1 x 1 convolution of `relu(norm(x))`.
-fn wrn(network: &mut Network, depth: u32, width: usize) {
+fn wrn(network: &mut Network, dropout: f32, depth: u32, width: usize) {
     let mut value = network.push(conv(16, (3, 3), (1, 1)));
     for (stage, channels) in [16 * width, 32 * width, 64 * width].into_iter().enumerate() {
         for block in 0..(depth - 4) / 6 {
@@ -69,7 +82,8 @@ fn wrn(network: &mut Network, depth: u32, width: usize) {
             let normed = network.push_from(value, None, norm(Relu));
             let same = stride == (1, 1) && network.extent(value).channels == channels;
             network.push_from(normed, None, conv(channels, (3, 3), stride));
-            let hidden = network.push(norm(Relu));
+            network.push(norm(Relu));
+            let hidden = drop_out(network, dropout);
             let skip =
                 if same { value } else { network.push_from(normed, None, conv(channels, (1, 1), stride)) };
             value = network.push_from(hidden, Some(skip), conv(channels, (3, 3), (1, 1)));
@@ -81,13 +95,14 @@ fn wrn(network: &mut Network, depth: u32, width: usize) {
 
 /// A stem of 7 points, then blocks `relu(norm(conv3(relu(norm(conv5(x))))) + x)`; where the points halve, `x`
 /// becomes the norm of a strided 1-point convolution.
-fn resnet1d(network: &mut Network, width: usize, depth: u32) {
+fn resnet1d(network: &mut Network, dropout: f32, width: usize, depth: u32) {
     network.push(conv(width, (1, 7), (1, 1)));
     let mut value = network.push(norm(Relu));
     for block in 0..depth {
         let stride = if block > 0 { (1, 2) } else { (1, 1) };
         network.push_from(value, None, conv(width, (1, 5), stride));
         network.push(norm(Relu));
+        drop_out(network, dropout);
         let hidden = network.push(conv(width, (1, 3), (1, 1)));
         let skip = if block > 0 {
             network.push_from(value, None, conv(width, (1, 1), stride));

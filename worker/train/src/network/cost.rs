@@ -171,7 +171,7 @@ mod tests {
         };
         let spec = AuditSpec::try_new(&draft).unwrap();
         let shape = DataShape::table(1, 1, 64, 2);
-        let network = Network::new(spec.model(), &shape).unwrap();
+        let network = Network::new(spec.model(), spec.training(), &shape).unwrap();
         assert_eq!((network.inputs(), network.outputs()), (64, 2));
         let cost = network.cost(spec.training(), &Unpadded);
         // 64 x 256 + 256 + 256 x 256 + 256 + 256 x 2 + 2.

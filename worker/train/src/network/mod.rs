@@ -11,7 +11,7 @@ pub use cost::{Cost, QUERY_ROWS, Room};
 pub use slots::{Gradients, Step};
 
 use umbra_core::shape::{DataShape, Form, Targets};
-use umbra_core::spec::{Augment, Model};
+use umbra_core::spec::{Augment, Model, Training};
 
 use crate::augment::Variation;
 use crate::error::TrainError;
@@ -34,7 +34,7 @@ pub struct Node {
 pub enum Loss {
     /// One class of several: softmax cross-entropy.
     Softmax,
-    /// Several labels that hold or do not: binary cross-entropy of each.
+    /// Several labels that hold or do not, or one of two classes by a single logit: binary cross-entropy of each.
     Binary,
 }
 
@@ -48,11 +48,11 @@ pub struct Network {
 }
 
 impl Network {
-    /// The layers of `model` on data of `shape`.
+    /// The layers of `model`, to be trained by `training` on data of `shape`.
     ///
     /// # Errors
-    /// [`TrainError::Job`] where the model cannot be trained on such data.
-    pub fn new(model: &Model, shape: &DataShape) -> Result<Self, TrainError> {
+    /// [`TrainError::Job`] where such data cannot be trained on so.
+    pub fn new(model: &Model, training: &Training, shape: &DataShape) -> Result<Self, TrainError> {
         let input = match shape.form {
             Form::Table => Extent::flat(shape.features as usize),
             Form::Image { height, width, channels } => Extent {
@@ -68,13 +68,16 @@ impl Network {
         if input.numbers() != shape.features as usize || input.numbers() == 0 {
             return Err(TrainError::Data(format!("{} features do not make up its form", shape.features)));
         }
-        model.check_shape(shape).map_err(|wrong| TrainError::Job(wrong.to_string()))?;
+        for checked in [model.check_shape(shape), training.check_shape(shape)] {
+            checked.map_err(|wrong| TrainError::Job(wrong.to_string()))?;
+        }
+        let logits = training.logits(shape);
         let loss = match shape.targets {
-            Targets::Class => Loss::Softmax,
-            Targets::Labels => Loss::Binary,
+            Targets::Class if logits > 1 => Loss::Softmax,
+            Targets::Class | Targets::Labels => Loss::Binary,
         };
         let mut network = Self { shape: *shape, loss, input, nodes: Vec::new() };
-        architectures::build(&mut network, model, shape.classes as usize);
+        architectures::build(&mut network, model, training.dropout() as f32, logits as usize);
         Ok(network)
     }
 
@@ -99,6 +102,11 @@ impl Network {
     /// What it is trained on.
     pub fn loss(&self) -> Loss {
         self.loss
+    }
+
+    /// Classes, or labels a record, each of which has a factor of the loss.
+    pub fn classes(&self) -> usize {
+        self.shape.classes as usize
     }
 
     /// The nodes, first to last.

@@ -70,19 +70,31 @@ impl Gradients {
 #[cfg(test)]
 mod tests {
     use umbra_core::shape::DataShape;
-    use umbra_core::spec::Model;
+    use umbra_core::spec::{AuditSpec, Model, SpecDraft, TrainingDraft};
 
     use super::*;
 
+    fn network(model: &Model) -> Network {
+        let mut draft = SpecDraft { name: "a".into(), dataset: "d".into(), ..SpecDraft::default() };
+        draft.model.architecture = "logistic".into();
+        draft.training = TrainingDraft {
+            learning_rate: Some(0.1),
+            batch: Some(1),
+            epochs: Some(1),
+            ..TrainingDraft::default()
+        };
+        let spec = AuditSpec::try_new(&draft).expect("the recipe is valid");
+        Network::new(model, spec.training(), &DataShape::table(1, 1, 5, 2)).expect("it fits")
+    }
+
     #[test]
     fn a_chain_takes_turns_and_a_residual_block_adds() {
-        let shape = DataShape::table(1, 1, 5, 2);
-        let mlp = Network::new(&Model::Mlp { widths: vec![7, 8, 9] }, &shape).expect("it fits");
+        let mlp = network(&Model::Mlp { widths: vec![7, 8, 9] });
         let plan = Gradients::plan(&mlp, &|n| n);
         assert_eq!(plan.buffers, [8, 9]);
         assert_eq!(plan.steps[0].d_input, None);
 
-        let resnet = Network::new(&Model::TabResnet { width: 6, depth: 2 }, &shape).expect("it fits");
+        let resnet = network(&Model::TabResnet { width: 6, depth: 2 });
         let plan = Gradients::plan(&resnet, &|n| n);
         // Beside the value that is added there are the two of a chain.
         assert_eq!(plan.buffers, [6, 6, 6]);

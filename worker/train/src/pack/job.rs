@@ -146,6 +146,11 @@ impl PackJob {
         hasher.put_u64("records", shape.records);
         hasher.put_u64("features", u64::from(shape.features));
         hasher.put_u64("classes", u64::from(shape.classes));
+        // Where it is not the number of classes, the loss is another one.
+        let logits = self.training.logits(&shape);
+        if logits != shape.classes {
+            hasher.put_u64("logits", u64::from(logits));
+        }
         hasher.put("membership", self.membership.digest().as_bytes());
         hasher.put_u64("first shadow", u64::from(self.shadows.start));
         hasher.put_u64("end shadow", u64::from(self.shadows.end));
@@ -185,6 +190,10 @@ impl PackJob {
                 2
             }
         };
+        // Left out where there is none, so that checkpoints without it stay good.
+        if training.dropout() > 0.0 {
+            hasher.put_f64("dropout", training.dropout());
+        }
         hasher.put_f64("label smoothing", training.label_smoothing());
         training.class_weights().iter().for_each(|&weight| hasher.put_f64("class weight", weight));
         hasher.put_f64("clip norm", training.clip_norm().unwrap_or(0.0));

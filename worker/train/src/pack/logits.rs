@@ -10,9 +10,10 @@ pub struct PackLogits {
     pub(super) shadows: Range<u32>,
     pub(super) records: usize,
     pub(super) queries: usize,
-    pub(super) classes: usize,
+    /// Logits of one answer.
+    pub(super) width: usize,
     pub(super) lost: Vec<u32>,
-    /// `[shadows][records][queries][classes]`; NaN for a lost shadow.
+    /// `[shadows][records][queries][width]`; NaN for a lost shadow.
     pub(super) values: Vec<f32>,
 }
 
@@ -27,7 +28,7 @@ impl PackLogits {
         &self.lost
     }
 
-    /// One shadow's logits, `[records][queries][classes]`.
+    /// One shadow's logits, `[records][queries][width]`.
     ///
     /// # Panics
     /// If the pack has no such shadow.
@@ -39,15 +40,15 @@ impl PackLogits {
 
     /// One shadow's logits of one record.
     fn row(&self) -> usize {
-        self.queries * self.classes
+        self.queries * self.width
     }
 
-    /// Puts a shadow's answers to query `query` about the records from `first` on, `[count][classes]`, in their places.
+    /// Puts a shadow's answers to query `query` about the records from `first` on, `[count][width]`, in their places.
     pub(super) fn put(&mut self, shadow: u32, first: usize, query: usize, answers: &[f32]) {
-        let (row, classes) = (self.row(), self.classes);
+        let (row, width) = (self.row(), self.width);
         let rows = self.shadow_mut(shadow)[first * row..].chunks_exact_mut(row);
-        for (row, answers) in rows.zip(answers.chunks_exact(classes)) {
-            row[query * classes..][..classes].copy_from_slice(answers);
+        for (row, answers) in rows.zip(answers.chunks_exact(width)) {
+            row[query * width..][..width].copy_from_slice(answers);
         }
     }
 
@@ -66,7 +67,7 @@ impl PackLogits {
             shadows: self.shadows.len() as u32,
             records: self.records as u64,
             queries: self.queries as u32,
-            classes: self.classes as u32,
+            classes: self.width as u32,
             lost: self.lost.clone(),
         };
         let shadows: Vec<&[f32]> = self.shadows.clone().map(|shadow| self.shadow(shadow)).collect();

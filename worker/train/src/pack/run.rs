@@ -93,7 +93,7 @@ impl<'d> PackRun<'d> {
     /// [`TrainError::Job`] or [`TrainError::NoMembers`] for a job that cannot be run on this data,
     /// [`TrainError::Checkpoint`] for a checkpoint that is damaged or of another job.
     pub fn new(job: PackJob, data: TrainingData<'d>, resume: Option<&[u8]>) -> Result<Self, TrainError> {
-        let network = Network::new(&job.model, &data.shape())?;
+        let network = Network::new(&job.model, &job.training, &data.shape())?;
         let isa = Isa::at_most(job.isa_limit.unwrap_or(IsaLevel::Avx512));
         let engine = Lockstep::new(Cpu::new(data, isa), network, &job.training, job.steps)?;
         Self::with_engine(job, data, Box::new(engine), resume)
@@ -110,10 +110,10 @@ impl<'d> PackRun<'d> {
         resume: Option<&[u8]>,
     ) -> Result<Self, TrainError> {
         job.check(&data)?;
-        let classes = data.shape().classes as usize;
+        let width = job.training.logits(&data.shape()) as usize;
         let queries = job.queries.views() as usize;
         let size =
-            [data.records(), queries, classes].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
+            [data.records(), queries, width].into_iter().try_fold(job.shadows.len(), usize::checked_mul);
         let needed = size.unwrap_or(usize::MAX).saturating_mul(size_of::<f32>()) as u64;
         let mut values = Vec::new();
         values.try_reserve_exact(size.unwrap_or(usize::MAX)).map_err(|_| TrainError::Memory { needed })?;
@@ -122,7 +122,7 @@ impl<'d> PackRun<'d> {
             shadows: job.shadows.clone(),
             records: data.records(),
             queries,
-            classes,
+            width,
             lost: Vec::with_capacity(job.shadows.len()),
             values,
         };
@@ -144,7 +144,7 @@ impl<'d> PackRun<'d> {
             },
             queried: 0,
             viewed: 0,
-            answers: vec![0.0; engine.query_rows().min(data.records()) * classes],
+            answers: vec![0.0; engine.query_rows().min(data.records()) * width],
             rows: Vec::with_capacity(lanes * batch),
             state: vec![0.0; engine.state_len()],
             job,
@@ -276,10 +276,10 @@ impl<'d> PackRun<'d> {
     }
 
     fn query(&mut self) {
-        let classes = self.progress.logits.classes;
+        let width = self.progress.logits.width;
         let count = self.engine.query_rows().min(self.data.records() - self.queried);
         self.engine.query(self.queried as u32, count, self.viewed);
-        let answers = &mut self.answers[..count * classes];
+        let answers = &mut self.answers[..count * width];
         for (lane, task) in self.progress.tasks.iter_mut().enumerate().filter(|(_, task)| !task.diverged) {
             self.engine.logits(lane, answers);
             self.progress.logits.put(task.shadow, self.queried, self.viewed as usize, answers);

@@ -2,18 +2,30 @@
 
 use candle_core::{D, Result, Tensor};
 use umbra_data::{Labels, UNKNOWN};
-use umbra_train::layers::{Activation, Conv, GroupNorm, Layer};
+use umbra_train::dropout::stays;
+use umbra_train::layers::{Activation, Conv, Dropout, GroupNorm, Layer};
 use umbra_train::network::{Loss, Network};
 
 use super::operations::{max_pool, relu};
 
-/// The logits of records, `[records][channels][height][width]`, by parameters in PyTorch's order and shapes.
-pub fn logits(network: &Network, params: &[Tensor], records: &Tensor) -> Result<Tensor> {
+/// The logits of records, `[records][channels][height][width]`, by parameters in PyTorch's order and shapes; with the
+/// key of a step, hidden units are left out.
+pub fn logits(
+    network: &Network,
+    params: &[Tensor],
+    records: &Tensor,
+    masks: Option<[u32; 2]>,
+) -> Result<Tensor> {
     let (mut values, mut params) = (vec![records.clone()], params);
     for node in network.nodes() {
         let (own, rest) = params.split_at(node.layer.described().tensors().len());
         params = rest;
-        let mut sums = sums(&node.layer, own, &values[node.input])?;
+        let input = &values[node.input];
+        let mut sums = match (&node.layer, masks) {
+            (Layer::Dropout(layer), Some(key)) => leave_out(layer, key, input)?,
+            (Layer::Dropout(_), None) => input.clone(),
+            (layer, _) => sums(layer, own, input)?,
+        };
         if let Some(skip) = node.skip {
             sums = (sums + &values[skip])?;
         }
@@ -72,6 +84,18 @@ fn norm(layer: &GroupNorm, gamma: &Tensor, beta: &Tensor, input: &Tensor) -> Res
     normal.broadcast_mul(&by_channel(gamma)?)?.broadcast_add(&by_channel(beta)?)
 }
 
+/// Units of a record are numbered channels last.
+fn leave_out(layer: &Dropout, key: [u32; 2], input: &Tensor) -> Result<Tensor> {
+    let (records, channels, height, width) = input.dims4()?;
+    let units = (channels * height * width) as u32;
+    let kept = 1.0 / (1.0 - f64::from(layer.rate));
+    let of =
+        |place: u32, unit: u32| if stays(key, layer.layer, place, unit, layer.rate) { kept } else { 0.0 };
+    let masks = (0..records as u32).flat_map(|place| (0..units).map(move |unit| of(place, unit)));
+    let masks = Tensor::from_vec(masks.collect(), (records, height, width, channels), input.device())?;
+    input * masks.permute((0, 3, 1, 2))?
+}
+
 /// The mean loss of `logits` on the records `rows`, with a factor for each class or label.
 pub fn loss(
     kind: Loss,
@@ -87,6 +111,11 @@ pub fn loss(
     let mut counts = Vec::new();
     for &row in rows {
         match labels {
+            Labels::Class(labels) if kind == Loss::Binary => {
+                let label = labels[row as usize];
+                told.push(f64::from(label) * (1.0 - smoothing) + 0.5 * smoothing);
+                counts.push(factors[label as usize]);
+            }
             Labels::Class(labels) => {
                 let label = labels[row as usize] as usize;
                 told.extend((0..width).map(|class| {

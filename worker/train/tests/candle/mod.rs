@@ -12,6 +12,7 @@ use umbra_core::shape::{DataShape, Form};
 use umbra_core::spec::{Optimizer, Training};
 use umbra_train::TrainingData;
 use umbra_train::augment::{self, Variation};
+use umbra_train::dropout;
 use umbra_train::engine::Engine;
 use umbra_train::network::Network;
 use umbra_train::params::{ParamLayout, TensorShape};
@@ -97,7 +98,7 @@ impl<'d> Candle<'d> {
 
     /// One lane's loss on records as they are, and its gradients.
     pub fn differentiate(&mut self, lane: usize, rows: &[u32]) -> Result<(f64, Vec<f64>)> {
-        let (loss, slopes) = self.slopes(lane, rows, None)?;
+        let (loss, slopes) = self.slopes(lane, rows, None, None)?;
         Ok((loss, flat(&slopes)?))
     }
 
@@ -117,12 +118,18 @@ impl<'d> Candle<'d> {
         last.to_dtype(DType::F64)?.permute((0, 3, 1, 2))?.contiguous()
     }
 
-    fn slopes(&self, lane: usize, rows: &[u32], key: Option<[u32; 2]>) -> Result<(f64, Vec<Tensor>)> {
+    fn slopes(
+        &self,
+        lane: usize,
+        rows: &[u32],
+        key: Option<[u32; 2]>,
+        masks: Option<[u32; 2]>,
+    ) -> Result<(f64, Vec<Tensor>)> {
         let records = self.gather(rows, key.map(|key| (key, 0)))?;
         let params: Vec<Tensor> = self.lanes[lane].params.iter().map(|var| var.as_tensor().clone()).collect();
-        let logits = graph::logits(&self.network, &params, &records)?;
+        let logits = graph::logits(&self.network, &params, &records, masks)?;
         let mut factors = self.training.class_weights().to_vec();
-        factors.resize(self.network.outputs().max(factors.len()), 1.0);
+        factors.resize(self.data.shape().classes as usize, 1.0);
         let (kind, smoothing) = (self.network.loss(), self.training.label_smoothing());
         let loss = graph::loss(kind, &logits, self.data.labels(), rows, smoothing, &factors)?;
         let found = loss.backward()?;
@@ -134,7 +141,8 @@ impl<'d> Candle<'d> {
     fn step(&mut self, lane: usize, step: u64, rows: &[u32]) -> Result<()> {
         let (seed, shadow) = &self.lanes[lane].shadow;
         let key = self.variation.map(|_| augment::key(seed, *shadow, step));
-        let (loss, mut slopes) = self.slopes(lane, rows, key)?;
+        let masks = dropout::key(seed, *shadow, step);
+        let (loss, mut slopes) = self.slopes(lane, rows, key, Some(masks))?;
         let (rate, decay) = (self.rate.at(step), self.training.weight_decay());
         if let Some(most) = self.training.clip_norm() {
             let norm = flat(&slopes)?.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
@@ -178,7 +186,7 @@ impl<'d> Candle<'d> {
         let of = &self.lanes[lane];
         let own = || of.params.iter().map(|var| var.as_tensor().clone()).collect();
         let params = of.average.clone().unwrap_or_else(own);
-        let logits = graph::logits(&self.network, &params, &records)?;
+        let logits = graph::logits(&self.network, &params, &records, None)?;
         self.lanes[lane].answers = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         Ok(())
     }

@@ -27,8 +27,10 @@ pub fn spec_of(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
 
 /// The same with varied records.
 pub fn varied(model: ModelDraft, training: TrainingDraft) -> AuditSpec {
-    let shift = (model.architecture != "tab-resnet").then_some(2);
-    made(model, training, AugmentDraft { shift, noise: Some(0.1), ..AugmentDraft::default() })
+    let table = ["tab-resnet", "mlp"].contains(&&*model.architecture);
+    let shift = (!table).then_some(2);
+    let rotate = ["cnn", "wrn"].contains(&&*model.architecture).then_some(15.0);
+    made(model, training, AugmentDraft { rotate, shift, noise: Some(0.1), ..AugmentDraft::default() })
 }
 
 /// A specification with so many views of every record.
@@ -66,6 +68,14 @@ pub fn architectures() -> Vec<(ModelDraft, Table)> {
         (model("wrn", 1, Some(10)), Table::formed(60, image, 3)),
         (model("resnet1d", 20, Some(2)), Table::formed(60, Form::Signal { samples: 41, leads: 5 }, 3)),
     ]
+}
+
+/// Every one of them, and a perceptron, at each of these rates of dropout.
+pub fn with_dropout(rates: &[Option<f64>]) -> Vec<((ModelDraft, Table), Option<f64>)> {
+    let perceptron =
+        || ModelDraft { architecture: "mlp".into(), widths: vec![70, 21], ..ModelDraft::default() };
+    let all = || architectures().into_iter().chain([(perceptron(), Table::new(60, 7, 3))]);
+    rates.iter().flat_map(|&rate| all().map(move |pair| (pair, rate))).collect()
 }
 
 /// Seeded data: class c's features are shifted by c in column c.

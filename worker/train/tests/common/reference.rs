@@ -1,20 +1,21 @@
 //! A network in f64, layer by layer from its definition: slow, and sharing nothing with the engine but the list of
-//! layers. Records are `[pixels][channels]`.
+//! layers and which units a step leaves out. Records are `[pixels][channels]`.
 
-use umbra_train::layers::{Activation, Conv, Extent, GroupNorm, Layer, Linear};
+use umbra_train::dropout::stays;
+use umbra_train::layers::{Activation, Conv, Dropout, Extent, GroupNorm, Layer, Linear};
 use umbra_train::network::Network;
 
-/// The mean softmax cross-entropy of some records; parameters in PyTorch's order.
-pub fn loss(network: &Network, params: &[f64], records: &[(&[f32], u32)]) -> f64 {
-    let one = |&(record, label): &(&[f32], u32)| {
-        let logits = logits(network, params, record);
+/// The mean softmax cross-entropy of the records of a batch; parameters in PyTorch's order, units left out by a key.
+pub fn loss(network: &Network, params: &[f64], records: &[(&[f32], u32)], masks: Option<[u32; 2]>) -> f64 {
+    let one = |(place, &(record, label)): (u32, &(&[f32], u32))| {
+        let logits = logits(network, params, record, masks.map(|key| (key, place)));
         let sum: f64 = logits.iter().map(|&z| libm::exp(z)).sum();
         libm::log(sum) - logits[label as usize]
     };
-    records.iter().map(one).sum::<f64>() / records.len() as f64
+    (0..).zip(records).map(one).sum::<f64>() / records.len() as f64
 }
 
-fn logits(network: &Network, params: &[f64], record: &[f32]) -> Vec<f64> {
+fn logits(network: &Network, params: &[f64], record: &[f32], masks: Option<([u32; 2], u32)>) -> Vec<f64> {
     let mut values: Vec<Vec<f64>> = vec![record.iter().map(|&x| f64::from(x)).collect()];
     let mut rest = params;
     for node in network.nodes() {
@@ -34,6 +35,7 @@ fn logits(network: &Network, params: &[f64], record: &[f32]) -> Vec<f64> {
             Layer::Linear(layer) => linear(layer, &take(), x),
             Layer::Conv(layer) => conv(layer, &take(), x),
             Layer::GroupNorm(layer) => group_norm(layer, &take(), x),
+            Layer::Dropout(layer) => masks.map_or_else(|| x.clone(), |masks| dropout(layer, masks, x)),
             Layer::MaxPool(_) => max_pool(extent, x),
             Layer::MeanPool(_) => (0..extent.channels)
                 .map(|c| x.iter().skip(c).step_by(extent.channels).sum::<f64>() / extent.pixels() as f64)
@@ -99,6 +101,12 @@ fn group_norm(layer: &GroupNorm, tensors: &[&[f64]], x: &[f64]) -> Vec<f64> {
         }
     }
     y
+}
+
+fn dropout(layer: &Dropout, (key, place): ([u32; 2], u32), x: &[f64]) -> Vec<f64> {
+    let rate = f64::from(layer.rate);
+    let stays = |unit| stays(key, layer.layer, place, unit, layer.rate);
+    (0..).zip(x).map(|(unit, x)| if stays(unit) { x / (1.0 - rate) } else { 0.0 }).collect()
 }
 
 fn max_pool(input: Extent, x: &[f64]) -> Vec<f64> {

@@ -31,13 +31,13 @@ def norm(channels):
 
 
 class TabResnet(nn.Module):
-    def __init__(self, features, width, depth):
+    def __init__(self, features, width, depth, outputs=CLASSES):
         super().__init__()
         self.first = nn.Linear(features, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(norm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(depth)
         )
-        self.norm, self.head = norm(width), nn.Linear(width, CLASSES)
+        self.norm, self.head = norm(width), nn.Linear(width, outputs)
 
     def forward(self, x):
         x = self.first(x)
@@ -132,6 +132,8 @@ CASES = [
      dict(SGD, label_smoothing=0.1, class_weights=[0.5, 1.0, 2.5], clip_norm=0.3, ema=0.8)),
     ("several labels", ("tab-resnet", 8, 1), [7], lambda: TabResnet(7, 8, 1),
      dict(SGD, several=True, label_smoothing=0.2, class_weights=[0.5, 1.0, 2.5], step_epochs=2.0, step_factor=0.5)),
+    ("one logit", ("tab-resnet", 8, 1), [7], lambda: TabResnet(7, 8, 1, 1),
+     dict(ADAMW, loss="bce", label_smoothing=0.2, class_weights=[0.5, 2.5])),
     ("resnet1d, channels in padding", ("resnet1d", 20, 2), [300, 12], lambda: Resnet1d(12, 20, 2), ADAMW),
 ]
 
@@ -210,6 +212,11 @@ def main():
                 target = torch.where(known, target, 0.0) * (1 - smoothing) + smoothing / 2
                 losses = F.binary_cross_entropy_with_logits(model(x[rows]), target, reduction="none")
                 return (losses * weights * known).mean()
+            if recipe.get("loss") == "bce":
+                two = labels[rows] % 2
+                target = two.double() * (1 - smoothing) + smoothing / 2
+                losses = F.binary_cross_entropy_with_logits(model(x[rows])[:, 0], target, reduction="none")
+                return (losses * weights[two]).mean()
             losses = F.cross_entropy(model(x[rows]), labels[rows], label_smoothing=smoothing, reduction="none")
             return (losses * weights[labels[rows]]).mean()
 
