@@ -26,13 +26,12 @@ impl Scratch {
             self.factors.resize(len, 0.0);
         }
         let factors = &mut self.factors[..len];
-        let (rate, factor) = (shape.rate, 1.0 / (1.0 - shape.rate));
+        let (rate, stays) = (shape.rate, 1.0 / (1.0 - shape.rate));
         for (block, factors) in (0..).zip(factors.chunks_exact_mut(UNITS)) {
             let words = philox_16(16 * block, [shape.layer, place, 0], key);
-            for (factors, words) in factors.chunks_exact_mut(16).zip(&words) {
-                for i in 0..16 {
-                    factors[i] = if uniform(words[i]) >= rate { factor } else { 0.0 };
-                }
+            // As one row: nested loops are vectorised across each other, with every number gathered.
+            for (factor, &word) in factors.iter_mut().zip(words.as_flattened()) {
+                *factor = if uniform(word) >= rate { stays } else { 0.0 };
             }
         }
         factors
