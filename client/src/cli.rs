@@ -189,7 +189,7 @@ mod tests {
     fn command_lines_of_the_contract_are_read() {
         for line in [
             "umbra run AUDIT.toml",
-            "umbra run AUDIT.toml --out DIR --workers 2 --keep-state --format json",
+            "umbra run AUDIT.toml --out DIR --workers 2 --keep-state --keep-weights W --format json",
             "umbra plan AUDIT.toml --format json",
             "umbra attack --logits L.npy --labels Y.npy --membership K.npy --out DIR",
             "umbra attack --logits L --labels Y --membership K --units U --design blocks:16 --population-logits P \
@@ -198,7 +198,7 @@ mod tests {
             "umbra --format json audit list --state running",
             "umbra coordinator --config c.toml --check-config",
             "umbra coordinator --listen 127.0.0.1:0 --http 127.0.0.1:0 --state s --lease 5 --address-file a",
-            "umbra worker --config w.toml --server http://127.0.0.1:7443 --slots 2 --scratch s --grace 30",
+            "umbra worker --config w.toml --server http://127.0.0.1:7443 --slots 2 --scratch s --grace 30 --keep-weights W",
             "umbra dataset import --kind parquet FILE --schema FILE.toml",
             "umbra dataset import FILE --schema FILE.toml --name n",
             "umbra dataset inspect support2",

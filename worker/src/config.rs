@@ -18,6 +18,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// The most bytes of data sets that are kept there.
     pub scratch_bytes: u64,
+    /// The folder in which the weights of trained shadows are kept, if they are.
+    pub keep_weights: Option<PathBuf>,
     /// How long a drain may take.
     pub grace: Duration,
     /// The host's name, for people.
@@ -33,6 +35,7 @@ pub struct Config {
     slots: u32,
     scratch: PathBuf,
     scratch_bytes: u64,
+    keep_weights: Option<PathBuf>,
     grace: Duration,
     host: String,
     jitter: Stream,
@@ -60,6 +63,9 @@ impl Config {
         if settings.scratch.as_os_str().is_empty() {
             wrong.push("scratch", "it is empty: name a folder");
         }
+        if settings.keep_weights.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+            wrong.push("keep_weights", "it is empty: name a folder, or leave it out");
+        }
         if settings.scratch_bytes < Self::MIN_SCRATCH_BYTES {
             let least = Self::MIN_SCRATCH_BYTES;
             wrong.push(
@@ -76,6 +82,7 @@ impl Config {
                 slots: settings.slots,
                 scratch: settings.scratch,
                 scratch_bytes: settings.scratch_bytes,
+                keep_weights: settings.keep_weights,
                 grace: settings.grace,
                 host: settings.host.chars().take(253).collect(),
                 jitter: settings.jitter,
@@ -102,6 +109,11 @@ impl Config {
     /// The most bytes of data sets that are kept.
     pub fn scratch_bytes(&self) -> u64 {
         self.scratch_bytes
+    }
+
+    /// The folder in which weights are kept, if they are.
+    pub fn keep_weights(&self) -> Option<&Path> {
+        self.keep_weights.as_deref()
     }
 
     /// How long a drain may take.
@@ -133,12 +145,13 @@ mod tests {
             slots: 0,
             scratch: PathBuf::new(),
             scratch_bytes: 1,
+            keep_weights: Some(PathBuf::new()),
             grace: Duration::ZERO,
             host: String::new(),
             jitter: Seed::new(1).stream(Purpose::Simulation, &[]),
         };
         let Err(wrong) = Config::try_new(settings) else { panic!("the settings are wrong") };
         let fields: Vec<_> = wrong.iter().map(|violation| violation.field.as_str()).collect();
-        assert_eq!(fields, ["worker", "slots", "scratch", "scratch_bytes", "grace"]);
+        assert_eq!(fields, ["worker", "slots", "scratch", "keep_weights", "scratch_bytes", "grace"]);
     }
 }

@@ -44,6 +44,9 @@ pub struct Args {
     /// Keep checkpoints and logits (in OUT/.state) after success
     #[arg(long)]
     keep_state: bool,
+    /// Keep the weights of the shadows that are trained now (DIR/AUDIT/shadow-0000.safetensors)
+    #[arg(long, value_name = "DIR")]
+    keep_weights: Option<PathBuf>,
 }
 
 /// Runs an audit.
@@ -59,6 +62,11 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
     let folder = match OutFolder::open(&job.out, job.identity())? {
         Opened::Complete => {
             note(&format!("umbra: {} holds the findings of this audit already", job.out.display()));
+            if args.keep_weights.is_some() {
+                note(
+                    "umbra: no shadow was trained, so no weights are kept; give another --out to train them again",
+                );
+            }
             return print(&job.out, None, &out);
         }
         Opened::Taken(folder) => folder,
@@ -70,7 +78,7 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
     let slots = args.workers.unwrap_or_else(host::cores);
     let state = folder.state();
     let embedded = tokio::select! {
-        embedded = Embedded::start(&state, slots) => embedded?,
+        embedded = Embedded::start(&state, slots, args.keep_weights.as_deref()) => embedded?,
         () = drain.begun() => return Err(interrupted()),
     };
     let done = tokio::select! {

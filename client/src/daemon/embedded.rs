@@ -33,11 +33,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts the coordinator over the state folder, and a worker with `slots` slots.
+    /// Starts the coordinator over the state folder, and a worker with `slots` slots that keeps weights in a folder,
+    /// if there is one.
     ///
     /// # Errors
     /// If a part cannot be started.
-    pub async fn start(state: &Path, slots: u32) -> Result<Self, Failure> {
+    pub async fn start(state: &Path, slots: u32, keep_weights: Option<&Path>) -> Result<Self, Failure> {
         let (serving, working) = (Drain::new(), Drain::new());
         let token = Token::generate().map_err(failed)?;
         let grpc = ListenAddr::any_loopback().bind().await.map_err(failed)?;
@@ -55,6 +56,7 @@ impl Embedded {
             slots,
             scratch: state.join("worker"),
             scratch_bytes: 1 << 40,
+            keep_weights: keep_weights.map(Path::to_owned),
             grace: GRACE,
             host: host::name(),
             jitter: entropy()?,

@@ -64,6 +64,15 @@ impl Daemon for WorkerSettings {
             default: Some("64"),
         },
         Setting {
+            key: "keep_weights",
+            flag: "keep-weights",
+            variable: "UMBRA_KEEP_WEIGHTS",
+            value: "DIR",
+            help: "Keep the weights of trained shadows there (DIR/AUDIT/shadow-0000.safetensors); \
+                   workers may share it",
+            default: None,
+        },
+        Setting {
             key: "token_file",
             flag: "token-file",
             variable: "UMBRA_TOKEN_FILE",
@@ -156,6 +165,7 @@ impl WorkerSettings {
             slots: u32::try_from(slots).unwrap_or(u32::MAX),
             scratch: layers.path("scratch").unwrap_or_else(|| PathBuf::from(SCRATCH)),
             scratch_bytes: gib << 30,
+            keep_weights: layers.path("keep_weights"),
             grace: Duration::from_secs(layers.number("grace", 1..=86_400).unwrap_or(GRACE)),
             host: host::name(),
             jitter: entropy()?,

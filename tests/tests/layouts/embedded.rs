@@ -9,12 +9,15 @@ use tempfile::TempDir;
 use umbra_core::digest::Digest;
 use umbra_tests::{Audit, Committed, Done, Findings, committed, umbra};
 
-/// What an audit ends with: its findings, and every shadow's logits by the key that names them.
+/// What an audit ends with: its findings, and every shadow's logits by the key that names them; where weights were
+/// kept, those.
 pub struct Results {
     /// The files.
     pub findings: Findings,
     /// SHA-256 of the blob with a shadow's logits, and its place there.
     pub logits: BTreeMap<String, (Digest, u32)>,
+    /// SHA-256 of the files with weights, by their names.
+    pub weights: BTreeMap<String, Digest>,
 }
 
 impl Results {
@@ -22,7 +25,7 @@ impl Results {
     pub fn read(findings: Findings, state: &Path) -> Self {
         let place = |committed: Committed| (committed.sha256, committed.position);
         let logits = committed(state).into_iter().map(|(key, committed)| (key, place(committed)));
-        Self { findings, logits: logits.collect() }
+        Self { findings, logits: logits.collect(), weights: BTreeMap::new() }
     }
 
     /// Asserts that everything is the same bytes in both.
@@ -63,7 +66,8 @@ impl Run {
         let (file, out) = (self.file.display().to_string(), self.out().display().to_string());
         let slots = slots.to_string();
         let words = ["--format", "json", "run", &file, "--out", &out, "--workers", &slots, "--keep-state"];
-        words.map(str::to_owned).to_vec()
+        let words = words.into_iter().chain(["--keep-weights", "weights"]);
+        words.map(str::to_owned).collect()
     }
 
     /// Runs it to its end.
@@ -73,7 +77,21 @@ impl Run {
 
     /// What it ended with.
     pub fn results(&self) -> Results {
-        Results::read(Findings::read(&self.out()), &self.out().join(".state"))
+        let results = Results::read(Findings::read(&self.out()), &self.out().join(".state"));
+        Results { weights: self.weights(), ..results }
+    }
+
+    fn weights(&self) -> BTreeMap<String, Digest> {
+        let inside = |folder: &Path| {
+            std::fs::read_dir(folder)
+                .expect("the folder is there")
+                .map(|entry| entry.expect("it can be read"))
+        };
+        let audit = inside(&self.folder().join("weights")).next().expect("the audit has a folder").path();
+        let digest = |path: &Path| Digest::of(&std::fs::read(path).expect("it can be read"));
+        inside(&audit)
+            .map(|file| (file.file_name().to_string_lossy().into_owned(), digest(&file.path())))
+            .collect()
     }
 
     /// What `run.json` says.

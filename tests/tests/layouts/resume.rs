@@ -40,6 +40,8 @@ fn an_interrupted_run_exits_with_6_and_the_same_command_resumes() {
     let facts = run.facts();
     assert!(facts["packs_resumed"].as_u64() >= Some(1), "{facts}");
     run.results().assert_same(reference(), "after an interruption");
+    assert_eq!(reference().weights.len(), Audit::medium().shadows as usize);
+    assert_eq!(run.results().weights, reference().weights);
 
     // Complete: the same command again does nothing and says so.
     let again = run.go(2).expect(0);
@@ -58,6 +60,7 @@ fn a_killed_run_resumes() {
     let facts = run.facts();
     assert!(facts["packs_resumed"].as_u64() >= Some(1), "{facts}");
     run.results().assert_same(reference(), "after a kill");
+    assert_eq!(run.results().weights, reference().weights);
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Attempt {
             memberships: self.shop.memberships.clone(),
             resume,
             result: self.shop.scratch.result(self.lease.fence),
+            weights: self.shop.weights.as_ref().map(|folder| folder.join(self.lease.pack.audit.as_str())),
             orders: self.orders.clone(),
             progress: self.progress.clone(),
             snapshots,

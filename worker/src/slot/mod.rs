@@ -7,10 +7,12 @@ mod pack;
 mod publish;
 mod task;
 mod thread;
+mod weights;
 
 pub(crate) use handle::{Order, Orders, Progress, Reading};
 
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use attempt::Attempt;
@@ -61,6 +63,8 @@ struct Shop {
     memberships: Arc<Memberships>,
     /// The scratch folder.
     scratch: Arc<Scratch>,
+    /// The folder in which weights are kept, if they are.
+    weights: Option<PathBuf>,
     /// The numerics classes on offer, the best first.
     numerics: Vec<String>,
     /// Jitter of waits.
@@ -90,6 +94,7 @@ impl Crew {
             client,
             memberships: Arc::default(),
             scratch,
+            weights: config.keep_weights().map(Path::to_owned),
             numerics: vec![umbra_train::numerics_class()],
             jitter: config.jitter().clone(),
         };

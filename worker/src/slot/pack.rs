@@ -13,6 +13,7 @@ use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainErr
 
 use super::memberships::Memberships;
 use super::task::Task;
+use super::weights::Keep;
 use super::{Order, Orders, Progress, Reading};
 use crate::faults;
 
@@ -72,13 +73,22 @@ impl Drop for ResultFile {
     }
 }
 
+/// Where a pack's files go.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'a> {
+    /// The logits.
+    pub(super) result: &'a Path,
+    /// The folder of the audit's weights, if they are kept.
+    pub(super) weights: Option<&'a Path>,
+}
+
 /// Trains a pack until it is complete or told otherwise.
 pub(super) fn train(
     task: &Task,
     data: &Dataset,
     memberships: &Memberships,
     resume: Option<&[u8]>,
-    result: &Path,
+    files: Files<'_>,
     orders: &Orders,
     progress: &Progress,
     snapshots: &watch::Sender<Option<Snapshot>>,
@@ -88,6 +98,13 @@ pub(super) fn train(
         Err(error) => return Trained::Failed(error.fault()),
     };
     let mut run = Watched::new(run, task, progress);
+    let keep = match files.weights.map(|folder| Keep::begin(folder, task, data)).transpose() {
+        Ok(keep) => keep,
+        Err(fault) => return Trained::Failed(fault),
+    };
+    if keep.is_some() {
+        run.run.keep_weights();
+    }
     let interval = task.spec.placement().checkpoint_steps();
     let mut pace = Pace::default();
     loop {
@@ -100,6 +117,11 @@ pub(super) fn train(
         let began = Instant::now();
         let more = run.advance(pace.slice().min(due - run.step));
         pace.took(began.elapsed());
+        // Before any checkpoint says that these shadows are done.
+        let kept = keep.as_ref().map_or(Ok(()), |keep| keep.write(run.run.take_weights()));
+        if let Err(fault) = kept {
+            return Trained::Failed(fault);
+        }
         if !more {
             break;
         }
@@ -109,7 +131,7 @@ pub(super) fn train(
     }
     let resumed_from_step = run.first;
     match run.run.finish() {
-        Ok(logits) => write(&logits, result, resumed_from_step),
+        Ok(logits) => write(&logits, files.result, resumed_from_step),
         Err(error) => Trained::Failed(error.fault()),
     }
 }

@@ -12,7 +12,7 @@ use tracing::Span;
 use umbra_data::Dataset;
 
 use super::memberships::Memberships;
-use super::pack::{self, Snapshot, Trained};
+use super::pack::{self, Files, Snapshot, Trained};
 use super::task::Task;
 use super::{Orders, Progress};
 use crate::faults;
@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) resume: Option<Bytes>,
     /// The file to write the result to.
     pub(super) result: PathBuf,
+    /// The folder to keep weights in.
+    pub(super) weights: Option<PathBuf>,
     /// Who may stop it.
     pub(super) orders: Orders,
     /// Where it says how far it is.
@@ -77,10 +79,12 @@ impl Bench {
 }
 
 fn serve(job: Job) {
-    let Job { task, data, memberships, resume, result, orders, progress, snapshots, span, answer } = job;
+    let Job { task, data, memberships, resume, result, weights, orders, progress, snapshots, span, answer } =
+        job;
     let _in_span = span.entered();
     let train = || {
-        pack::train(&task, &data, &memberships, resume.as_deref(), &result, &orders, &progress, &snapshots)
+        let files = Files { result: &result, weights: weights.as_deref() };
+        pack::train(&task, &data, &memberships, resume.as_deref(), files, &orders, &progress, &snapshots)
     };
     // A task that is gone has no use for it.
     let _ = answer.send(guarded(train));

@@ -44,6 +44,7 @@ impl Fixture {
             slots,
             scratch: folder.path().join("scratch"),
             scratch_bytes: 1 << 20,
+            keep_weights: None,
             grace,
             host: "here".into(),
             jitter: Seed::new(1).stream(Purpose::Simulation, &[]),

@@ -32,6 +32,9 @@ pub trait Engine {
     /// One lane's answers to the latest query: `[count][logits]`.
     fn logits(&mut self, lane: usize, into: &mut [f32]);
 
+    /// Copies out the parameters with which one lane answers queries, in PyTorch's order: `[parameters]`.
+    fn answering(&mut self, lane: usize, into: &mut [f32]);
+
     /// Floats of one lane's state: parameters and optimiser.
     fn state_len(&self) -> usize;
 

@@ -28,4 +28,4 @@ pub mod schedule;
 pub use data::TrainingData;
 pub use error::TrainError;
 pub use numerics::numerics_class;
-pub use pack::{PackJob, PackLogits, PackMembership, PackRun, Status};
+pub use pack::{PackJob, PackLogits, PackMembership, PackRun, Status, Weights};

@@ -339,6 +339,13 @@ impl<B: Backend> Engine for Lockstep<B> {
         into.copy_from_slice(&self.answers[from..][..into.len()]);
     }
 
+    fn answering(&mut self, lane: usize, into: &mut [f32]) {
+        let size = self.room.layout.device_len();
+        let params = self.average.as_ref().map_or(&self.params, |(_, average)| average);
+        self.backend.read(params, lane, &mut self.device[..size]);
+        self.room.layout.export(&self.device[..size], into);
+    }
+
     fn state_len(&self) -> usize {
         self.room.layout.host_len() * (1 + self.room.state())
     }

@@ -99,6 +99,11 @@ impl Network {
         Variation::new(recipe, &self.shape)
     }
 
+    /// Whether its records are signals over time.
+    pub fn is_over_time(&self) -> bool {
+        matches!(self.shape.form, Form::Signal { .. })
+    }
+
     /// What it is trained on.
     pub fn loss(&self) -> Loss {
         self.loss

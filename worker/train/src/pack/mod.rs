@@ -4,8 +4,10 @@ mod checkpoint;
 mod job;
 mod logits;
 mod run;
+mod weights;
 
 pub use checkpoint::CheckpointError;
 pub use job::{PackJob, PackMembership};
 pub use logits::PackLogits;
 pub use run::{PackRun, Status};
+pub use weights::Weights;

@@ -7,6 +7,7 @@ use umbra_core::digest::Digest;
 use super::checkpoint;
 use super::job::PackJob;
 use super::logits::PackLogits;
+use super::weights::Weights;
 use crate::cpu::{Cpu, Isa, IsaLevel};
 use crate::data::TrainingData;
 use crate::engine::Engine;
@@ -79,6 +80,8 @@ pub struct PackRun<'d> {
     answers: Vec<f32>,
     rows: Vec<u32>,
     state: Vec<f32>,
+    /// The weights of shadows that are done, if they are to be kept, until somebody takes them.
+    weights: Option<Vec<Weights>>,
 }
 
 impl<'d> PackRun<'d> {
@@ -147,6 +150,7 @@ impl<'d> PackRun<'d> {
             answers: vec![0.0; engine.query_rows().min(data.records()) * width],
             rows: Vec::with_capacity(lanes * batch),
             state: vec![0.0; engine.state_len()],
+            weights: None,
             job,
             data,
             engine,
@@ -171,6 +175,16 @@ impl<'d> PackRun<'d> {
             }
         }
         self.status()
+    }
+
+    /// Keeps the weights of shadows that become done from here on; lost ones have none.
+    pub fn keep_weights(&mut self) {
+        self.weights.get_or_insert_default();
+    }
+
+    /// The weights that were kept and nobody has taken yet.
+    pub fn take_weights(&mut self) -> Vec<Weights> {
+        self.weights.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// How far the pack is.
@@ -299,7 +313,7 @@ impl<'d> PackRun<'d> {
     /// Takes the shadows off the lanes: done, to be tried again, or lost.
     fn end_group(&mut self) {
         let progress = &mut self.progress;
-        for task in progress.tasks.drain(..).rev() {
+        for (lane, task) in progress.tasks.drain(..).enumerate().rev() {
             if task.diverged && task.attempt + 1 < Self::ATTEMPTS {
                 progress.wasted += progress.step;
                 progress.waiting.push_front((task.shadow, task.attempt + 1));
@@ -312,6 +326,10 @@ impl<'d> PackRun<'d> {
                 progress.logits.shadow_mut(task.shadow).fill(f32::NAN);
                 progress.logits.lost.push(task.shadow);
                 progress.logits.lost.sort_unstable();
+            } else if let Some(weights) = &mut self.weights {
+                let mut values = vec![0.0; self.engine.parameters()];
+                self.engine.answering(lane, &mut values);
+                weights.push(Weights { shadow: task.shadow, values });
             }
         }
         progress.step = 0;

@@ -278,6 +278,14 @@ impl Engine for Candle<'_> {
         into.copy_from_slice(&self.lanes[lane].answers);
     }
 
+    fn answering(&mut self, lane: usize, into: &mut [f32]) {
+        let answering = self.state(lane).into_iter();
+        let buffer =
+            if self.lanes[lane].average.is_some() { answering.last() } else { answering.take(1).last() };
+        let values = flat(&buffer.unwrap()).unwrap();
+        into.iter_mut().zip(values).for_each(|(into, value)| *into = value as f32);
+    }
+
     fn state_len(&self) -> usize {
         self.layout.host_len() * self.state(0).len()
     }
