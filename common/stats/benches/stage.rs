@@ -1,7 +1,8 @@
 //! Time of the statistics stage on one thread, beside one read pass over the same logits.
 //!
 //! `cargo bench -p umbra-stats --bench stage` prints tables: the stage and its parts for every variant of the
-//! attacks, the cost over a grid of records and shadows, one thread and two. `--only NAME` measures one variant, or the stage without any attack by the name `none`.
+//! attacks, the cost over a grid of records and shadows, one thread and two. `--only NAME` measures one variant, by
+//! the name `none` the stage without any attack, by the name `threads` one thread and two.
 //! With `-- --plain --rounds N` it prints one line a figure and round (side, what, input, records, shadows,
 //! seconds) for `benches/side_by_side/side_by_side.sh`, which runs numpy in turns with it on the data in
 //! `--data FOLDER`.
@@ -24,6 +25,10 @@ use umbra_stats::{
     MemoryLogits, MemoryScratch, Population, ScoreCurves, ScoreFindings, Shape, Sink, SourceError, Variance,
     analyse, analyse_into,
 };
+
+/// As in the daemons.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const BLOCK: usize = 16;
 const POPULATION: usize = 1_000;
@@ -56,6 +61,9 @@ fn main() {
         Some(folder) => Audit::read(folder, SIZE, double),
         None => Audit::draw(SIZE, double),
     });
+    if only.is_some_and(|only| only == "threads") {
+        return threads(&audits[0], rounds);
+    }
     let mut table = Table { plain, rows: Vec::new() };
     for audit in &audits {
         let scores = audit.scores();

@@ -1,6 +1,7 @@
 //! The analysis from end to end.
 
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use crate::analysis::{Analysis, AttackResult, Calibrated};
 use crate::attacks::{self, Curves, Entry, Nobody, Outcome};
@@ -105,10 +106,14 @@ pub fn analyse_into(
         progress(begin + (CURVES_DONE - begin) * (index + 1) as f64 / all)?;
     }
     let patients = patients.close()?;
-    let About { summary, survival, attributes } =
-        patient::findings(inputs, &checked, config, &records_of, &patients, &exam, sink)?;
+    let (strata, nulls) = (exam.layout.typical_strata(&checked.blocks.lost), OnceLock::new());
+    let about = rayon::in_place_scope(|beside| {
+        beside.spawn(|_| _ = nulls.set(extrapolation::nulls(&strata)));
+        patient::findings(inputs, &checked, config, &records_of, &patients, &exam, sink)
+    });
+    let About { summary, survival, attributes } = about?;
     progress(1.0)?;
-    let extrapolation = extrapolation::nulls(&exam.layout.typical_strata(&checked.blocks.lost));
+    let extrapolation = nulls.into_inner().expect("the scope ends when it is there");
     let records = records.summary();
     Ok(Analysis { attacks, records, extrapolation, summary, survival, attributes, utility })
 }

@@ -119,13 +119,19 @@ impl<'a> Finish<'a> {
             .par_iter()
             .map_init(Buffers::default, |buffers, (job, rank)| self.walk(runs, job, *rank, buffers))
             .collect::<Result<_, _>>()?;
-        if let Some((reader, drawing)) = &mut self.pooled {
-            reader.read(walked.iter().map(|strips| &strips.pooled[..]), Some(drawing));
-        }
-        let curves = self.curves.par_iter_mut().enumerate().filter(|(_, reader)| reader.two_sided());
-        curves.for_each(|(curve, reader)| {
-            reader.read(walked.iter().map(|strips| strips.curve(curve)), None);
-        });
+        let Self { pooled, curves, .. } = self;
+        let pooled = || {
+            if let Some((reader, drawing)) = pooled {
+                reader.read(walked.iter().map(|strips| &strips.pooled[..]), Some(drawing));
+            }
+        };
+        let curves = || {
+            let curves = curves.par_iter_mut().enumerate().filter(|(_, reader)| reader.two_sided());
+            curves.for_each(|(curve, reader)| {
+                reader.read(walked.iter().map(|strips| strips.curve(curve)), None);
+            });
+        };
+        rayon::join(pooled, curves);
         Ok(())
     }
 
