@@ -58,7 +58,8 @@ impl Forecast {
             delta: statistics.delta(),
             ..Config::default()
         };
-        let patients = usize::try_from(shape.units).unwrap_or(usize::MAX);
+        // Those that are reserved are not tested.
+        let patients = (shape.units as f64 * (1.0 - shadows.population())).round() as usize;
         let design = Design::blocks(shadows.block() as usize);
         let limit = detection_limit(&design, shadows.count() as usize, patients, &config)?;
         Ok(Self { shape, data_bytes, packs: work.packs.len(), steps: work.steps, cost, limit, spec })

@@ -11,6 +11,9 @@ use umbra_proto::error::bad_fields;
 /// of 33 million units, or 65,536 of 131,072.
 const MAX_MEMBERSHIP: u64 = 1 << 30;
 
+/// Units that are reserved, as is expected, at least: the robust attack's scores are shares of them.
+const LEAST_RESERVED: f64 = 20.0;
+
 /// Checks that an audit of this shape can be carried out where a pack's logits may have `most` bytes.
 ///
 /// # Errors
@@ -26,6 +29,15 @@ pub fn check(spec: &AuditSpec, shape: &DataShape, most: u64) -> Result<(), Statu
             shape.units
         );
         wrong.push("shadows.count", message);
+    }
+    let population = spec.shadows().population();
+    let reserved = population * shape.units as f64;
+    if population > 0.0 && reserved < LEAST_RESERVED {
+        let message = format!(
+            "{population} of {} units are about {reserved:.0}: reserve {LEAST_RESERVED} at least, or none",
+            shape.units
+        );
+        wrong.push("shadows.population", message);
     }
     let pack = spec.placement().pack();
     let (views, logits) = (spec.queries().views(), spec.training().logits(shape));

@@ -3,7 +3,8 @@
 //! Within a block of B shadows every unit is IN exactly B/2, a half drawn from (seed, block, unit digest)
 //! alone. So a unit's column does not depend on the other units, on row positions, on how many units
 //! there are or on how many blocks follow, and columns of different units are independent: the patient
-//! test's exact null rests on that.
+//! test's exact null rests on that. An audit may reserve a share of the units for comparison, which no shadow trains
+//! on; whether a unit is among them depends on seed, share and unit alone, too.
 
 use crate::digest::{Digest, FieldHasher};
 use crate::seed::{Purpose, Seed, StreamKey};
@@ -44,6 +45,33 @@ impl Membership {
             }
         }
         Self { shadows, block, words, bits }
+    }
+
+    /// Takes a share of `units`, which are those of [`Self::draw`], out of all shadows.
+    ///
+    /// # Panics
+    /// If there are more or fewer units than were drawn.
+    #[must_use]
+    pub fn reserving<'a>(
+        mut self,
+        seed: &Seed,
+        share: f64,
+        units: impl ExactSizeIterator<Item = &'a Digest>,
+    ) -> Self {
+        assert_eq!(units.len(), self.units(), "the units of the membership");
+        if share > 0.0 {
+            let key = seed.key(Purpose::Population, &[]);
+            let columns = self.bits.chunks_exact_mut(self.words).zip(units);
+            for (column, _) in columns.filter(|(_, unit)| key.child(unit).stream().uniform_f64() < share) {
+                column.fill(0);
+            }
+        }
+        self
+    }
+
+    /// Whether no shadow trains on `unit`.
+    pub fn is_reserved(&self, unit: usize) -> bool {
+        self.column(unit).iter().all(|&word| word == 0)
     }
 
     /// How many shadows.
@@ -168,6 +196,25 @@ mod tests {
             (0..64).map(|s| (0..units.len()).filter(|&u| membership.is_in(s, u)).count() as f64).collect();
         let variance = counts.iter().map(|c| (c - 100.0) * (c - 100.0)).sum::<f64>() / 64.0;
         assert!((20.0..90.0).contains(&variance), "{variance}");
+    }
+
+    #[test]
+    fn a_share_of_the_units_is_reserved_each_by_itself() {
+        let units = units(4000);
+        let whole = draw(7, 16, 8, &units);
+        let reserved = whole.clone().reserving(&Seed::new(7), 0.1, units.iter());
+        let count = (0..4000).filter(|&unit| reserved.is_reserved(unit)).count();
+        // Five standard errors of 4,000 draws.
+        assert!((305..495).contains(&count), "{count}");
+        let same = |unit: usize| reserved.is_reserved(unit) || reserved.column(unit) == whole.column(unit);
+        assert!((0..4000).all(same));
+        // A larger share takes more units, and others do not change; nor does anybody else's choice matter.
+        let more = whole.clone().reserving(&Seed::new(7), 0.2, units.iter());
+        assert!((0..4000).all(|unit| !reserved.is_reserved(unit) || more.is_reserved(unit)));
+        let few = draw(7, 16, 8, &units[..50]).reserving(&Seed::new(7), 0.1, units[..50].iter());
+        assert!((0..50).all(|unit| few.column(unit) == reserved.column(unit)));
+        assert_eq!(whole.clone().reserving(&Seed::new(7), 0.0, units.iter()), whole);
+        assert_ne!(reserved.shadow_digest(3), whole.shadow_digest(3));
     }
 
     #[test]

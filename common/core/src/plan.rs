@@ -45,10 +45,14 @@ pub fn plan(spec: &AuditSpec, shape: &DataShape) -> Plan {
 }
 
 /// Steps of every shadow: `ceil(epochs x expected half / batch)`, the same for all although shadows hold
-/// different numbers of records; at least 1.
+/// different numbers of records, half of those that are not reserved for comparison expected; at least 1.
 fn steps(spec: &AuditSpec, shape: &DataShape) -> u64 {
     let training = spec.training();
-    let half_passes = u128::from(training.epochs()) * u128::from(shape.records);
+    let shared = match spec.shadows().population() {
+        0.0 => shape.records,
+        population => (shape.records as f64 * (1.0 - population)).ceil() as u64,
+    };
+    let half_passes = u128::from(training.epochs()) * u128::from(shared);
     let steps = half_passes.div_ceil(2 * u128::from(training.batch())).max(1);
     u64::try_from(steps).unwrap_or(u64::MAX)
 }
@@ -94,6 +98,10 @@ mod tests {
             // 40 x 4552.5 / 256 = 711.3.
             assert_eq!(plan.steps, 712);
         }
+        let mut draft = spec(16, 16, 4).to_draft();
+        draft.shadows.population = Some(0.1);
+        // 9,105 less a tenth is 8,194.5; 40 x 8,195 / 2 / 256 = 640.2.
+        assert_eq!(plan(&AuditSpec::try_new(&draft).unwrap(), &shape).steps, 641);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum Purpose {
     AttackerFill = 11,
     /// Random numbers of tests and simulations.
     Simulation = 12,
+    /// Which units no shadow trains on. See [`crate::membership`].
+    Population = 13,
 }
 
 /// The root of an audit's seed tree.

@@ -17,6 +17,7 @@ use umbra_stats::{Attribute, Config, Design, Inputs, Membership, StatsError, ana
 
 use super::labels::labels;
 use super::packs::{PackReader, open_pack};
+use super::reserved::Reserved;
 use super::scratch::FileScratch;
 use super::source::PackedLogits;
 use crate::audit_task::AuditTask;
@@ -148,13 +149,19 @@ impl Work {
                 levels: levels.clone(),
             })
             .collect();
+        let reserved = Reserved::of(&self.facts.spec, dataset, drawn);
+        let reserved = reserved.map_err(|message| Fault::new(Domain::Spec, Retry::Never, message))?;
+        let compared = reserved.as_ref().map(|reserved| reserved.source(&source)).transpose().map_err(bug)?;
         let inputs = Inputs {
             source: &source,
             labels: labels(dataset),
             units: dataset.record_units(),
             membership,
             design: &design,
-            population: None,
+            population: reserved
+                .as_ref()
+                .zip(compared.as_ref())
+                .map(|(reserved, source)| reserved.population(source)),
             attributes: &attributes,
             seed: spec.seed(),
         };
@@ -228,7 +235,6 @@ fn config(facts: &AuditFacts) -> Config {
         variance: statistics.variance(),
         center: statistics.center(),
         counts: statistics.counts(),
-        // Audits have no population, and so no rmia.
         base_offline: statistics.offline(),
         temperature: statistics.temperature(),
         fdr: statistics.fdr(),

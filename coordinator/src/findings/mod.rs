@@ -4,6 +4,7 @@ mod finish;
 mod labels;
 mod packs;
 mod provisional;
+mod reserved;
 mod scratch;
 mod source;
 

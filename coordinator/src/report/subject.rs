@@ -101,6 +101,11 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// Units that no shadow was trained on.
+    pub(super) fn reserved(&self) -> usize {
+        (0..self.membership.units()).filter(|&unit| self.membership.is_reserved(unit)).count()
+    }
+
     /// The part that the tables need.
     pub fn tables(&self) -> Tables<'a> {
         let block = self.spec.shadows().block();

@@ -31,10 +31,10 @@ fn every_mistake_of_a_specification_is_named_at_once() {
             epochs: Some(u32::MAX),
             ..v1::TrainingSpec::default()
         });
-        wrong.shadows = Some(v1::ShadowSpec { count: Some(17), block: Some(9), population: Some(0.5) });
+        wrong.shadows = Some(v1::ShadowSpec { count: Some(17), block: Some(9), population: Some(0.6) });
         wrong.queries = Some(v1::QuerySpec { views: Some(0) });
         wrong.statistics = Some(v1::StatisticsSpec {
-            attacks: vec!["rmia".into()],
+            attacks: vec!["rmja".into()],
             variance: Some("none".into()),
             fdr: Some(f64::NAN),
             ..v1::StatisticsSpec::default()

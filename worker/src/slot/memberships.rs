@@ -18,6 +18,8 @@ struct Key {
     seed: Seed,
     shadows: u32,
     block: u32,
+    /// The share that is reserved, as bits.
+    population: u64,
     content: Digest,
 }
 
@@ -25,13 +27,16 @@ impl Memberships {
     /// The membership of an audit. Threads that want the same one at the same time wait for one drawing.
     pub(super) fn get(&self, spec: &AuditSpec, data: &Dataset) -> Arc<Membership> {
         let (shadows, block) = (spec.shadows().count(), spec.shadows().block());
-        let key = Key { seed: spec.seed().clone(), shadows, block, content: data.digest() };
+        let population = spec.shadows().population();
+        let (seed, content) = (spec.seed().clone(), data.digest());
+        let key = Key { seed, shadows, block, population: population.to_bits(), content };
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
             Some((known, membership)) if *known == key => membership.clone(),
             _ => {
                 let units: Vec<Digest> = data.unit_digests().collect();
-                let membership = Arc::new(Membership::draw(&key.seed, shadows, block, units.iter()));
+                let drawn = Membership::draw(&key.seed, shadows, block, units.iter());
+                let membership = Arc::new(drawn.reserving(&key.seed, population, units.iter()));
                 *latest = Some((key, membership.clone()));
                 membership
             }

@@ -298,6 +298,9 @@ impl<E: Engine> Engine for Faulty<E> {
     fn query_rows(&self) -> usize {
         self.engine.query_rows()
     }
+    fn answering(&mut self, lane: usize, into: &mut [f32]) {
+        self.engine.answering(lane, into);
+    }
     fn query(&mut self, first: u32, count: usize, view: u32) {
         self.engine.query(first, count, view);
     }

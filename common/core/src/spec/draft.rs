@@ -113,7 +113,7 @@ pub struct ShadowsDraft {
     pub count: Option<u32>,
     /// Shadows per block; default: the largest even divisor of `count` from 8 to 20.
     pub block: Option<u32>,
-    /// Share of the units no shadow trains on; default 0.
+    /// Share of the units that no shadow trains on, for `rmia` to compare with; default 0.
     pub population: Option<f64>,
 }
 

@@ -73,6 +73,14 @@ impl AuditSpec {
             );
             wrong.push("training.dropout", message);
         }
+        if let (Some(shadows), Some(statistics)) = (&shadows, &statistics)
+            && statistics.attacks().contains(&Attack::Rmia)
+            && shadows.population() == 0.0
+        {
+            let message = "rmia compares with records that no shadow was trained on: reserve a share of the units \
+                           with shadows.population, such as 0.1, or leave it out";
+            wrong.push("statistics.attacks", message);
+        }
         match (name, dataset, model, training, shadows, queries, statistics, placement) {
             (
                 Some(name),

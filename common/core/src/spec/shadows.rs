@@ -4,10 +4,11 @@ use super::check::Violations;
 use super::draft::{PlacementDraft, QueriesDraft, ShadowsDraft};
 
 /// The shadows and their blocks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shadows {
     count: u32,
     block: u32,
+    population: f64,
 }
 
 impl Shadows {
@@ -15,6 +16,8 @@ impl Shadows {
     pub const MIN_BLOCK: u32 = 8;
     /// The largest block.
     pub const MAX_BLOCK: u32 = 64;
+    /// The largest share of units that is reserved.
+    pub const MAX_POPULATION: f64 = 0.5;
     /// The largest block that is chosen without being asked for.
     const MAX_DEFAULT_BLOCK: u32 = 20;
     /// The most shadows of one audit.
@@ -22,12 +25,7 @@ impl Shadows {
 
     pub(super) fn check(draft: &ShadowsDraft, wrong: &mut Violations) -> Option<Self> {
         let population = draft.population.unwrap_or(0.0);
-        if population != 0.0 {
-            wrong.push(
-                "shadows.population",
-                "no attack of this version uses population units: leave it out or set it to 0",
-            );
-        }
+        let population = wrong.within("shadows.population", population, 0.0, Self::MAX_POPULATION);
         let count = draft.count.unwrap_or(128);
         let count = wrong.within("shadows.count", count, Self::MIN_BLOCK, Self::MAX_COUNT)?;
         let block = match draft.block {
@@ -53,11 +51,11 @@ impl Shadows {
                 block?
             }
         };
-        Some(Self { count, block })
+        Some(Self { count, block, population: population? })
     }
 
     pub(super) fn to_draft(&self) -> ShadowsDraft {
-        ShadowsDraft { count: Some(self.count), block: Some(self.block), population: Some(0.0) }
+        ShadowsDraft { count: Some(self.count), block: Some(self.block), population: Some(self.population) }
     }
 
     /// How many shadows.
@@ -68,6 +66,11 @@ impl Shadows {
     /// Shadows per block; every unit is IN exactly half of them.
     pub fn block(&self) -> u32 {
         self.block
+    }
+
+    /// The share of units that no shadow trains on.
+    pub fn population(&self) -> f64 {
+        self.population
     }
 
     /// How many blocks.

@@ -146,21 +146,10 @@ impl Statistics {
 
 /// The named attacks, if every name is known and none is named twice.
 fn attacks_of(names: &[String], wrong: &mut Violations) -> Option<Vec<Attack>> {
-    let usable: Vec<_> = Attack::ALL
-        .into_iter()
-        .filter(|attack| *attack != Attack::Rmia)
-        .map(|attack| (attack.name(), attack))
-        .collect();
+    let usable: Vec<_> = Attack::ALL.into_iter().map(|attack| (attack.name(), attack)).collect();
     let mut attacks = Vec::new();
     let mut right = true;
     for name in names {
-        if name == Attack::Rmia.name() {
-            let message = "rmia compares with records that no shadow was trained on, and audits reserve none: \
-                           leave it out, or run `umbra attack` on logits that have them";
-            wrong.push("statistics.attacks", message);
-            right = false;
-            continue;
-        }
         match wrong.word("statistics.attacks", name, &usable) {
             Some(attack) if attacks.contains(&attack) => {
                 wrong.push("statistics.attacks", format!("\"{name}\" is named twice"));

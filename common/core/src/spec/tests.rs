@@ -267,7 +267,7 @@ fn statistics_are_checked_one_by_one() {
     let mut bad = draft();
     let pair = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
     bad.statistics = StatisticsDraft {
-        attacks: Some(vec!["rmia".to_owned()]),
+        attacks: Some(vec!["rmja".to_owned()]),
         center: Some("mode".to_owned()),
         counts: Some("some".to_owned()),
         temperature: Some(0.0),
@@ -286,7 +286,7 @@ fn statistics_are_checked_one_by_one() {
     let wrong = AuditSpec::try_new(&bad).expect_err("it is wrong");
     let found: Vec<String> = wrong.iter().map(|v| format!("{}: {}", v.field, v.message)).collect();
     let expected = [
-        "statistics.attacks: rmia compares with records that no shadow was trained on",
+        "statistics.attacks: \"rmja\" is not known: use one of lira-online",
         "statistics.center: \"mode\" is not known: use one of mean, median",
         "statistics.counts: \"some\" is not known: use one of equal, first, all",
         "statistics.temperature: 0 is out of range",
@@ -302,4 +302,21 @@ fn statistics_are_checked_one_by_one() {
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}");
     }
+}
+
+/// The robust attack compares with reserved units, so that some must be.
+#[test]
+fn rmia_needs_a_population() {
+    let with = |population, attack: &str| {
+        let mut draft = draft();
+        draft.shadows.population = population;
+        draft.statistics.attacks = Some(vec![attack.to_owned()]);
+        AuditSpec::try_new(&draft).map_err(|wrong| wrong.to_string())
+    };
+    assert_eq!(with(Some(0.1), "rmia").unwrap().shadows().population(), 0.1);
+    assert_eq!(with(Some(0.25), "global").unwrap().to_draft().shadows.population, Some(0.25));
+    let wrong = with(None, "rmia").unwrap_err();
+    assert!(wrong.contains("statistics.attacks: rmia compares with records"), "{wrong}");
+    let wrong = with(Some(0.6), "rmia").unwrap_err();
+    assert!(wrong.contains("shadows.population: 0.6 is out of range: use 0 to 0.5"), "{wrong}");
 }

@@ -57,6 +57,8 @@ struct Audited {
     blocks: String,
     block: String,
     half: String,
+    /// Units that no shadow was trained on, if any were to be.
+    reserved: Option<String>,
 }
 
 /// The whole page as text.
@@ -113,6 +115,10 @@ impl Audited {
             blocks: count(u64::from(shadows.blocks())),
             block: count(u64::from(shadows.block())),
             half: count(u64::from(shadows.count() / 2)),
+            reserved: match shadows.population() {
+                0.0 => None,
+                _ => Some(count(subject.reserved() as u64)),
+            },
         }
     }
 }
