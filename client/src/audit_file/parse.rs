@@ -44,6 +44,28 @@ mod tests {
         failure.to_string()
     }
 
+    /// docs/recipe.md: its least file is one, and every key that is read has a row.
+    #[test]
+    fn the_page_about_audit_files_is_complete() {
+        let (source, page) = (include_str!("keys.rs"), include_str!("../../../docs/recipe.md"));
+        let least = page.split("```").nth(1).and_then(|block| block.strip_prefix("toml\n")).unwrap();
+        parse(least).unwrap();
+        let is_key = |key: &&str| {
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        };
+        let keys = source
+            .split("(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('"'))
+            .map(|pair| pair.0)
+            .filter(is_key);
+        let keys: Vec<&str> = keys.collect();
+        assert!(keys.contains(&"rotate") && keys.len() > 50, "{keys:?}");
+        for key in keys {
+            assert!(page.contains(&format!("`{key}`")) || page.contains(&format!("`[{key}]`")), "{key}");
+        }
+    }
+
     #[test]
     fn every_key_reaches_the_specification() {
         let file = parse(GOOD).unwrap();

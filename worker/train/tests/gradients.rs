@@ -82,8 +82,8 @@ fn gradients_are_slopes() {
     }
 }
 
-/// Every tensor of every architecture, with and without dropout, against central differences of the network in f64, h = 1e-6: within 2e-5 of
-/// the largest gradient.
+/// Every tensor of every architecture, with and without dropout, against central differences of the network in f64,
+/// h = 1e-6: within 2e-5 of the largest gradient.
 #[test]
 fn gradients_of_every_layer_are_slopes() {
     let rates = [None, Some(0.3)];

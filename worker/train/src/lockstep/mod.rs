@@ -181,7 +181,8 @@ impl<B: Backend> Lockstep<B> {
         self.room.layout.export(&self.device[..size], into);
     }
 
-    /// Takes records through the model, varied and masked as is drawn now, or through its moving average if it is `queried` and there is one.
+    /// Takes records through the model, varied and masked as is drawn now, or through its moving average if it is
+    /// `queried` and there is one.
     fn forward(&mut self, rows: Rows<'_>, queried: bool) {
         let params = match &self.average {
             Some((_, average)) if queried => average,

@@ -72,8 +72,9 @@ fn cnn(network: &mut Network, dropout: f32, width: usize) {
     drop_out(network, dropout);
 }
 
-/// Pre-activation blocks, dropout where Zagoruyko and Komodakis 2016 have it (section 2.4): `x + conv(relu(norm(conv(relu(norm(x))))))`; where the shape changes, `x` becomes a
-/// 1 x 1 convolution of `relu(norm(x))`.
+/// Pre-activation blocks `x + conv(relu(norm(conv(relu(norm(x))))))`, with dropout before the second convolution
+/// (Zagoruyko and Komodakis 2016, arXiv 1605.07146, section 2.4); where the shape changes, `x` becomes a 1 x 1
+/// convolution of `relu(norm(x))`.
 fn wrn(network: &mut Network, dropout: f32, depth: u32, width: usize) {
     let mut value = network.push(conv(16, (3, 3), (1, 1)));
     for (stage, channels) in [16 * width, 32 * width, 64 * width].into_iter().enumerate() {
