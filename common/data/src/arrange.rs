@@ -6,18 +6,17 @@ use crate::labels::Labels;
 use crate::layout::Rest;
 use crate::mmap::stored;
 use crate::records::{Records, Target};
-use crate::refusal::Problems;
 use crate::table::Coded;
 use crate::text::TextList;
-use crate::units::{self, Units, unit_digest};
+use crate::units::{self, Attribute, Units, unit_digest};
 use crate::{order, several};
 
 /// Records with their units and their canonical order.
 pub(crate) struct Arranged {
     pub records: Records,
     pub units: Units,
-    /// `[groups][units]`.
-    pub attributes: Vec<Vec<u32>>,
+    /// By group.
+    pub attributes: Vec<Attribute>,
     /// The row of every record of the encoded file.
     pub order: Vec<u32>,
 }
@@ -37,10 +36,10 @@ pub(crate) struct Sections {
 }
 
 impl Arranged {
-    /// Names the units and sorts the records. Notes groups that are not one a unit.
-    pub(crate) fn of(records: Records, problems: &mut Problems) -> Self {
+    /// Names the units and sorts the records.
+    pub(crate) fn of(records: Records) -> Self {
         let units = units::name_units(&records);
-        let attributes = units::attributes(&records, &units, problems);
+        let attributes = units::attributes(&records, &units);
         let order = order::canonical(&records, &units);
         Self { records, units, attributes, order }
     }
@@ -69,6 +68,16 @@ impl Arranged {
             }
         };
         let names = &self.units.names;
+        for ((group, _), attribute) in self.records.groups.iter().zip(&self.attributes) {
+            if attribute.varying > 0 {
+                warnings.push(format!(
+                    "group \"{group}\": {} of {} units have several values; each counts as what most of its records \
+                     say, of equally many the first by name",
+                    attribute.varying,
+                    names.len()
+                ));
+            }
+        }
         Sections {
             targets,
             counts,
@@ -76,7 +85,7 @@ impl Arranged {
             record_units: self.in_order(&self.units.of_row, 1),
             unit_names: TextList::write(names.iter().map(String::as_str)),
             unit_digests: names.iter().flat_map(|name| *unit_digest(name).as_bytes()).collect(),
-            attributes: self.attributes.concat(),
+            attributes: self.attributes.iter().flat_map(|attribute| &attribute.values).copied().collect(),
             source_rows: self.order.iter().map(|&row| u64::from(row)).collect(),
         }
     }

@@ -62,7 +62,7 @@ fn table(path: &Path, schema: &Schema, mut problems: Problems) -> Result<Importe
     drop(roles);
     drop(table);
     let mut warnings = Vec::new();
-    let arranged = Arranged::of(records, &mut problems);
+    let arranged = Arranged::of(records);
     let encoded = encoder::encode(&arranged.records, &arranged.order, &mut warnings, &mut problems);
     let Some(encoded) = encoded else { return Err(problems.into_error()) };
     problems.check()?;

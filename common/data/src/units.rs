@@ -7,8 +7,7 @@ use umbra_core::digest::{Digest, FieldHasher};
 use crate::labels::UNKNOWN;
 use crate::layout::MISSING;
 use crate::records::{FeatureData, Records, Target};
-use crate::refusal::Problems;
-use crate::table::{Coded, shown};
+use crate::table::Coded;
 
 /// The digest of a unit's name, which membership is drawn from: the SHA-256 of the name's UTF-8 text.
 pub fn unit_digest(name: &str) -> Digest {
@@ -30,46 +29,43 @@ pub(crate) fn name_units(records: &Records) -> Units {
     }
 }
 
-/// The attributes of all units, `[groups][units]`: the value of the unit's records, which must be one
-/// where it is not missing.
-pub(crate) fn attributes(records: &Records, units: &Units, problems: &mut Problems) -> Vec<Vec<u32>> {
-    let groups = records.groups.iter().map(|(name, coded)| attribute(name, coded, units, problems));
-    groups.collect()
+/// An attribute of all units.
+pub(crate) struct Attribute {
+    /// Of every unit the code of its value, or [`MISSING`].
+    pub values: Vec<u32>,
+    /// Units whose records have several values.
+    pub varying: usize,
 }
 
-fn attribute(name: &str, coded: &Coded, units: &Units, problems: &mut Problems) -> Vec<u32> {
+/// The attributes of all units: the value that most of the unit's records have, of equally many the first by name;
+/// a missing value counts where there is no other.
+pub(crate) fn attributes(records: &Records, units: &Units) -> Vec<Attribute> {
+    records.groups.iter().map(|(_, coded)| attribute(coded, units)).collect()
+}
+
+fn attribute(coded: &Coded, units: &Units) -> Attribute {
     let mut values = vec![MISSING; units.names.len()];
-    let mut first_rows = vec![0usize; units.names.len()];
-    let (mut conflict, mut more) = (None, 0u64);
-    for (row, (&unit, &code)) in units.of_row.iter().zip(&coded.codes).enumerate() {
-        let unit = unit as usize;
-        if code == MISSING || values[unit] == code {
-            continue;
+    let mut varying = vec![false; units.names.len()];
+    let rows = || units.of_row.iter().map(|&unit| unit as usize).zip(coded.codes.iter().copied());
+    for (unit, code) in rows().filter(|&(_, code)| code != MISSING) {
+        let value = &mut values[unit];
+        if *value == MISSING {
+            *value = code;
         }
-        if values[unit] == MISSING {
-            (values[unit], first_rows[unit]) = (code, row);
-        } else if conflict.is_none() {
-            conflict = Some((row, unit, code));
-        } else {
-            more += 1;
+        varying[unit] |= *value != code;
+    }
+    let mut found: Vec<(usize, u32)> =
+        rows().filter(|&(unit, code)| code != MISSING && varying[unit]).collect();
+    found.sort_unstable();
+    for of_unit in found.chunk_by(|a, b| a.0 == b.0) {
+        let runs = of_unit.chunk_by(|a, b| a.1 == b.1);
+        let name = |code: u32| &coded.names[code as usize];
+        let most = runs.max_by(|a, b| a.len().cmp(&b.len()).then_with(|| name(b[0].1).cmp(name(a[0].1))));
+        if let Some(&[(unit, code), ..]) = most {
+            values[unit] = code;
         }
     }
-    if let Some((row, unit, code)) = conflict {
-        let rows = match more {
-            0 => String::new(),
-            1 => " (and 1 more row like it)".to_owned(),
-            _ => format!(" (and {more} more rows like it)"),
-        };
-        let message = format!(
-            "unit {} is {} here but {} in row {}{rows}: make the group one per unit, or take it out of groups",
-            shown(&units.names[unit]),
-            shown(&coded.names[code as usize]),
-            shown(&coded.names[values[unit] as usize]),
-            first_rows[unit] + 1
-        );
-        problems.cell(name, row as u64 + 1, message);
-    }
-    values
+    Attribute { values, varying: varying.into_iter().filter(|&varying| varying).count() }
 }
 
 /// Names every record by the first 96 bits of its content's digest and, among records of the same content,

@@ -54,8 +54,8 @@ pub(crate) fn import(
     let form = source.form().clone();
     let (spooled, digests) = Spooled::fill(&mut source, form, rows, &mut problems)?;
     records.values = Some(digests);
-    let arranged = Arranged::of(records, &mut problems);
     problems.check()?;
+    let arranged = Arranged::of(records);
     assemble::spooled(&arranged, &spooled, schema, Vec::new(), problems)
 }
 

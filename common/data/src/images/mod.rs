@@ -46,8 +46,8 @@ pub(crate) fn import(
     let mut source = Images { manifest: &manifest, column: &keys.path.name, target };
     let (spooled, digests) = Spooled::fill(&mut source, form, rows as u64, &mut problems)?;
     records.values = Some(digests);
-    let arranged = Arranged::of(records, &mut problems);
     problems.check()?;
+    let arranged = Arranged::of(records);
     assemble::spooled(&arranged, &spooled, schema, Vec::new(), problems)
 }
 
