@@ -9,7 +9,7 @@ use crate::arrange::Arranged;
 use crate::description::Description;
 use crate::encoder::Encoded;
 use crate::import::Imported;
-use crate::layout::Shape;
+use crate::layout::{self, Shape};
 use crate::limits::MAX_DESCRIPTION;
 use crate::mmap::{Storage, stored};
 use crate::refusal::{ImportError, Problems};
@@ -47,7 +47,11 @@ pub(crate) fn table(
         Description { feature_names: encoded.names, columns: encoded.columns, ..describe(arranged, schema) };
     let description = as_json(&description, &mut problems)?;
     let rest = sections.rest(&description);
-    let mut writer = Writer::begin(Cursor::new(Vec::new()), shape).map_err(scratch::failed)?;
+    let rests: usize = rest.all().iter().map(|section| section.len() + layout::ALIGN).sum();
+    // As large as it gets: a buffer that grows by doubling is twice as large at worst.
+    let room = layout::HEADER + shape.value_bytes() as usize + rests;
+    let out = Cursor::new(Vec::with_capacity(room));
+    let mut writer = Writer::begin(out, shape).map_err(scratch::failed)?;
     writer.values(stored(&encoded.features)).map_err(scratch::failed)?;
     let (out, digest) = writer.finish(&rest).map_err(scratch::failed)?;
     let bytes = Bytes::from(out.into_inner());
