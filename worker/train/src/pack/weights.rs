@@ -42,17 +42,18 @@ impl Weights {
         for node in network.nodes() {
             let mut layer = describe(node, over_time);
             let shapes = shapes(&node.layer, over_time);
+            let number = numbered;
             if !shapes.is_empty() {
-                layer["parameters"] = json!(numbered.to_string());
+                layer["parameters"] = json!(number.to_string());
+                numbered += 1;
             }
             for (name, shape) in shapes {
                 let start = (self.values.len() - rest.len()) * size_of::<f32>();
                 let length = shape.iter().product::<usize>();
                 rest = &rest[length..];
                 let data = &bytes[start..start + length * size_of::<f32>()];
-                tensors.push((format!("{numbered}.{name}"), TensorView::new(Dtype::F32, shape, data)?));
+                tensors.push((format!("{number}.{name}"), TensorView::new(Dtype::F32, shape, data)?));
             }
-            numbered += usize::from(!node.layer.described().tensors().is_empty());
             layers.push(layer);
         }
         let form = network.extent(0);
