@@ -150,8 +150,7 @@ impl Prepared {
         let spec = &facts.spec;
         let shadows = spec.shadows();
         let digests: Vec<Digest> = dataset.unit_digests().collect();
-        let membership = Membership::draw(spec.seed(), shadows.count(), shadows.block(), digests.iter())
-            .reserving(spec.seed(), shadows.population(), digests.iter());
+        let membership = Membership::of(spec, &digests);
         let logits = (0..shadows.count())
             .map(|shadow| {
                 let members = membership.shadow_digest(shadow);

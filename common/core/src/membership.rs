@@ -8,6 +8,7 @@
 
 use crate::digest::{Digest, FieldHasher};
 use crate::seed::{Purpose, Seed, StreamKey};
+use crate::spec::AuditSpec;
 
 /// The membership bits of an audit: shadows x units, stored unit by unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,13 @@ impl Membership {
             }
         }
         Self { shadows, block, words, bits }
+    }
+
+    /// The membership that a specification asks for: drawn, and a share of the units reserved.
+    pub fn of(spec: &AuditSpec, units: &[Digest]) -> Self {
+        let (seed, shadows) = (spec.seed(), spec.shadows());
+        let drawn = Self::draw(seed, shadows.count(), shadows.block(), units.iter());
+        drawn.reserving(seed, shadows.population(), units.iter())
     }
 
     /// Takes a share of `units`, which are those of [`Self::draw`], out of all shadows.

@@ -35,8 +35,7 @@ impl Memberships {
             Some((known, membership)) if *known == key => membership.clone(),
             _ => {
                 let units: Vec<Digest> = data.unit_digests().collect();
-                let drawn = Membership::draw(&key.seed, shadows, block, units.iter());
-                let membership = Arc::new(drawn.reserving(&key.seed, population, units.iter()));
+                let membership = Arc::new(Membership::of(spec, &units));
                 *latest = Some((key, membership.clone()));
                 membership
             }
