@@ -27,11 +27,6 @@ impl Scratch {
         }
         let factors = &mut self.factors[..len];
         let (rate, stays) = (shape.rate, 1.0 / (1.0 - shape.rate));
-        // Queries leave nothing out: no need to draw that.
-        if rate == 0.0 {
-            factors.fill(1.0);
-            return factors;
-        }
         for (block, factors) in (0..).zip(factors.chunks_exact_mut(UNITS)) {
             let words = philox_16(16 * block, [shape.layer, place, 0], key);
             // As one row: nested loops are vectorised across each other, with every number gathered.
