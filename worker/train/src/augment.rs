@@ -7,7 +7,7 @@ use umbra_core::shape::{DataShape, Form};
 use umbra_core::spec::Augment;
 
 use crate::philox::{normals, philox, uniform};
-use crate::rotate::rotate;
+use crate::rotate::{rotate, sine_and_cosine};
 
 /// Draws for single numbers of the record start here; before it, one counter per kind of variation.
 const NUMBERS: u32 = 16;
@@ -50,11 +50,10 @@ impl Variation {
     /// Varies the record at `place` of a batch or data set: `[height][width][channels]`, with as much room in `scratch`.
     pub fn apply(&self, key: [u32; 2], place: u32, record: &mut [f32], scratch: &mut [f32]) {
         let draw = |kind: u32, index: u32| philox([index, kind, place, 0], key);
-        let (image, recipe) = (matches!(self.form, Form::Image { .. }), &self.recipe);
+        let (image, recipe) = (self.is_image(), &self.recipe);
         // Turned, then mirrored, then moved: what has turned out of the image does not come back.
-        if recipe.rotate() > 0.0 {
-            let degrees = f64::from(signed(draw(3, 0)[0])) * recipe.rotate();
-            rotate(degrees, (self.height, self.width, self.channels), record, scratch);
+        if let Some(turn) = self.turn(key, place) {
+            rotate(turn, (self.height, self.width, self.channels), record, scratch);
         }
         let shift = i64::from(recipe.shift());
         if recipe.flip() || shift > 0 {
@@ -94,6 +93,28 @@ impl Variation {
                 }
             }
         }
+    }
+
+    /// Sine and cosine of the angle by which the record at `place` is turned, if any is.
+    pub(crate) fn turn(&self, key: [u32; 2], place: u32) -> Option<[f64; 2]> {
+        let most = self.recipe.rotate();
+        let degrees = || f64::from(signed(philox([0, 3, place, 0], key)[0])) * most;
+        (most > 0.0).then(|| sine_and_cosine(degrees()))
+    }
+
+    /// The recipe.
+    pub(crate) fn recipe(&self) -> &Augment {
+        &self.recipe
+    }
+
+    /// Height, width and channels of a record.
+    pub(crate) fn size(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels]
+    }
+
+    /// Whether records are images, which move up and down, too.
+    pub(crate) fn is_image(&self) -> bool {
+        matches!(self.form, Form::Image { .. })
     }
 
     /// Mirrors left to right, then moves; zeros move in.

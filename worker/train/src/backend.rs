@@ -173,6 +173,19 @@ pub struct AdamWStep {
     pub epsilon: f32,
 }
 
+/// What a backend may want room of its own for, with the most records there are at once.
+#[derive(Debug, Clone, Default)]
+pub struct Demands {
+    /// The convolutions.
+    pub convolutions: Vec<ConvShape>,
+    /// The group norms.
+    pub norms: Vec<NormShape>,
+    /// Floats of the records that are varied together; 0 where none are.
+    pub varied: usize,
+    /// Whether gradients are clipped.
+    pub clips: bool,
+}
+
 /// How a device lays its memory out.
 pub trait Sizes {
     /// The floats a row of `columns` takes.
@@ -182,11 +195,12 @@ pub trait Sizes {
     /// `parameters`. No result depends on it.
     fn rows_at_once(&self, batch: usize, record: usize, parameters: usize) -> usize;
 
-    /// Floats a lane takes beside its buffers to compute these convolutions.
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize;
+    /// Floats a lane takes beside its buffers for what is demanded.
+    fn workspace(&self, demands: &Demands) -> usize;
 }
 
-/// A device.
+/// A device. Work may be queued: what it comes to is known once something is read, and what went wrong once
+/// [`Backend::check`] is asked.
 pub trait Backend: Sizes {
     /// Floats on the device.
     type Buffer;
@@ -208,11 +222,19 @@ pub trait Backend: Sizes {
     /// [`TrainError::Memory`] where the device is full.
     fn alloc_labels(&mut self, per_lane: usize) -> Result<Self::Labels, TrainError>;
 
-    /// Makes room for these convolutions, which are all that will be asked for.
+    /// Makes room for what is demanded, which is all that will be asked for.
     ///
     /// # Errors
     /// [`TrainError::Memory`] where the device is full.
-    fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError>;
+    fn prepare(&mut self, demands: &Demands) -> Result<(), TrainError>;
+
+    /// Whether all that was asked for so far was done.
+    ///
+    /// # Errors
+    /// The first thing that went wrong, for good; numbers read since then mean nothing.
+    fn check(&mut self) -> Result<(), TrainError> {
+        Ok(())
+    }
 
     /// Sets one lane's part of a buffer, from its start.
     fn write(&mut self, buffer: &mut Self::Buffer, lane: usize, values: &[f32]);

@@ -139,6 +139,16 @@ impl<'a> TrainingData<'a> {
         normalised(self.values, self.normalisation, self.shape.features as usize, rows, pitch, into);
     }
 
+    /// All numbers, as they are stored.
+    pub fn values(&self) -> Values<'a> {
+        self.values
+    }
+
+    /// How numbers are normalised.
+    pub fn normalisation(&self) -> &'a Normalisation {
+        self.normalisation
+    }
+
     /// What is known of every record.
     pub fn labels(&self) -> Labels<'a> {
         self.labels

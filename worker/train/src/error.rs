@@ -28,6 +28,9 @@ pub enum TrainError {
         /// Bytes that were asked for.
         needed: u64,
     },
+    /// The device is of no use any more.
+    #[error("{0}")]
+    Device(String),
 }
 
 impl TrainError {
@@ -37,7 +40,7 @@ impl TrainError {
             Self::Job(_) => (Domain::Spec, Retry::Never),
             Self::Data(_) | Self::NoMembers { .. } => (Domain::Data, Retry::Never),
             Self::Checkpoint(_) => (Domain::Store, Retry::Backoff),
-            Self::Memory { .. } => (Domain::Device, Retry::Elsewhere),
+            Self::Memory { .. } | Self::Device(_) => (Domain::Device, Retry::Elsewhere),
         };
         Fault::new(domain, retry, self.to_string())
     }

@@ -1,6 +1,8 @@
 //! Philox4x32-10 (Salmon et al. 2011, doi 10.1145/2063384.2063405): four random words for every counter, in any order
 //! and on any device. The key comes from the seed tree.
 
+use crate::math::ln;
+
 const MULTIPLIERS: (u64, u64) = (0xd251_1f53, 0xcd9e_8d57);
 const STEPS: (u32, u32) = (0x9e37_79b9, 0xbb67_ae85);
 
@@ -46,12 +48,27 @@ pub fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / (1u32 << 24) as f32)
 }
 
-/// Two standard normal numbers (Box and Muller 1958), through `libm` only.
+/// Two standard normal numbers (Box and Muller 1958), as plain arithmetic, so that every device gives the same bits.
+///
+/// The angle is drawn in eighths of a turn, so that what is left of it needs no reduction: sine and cosine are
+/// Cephes' polynomials (S. L. Moshier, `sinf.c`) on an eighth. Between eighths they change places, between quarters
+/// their signs.
 pub fn normals(first: u32, second: u32) -> [f32; 2] {
     // In (0, 1], so that the logarithm is finite.
-    let radius = libm::sqrtf(-2.0 * libm::logf(1.0 - uniform(first)));
-    let angle = 2.0 * std::f32::consts::PI * uniform(second);
-    [radius * libm::cosf(angle), radius * libm::sinf(angle)]
+    let radius = (-2.0 * ln(1.0 - uniform(first))).sqrt();
+    let angle = (second >> 8 & 0x1f_ffff) as f32 * (1.0 / 2_097_152.0) * std::f32::consts::FRAC_PI_4;
+    let square = angle * angle;
+    let mut s = -1.951_529_6e-4f32;
+    s = s.mul_add(square, 8.332_161e-3);
+    s = s.mul_add(square, -1.666_665_5e-1);
+    let sine = (s * square).mul_add(angle, angle);
+    let mut c = 2.443_315_7e-5f32;
+    c = c.mul_add(square, -1.388_731_6e-3);
+    c = c.mul_add(square, 4.166_664_6e-2);
+    let cosine = (c * square).mul_add(square, square.mul_add(-0.5, 1.0));
+    let (x, y) = if second >> 29 & 1 == 1 { (sine, cosine) } else { (cosine, sine) };
+    let signed = |bit: u32, x: f32| if second >> bit & 1 == 1 { -x } else { x };
+    [radius * signed(30, x), radius * signed(31, y)]
 }
 
 #[cfg(test)]

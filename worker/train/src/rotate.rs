@@ -4,17 +4,22 @@
 //! `reshape=False`, `mode="grid-constant"`): an edge fades out over one pixel, where a pixel that is only a rounding
 //! error outside would be lost were everything beyond the outermost pixels' middles plain zero.
 
-/// Turns a record `[height][width][channels]` by so many degrees, counter-clockwise with row 0 on top; `scratch` has as
-/// much room.
+/// The sine and cosine of so many degrees.
+pub(crate) fn sine_and_cosine(degrees: f64) -> [f64; 2] {
+    let (sine, cosine) = libm::sincos(degrees.to_radians());
+    [sine, cosine]
+}
+
+/// Turns a record `[height][width][channels]` by the angle of a sine and cosine, counter-clockwise with row 0 on top;
+/// `scratch` has as much room.
 pub(crate) fn rotate(
-    degrees: f64,
+    [sine, cosine]: [f64; 2],
     (height, width, channels): (usize, usize, usize),
     record: &mut [f32],
     scratch: &mut [f32],
 ) {
     let scratch = &mut scratch[..record.len()];
     scratch.copy_from_slice(record);
-    let (sine, cosine) = libm::sincos(degrees.to_radians());
     let middle = |size: usize| (size as f64 - 1.0) / 2.0;
     let (middle_y, middle_x) = (middle(height), middle(width));
     for (y, line) in record.chunks_exact_mut(width * channels).enumerate() {
@@ -51,7 +56,7 @@ mod tests {
 
     fn rotated(degrees: f64, size: (usize, usize, usize), image: &[f32]) -> Vec<f32> {
         let (mut turned, mut scratch) = (image.to_vec(), vec![0.0; image.len()]);
-        rotate(degrees, size, &mut turned, &mut scratch);
+        rotate(sine_and_cosine(degrees), size, &mut turned, &mut scratch);
         turned
     }
 

@@ -1,7 +1,7 @@
 //! Softmax and binary cross-entropy with their gradients, in one pass over a batch.
 
-use super::math::{exp, ln};
 use super::simd::Kernel;
+use crate::math::{exp, ln};
 use umbra_data::UNKNOWN;
 
 /// The softmax cross-entropy of a part of a batch of `of` records, and its gradient `(softmax - onehot) / of`.

@@ -7,11 +7,10 @@ mod floats;
 pub mod gemm;
 mod labels;
 mod loss;
-mod math;
 mod norm;
 mod optimizer;
 mod pool;
-mod simd;
+pub(crate) mod simd;
 mod sizes;
 
 pub use floats::Floats;
@@ -20,7 +19,7 @@ pub use simd::{Isa, IsaLevel};
 pub use sizes::CpuSizes;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, DropoutShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
+    AdamWStep, Backend, ConvShape, Demands, DropoutShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
     Varied,
 };
 use crate::data::TrainingData;
@@ -92,8 +91,8 @@ impl Backend for Cpu<'_> {
         Ok(BatchLabels::new(self.data.labels(), per_lane))
     }
 
-    fn prepare(&mut self, convolutions: &[ConvShape]) -> Result<(), TrainError> {
-        self.convolutions.prepare(convolutions)
+    fn prepare(&mut self, demands: &Demands) -> Result<(), TrainError> {
+        self.convolutions.prepare(&demands.convolutions)
     }
 
     fn write(&mut self, buffer: &mut Floats, _lane: usize, values: &[f32]) {

@@ -35,7 +35,7 @@ impl Isa {
     }
 
     /// Runs a kernel compiled for this level.
-    pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             // SAFETY: an `Isa` is only made by `at_most`, which found the features.
             #[cfg(target_arch = "x86_64")]
@@ -72,7 +72,7 @@ impl IsaLevel {
 
 /// A loop that is compiled once per level. Implementations mark `run` `#[inline(always)]`, so that its body
 /// is compiled with the level's features; plain Rust arithmetic and `mul_add` mean the same on every level.
-pub(super) trait Kernel {
+pub(crate) trait Kernel {
     /// What it returns.
     type Output;
 

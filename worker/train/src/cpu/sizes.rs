@@ -3,7 +3,7 @@
 use super::conv::Convolutions;
 use super::gemm::Gemm;
 use super::{Cpu, pitch};
-use crate::backend::{ConvShape, Sizes};
+use crate::backend::{Demands, Sizes};
 
 /// How a CPU slot lays its memory out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ impl Sizes for CpuSizes {
         batch.max(1).div_ceil(batch.max(1).div_ceil(rows))
     }
 
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        Gemm::ROOM + Convolutions::room(convolutions)
+    fn workspace(&self, demands: &Demands) -> usize {
+        Gemm::ROOM + Convolutions::room(&demands.convolutions)
     }
 }
 
@@ -40,7 +40,7 @@ impl Sizes for Cpu<'_> {
         CpuSizes.rows_at_once(batch, record, parameters)
     }
 
-    fn workspace(&self, convolutions: &[ConvShape]) -> usize {
-        CpuSizes.workspace(convolutions)
+    fn workspace(&self, demands: &Demands) -> usize {
+        CpuSizes.workspace(demands)
     }
 }

@@ -54,7 +54,8 @@ impl GroupNorm {
         Self { input, groups, activation }
     }
 
-    fn shape(&self, offsets: &[usize], rows: usize) -> NormShape {
+    /// The work on so many records, its parameters from `offsets` on.
+    pub fn shape(&self, offsets: &[usize], rows: usize) -> NormShape {
         let &[gamma, beta] = offsets else { unreachable!("a norm has a factor and a summand") };
         NormShape { rows, extent: self.input, groups: self.groups, gamma, beta }
     }

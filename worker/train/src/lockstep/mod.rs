@@ -75,7 +75,7 @@ impl<B: Backend> Lockstep<B> {
         room.rows = room.rows.min(rows);
         let batch = training.batch() as usize;
         let (size, answers) = (room.layout.device_len(), batch.max(QUERY_ROWS) * network.outputs());
-        backend.prepare(&room.convolutions)?;
+        backend.prepare(&room.demands)?;
         let rows = room.rows;
         let mut all = |lens: &[usize]| -> Result<Vec<B::Buffer>, TrainError> {
             lens.iter().map(|len| backend.alloc(rows * len)).collect()

@@ -3,7 +3,7 @@
 use umbra_core::spec::{Optimizer, Training};
 
 use super::{Gradients, Network};
-use crate::backend::{ConvShape, Sizes};
+use crate::backend::{Demands, Sizes};
 use crate::layers::Layer;
 use crate::params::ParamLayout;
 
@@ -46,8 +46,8 @@ pub struct Room {
     pub moments: usize,
     /// Whether a moving average of the parameters is kept.
     pub average: bool,
-    /// The convolutions, with the most records they see.
-    pub convolutions: Vec<ConvShape>,
+    /// What a backend may want room of its own for.
+    pub demands: Demands,
 }
 
 impl Room {
@@ -75,10 +75,17 @@ impl Room {
             offsets.push((tensor..end).map(|index| layout.offset(index)).collect());
             tensor = end;
         }
-        let convolutions = network.nodes().iter().zip(&offsets).filter_map(|(node, offsets)| {
-            if let Layer::Conv(conv) = &node.layer { Some(conv.shape(offsets, rows)) } else { None }
-        });
-        let convolutions = convolutions.collect();
+        let mut demands = Demands { clips: training.clip_norm().is_some(), ..Demands::default() };
+        if network.variation(training.augment()).is_some() {
+            demands.varied = rows * values[0];
+        }
+        for (node, offsets) in network.nodes().iter().zip(&offsets) {
+            match &node.layer {
+                Layer::Conv(conv) => demands.convolutions.push(conv.shape(offsets, rows)),
+                Layer::GroupNorm(norm) => demands.norms.push(norm.shape(offsets, rows)),
+                _ => {}
+            }
+        }
         let moments = match training.optimizer() {
             Optimizer::Sgd { .. } => 1,
             Optimizer::AdamW { .. } => 2,
@@ -92,7 +99,7 @@ impl Room {
             offsets,
             moments,
             average: training.ema().is_some(),
-            convolutions,
+            demands,
         }
     }
 
@@ -105,7 +112,7 @@ impl Room {
     fn floats(&self, sizes: &impl Sizes) -> u64 {
         let record: usize = [&self.values, &self.kept, &self.gradients.buffers].into_iter().flatten().sum();
         let copies = 2 + self.state();
-        let workspace = sizes.workspace(&self.convolutions);
+        let workspace = sizes.workspace(&self.demands);
         (copies * self.layout.device_len() + self.rows * record + workspace) as u64
     }
 }
@@ -150,7 +157,7 @@ mod tests {
             batch
         }
 
-        fn workspace(&self, _convolutions: &[ConvShape]) -> usize {
+        fn workspace(&self, _demands: &Demands) -> usize {
             0
         }
     }

@@ -1,8 +1,6 @@
 //! The gradient of the input.
 //!
-//! Along one axis, input pixel `i = p + s j` (stride s, remainder p) gets from output pixel o over tap k where
-//! `i + padding = s o + k`: the taps are `k = a + s t` with `a = (p + padding) mod s`, and
-//! `o = (p + padding - a) / s + j - t`. So every remainder is a convolution of stride 1 by its own taps, turned.
+//! Every pair of remainders by the strides is a convolution of stride 1 by its own taps, turned; see `phases`.
 
 use super::pad::Padding;
 use super::{Convolutions, bands, block, find};
@@ -12,34 +10,7 @@ use crate::cpu::gemm::pack::transpose;
 use crate::cpu::gemm::{Finish, tallest};
 use crate::cpu::pitch;
 use crate::layers::{Activation, InputGradient};
-
-/// One remainder of an axis.
-#[derive(Debug, Clone, Copy)]
-struct Phase {
-    /// The first input pixel.
-    start: usize,
-    /// The first tap.
-    tap: usize,
-    /// Its taps.
-    taps: usize,
-    /// The output pixel of the first tap at the first input pixel.
-    output: usize,
-    /// Its input pixels.
-    pixels: usize,
-}
-
-fn phases(input: usize, kernel: usize, stride: usize, padding: usize) -> impl Iterator<Item = Phase> {
-    (0..stride.min(input)).map(move |start| {
-        let tap = (start + padding) % stride;
-        Phase {
-            start,
-            tap,
-            taps: kernel.saturating_sub(tap).div_ceil(stride),
-            output: (start + padding - tap) / stride,
-            pixels: (input - start).div_ceil(stride),
-        }
-    })
-}
+use crate::phases::{Phase, both, phases};
 
 /// Zeros before and after the output's gradient along one axis.
 fn around(input: usize, output: usize, kernel: usize, stride: usize, padding: usize) -> (usize, usize) {
@@ -54,13 +25,6 @@ pub(super) fn padding(shape: &ConvShape) -> Padding {
     let (top, bottom) = around(input.height, output.height, shape.kernel.0, shape.stride.0, shape.padding.0);
     let (left, right) = around(input.width, output.width, shape.kernel.1, shape.stride.1, shape.padding.1);
     Padding { top, bottom, left, right }
-}
-
-fn both(shape: &ConvShape) -> impl Iterator<Item = (Phase, Phase)> + use<> {
-    let shape = *shape;
-    let x = move || phases(shape.input.width, shape.kernel.1, shape.stride.1, shape.padding.1);
-    phases(shape.input.height, shape.kernel.0, shape.stride.0, shape.padding.0)
-        .flat_map(move |y| x().map(move |x| (y, x)))
 }
 
 impl Convolutions {

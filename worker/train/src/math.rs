@@ -6,7 +6,7 @@
 /// `e^x`, within 2 units in the last place; 0 below -87.33 (no subnormal results), NaN above 88.72 and for
 /// NaN.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 x 2^23 rounds to the nearest integer and leaves it in the low bits.
     const MAGIC: f32 = 12_582_912.0;
     // ln 2 in two parts; products of the first with small integers are exact.
@@ -31,7 +31,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// `ln x` for normal `x > 0`, within 2 units in the last place; NaN for NaN and infinity.
 #[inline(always)]
-pub(super) fn ln(x: f32) -> f32 {
+pub(crate) fn ln(x: f32) -> f32 {
     let bits = x.to_bits();
     // The exponent that leaves a mantissa in [sqrt(1/2), sqrt 2).
     let shifted = bits.wrapping_sub(0x3f35_04f3);
@@ -57,8 +57,8 @@ pub(super) fn ln(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simd::{Isa, IsaLevel, Kernel};
     use super::*;
+    use crate::cpu::simd::{Isa, IsaLevel, Kernel};
 
     fn ulps(got: f32, exact: f64) -> f64 {
         let unit = f64::from(f32::from_bits((exact as f32).abs().to_bits() + 1)) - exact.abs() as f32 as f64;

@@ -1,0 +1,182 @@
+//! Where batches come from: a data set that lies on the device, or one that comes to it batch by batch.
+
+use umbra_data::{Labels, Values};
+
+use super::driver::{Arg, Driver};
+use crate::data::TrainingData;
+use crate::error::TrainError;
+
+/// How a device holds the data set. No result depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// All of it, as it is stored.
+    Resident,
+    /// Only the records of a batch, sent while the device works on the batch before.
+    Streamed,
+}
+
+/// Bytes that a device takes to hold a data set; labels are always there.
+pub fn resident_bytes(data: &TrainingData<'_>, held: Held) -> u64 {
+    let (width, size) = label_size(data.labels());
+    let labels = data.records() * width * size;
+    let values = data.values().len() * data.values().number().bytes();
+    (labels + if held == Held::Resident { values } else { 0 }) as u64
+}
+
+/// Labels of a record and bytes of a label.
+pub(super) fn label_size(labels: Labels<'_>) -> (usize, usize) {
+    match labels {
+        Labels::Class(_) => (1, size_of::<u32>()),
+        Labels::Several { count, .. } => (count, 1),
+    }
+}
+
+/// Values on the device.
+pub(super) enum Place<D: Driver> {
+    Resident(D::Memory),
+    Streamed(Streamed<D>),
+}
+
+/// Two host buffers that take turns, and the device's copy of the latest.
+pub(super) struct Streamed<D: Driver> {
+    pinned: [D::Pinned; 2],
+    sent: [Option<D::Event>; 2],
+    turn: usize,
+    memory: D::Memory,
+    bytes: usize,
+}
+
+/// A data set on the device.
+pub(super) struct Source<'d, D: Driver> {
+    values: Values<'d>,
+    pub features: usize,
+    place: Option<Place<D>>,
+    pub labels: D::Memory,
+    pub scale: D::Memory,
+    pub shift: D::Memory,
+    /// Channels that have a factor and a shift of their own.
+    pub channels: usize,
+    pub normalises: bool,
+}
+
+impl<'d, D: Driver> Source<'d, D> {
+    pub(super) fn new(driver: &mut D, data: TrainingData<'d>, held: Held) -> Result<Self, TrainError> {
+        let upload = |driver: &mut D, len: usize, bytes: &mut dyn Iterator<Item = u8>| {
+            let memory = driver.alloc(len.max(1).next_multiple_of(4))?;
+            send_all(driver, &memory, bytes);
+            Ok::<_, TrainError>(memory)
+        };
+        let labels = match data.labels() {
+            Labels::Class(all) => {
+                let mut bytes = all.iter().flat_map(|label| label.to_ne_bytes());
+                upload(driver, size_of_val(all), &mut bytes)?
+            }
+            Labels::Several { labels, .. } => upload(driver, labels.len(), &mut labels.iter().copied())?,
+        };
+        let (scale, shift) = (data.normalisation().scale(), data.normalisation().shift());
+        let floats = |driver: &mut D, all: &[f32]| {
+            let mut bytes = all.iter().flat_map(|value| value.to_ne_bytes());
+            upload(driver, size_of_val(all), &mut bytes)
+        };
+        let (channels, normalises) = (scale.len(), !data.normalisation().is_identity());
+        let (scale, shift) = (floats(driver, scale)?, floats(driver, shift)?);
+        let values = data.values();
+        let place = match held {
+            Held::Streamed => None,
+            Held::Resident => {
+                let len = values.len() * values.number().bytes();
+                let memory = match values {
+                    Values::U8(all) => upload(driver, len, &mut all.iter().copied())?,
+                    Values::I16(all) => upload(driver, len, &mut all.iter().flat_map(|x| x.to_ne_bytes()))?,
+                    Values::F32(all) => upload(driver, len, &mut all.iter().flat_map(|x| x.to_ne_bytes()))?,
+                };
+                Some(Place::Resident(memory))
+            }
+        };
+        let features = data.shape().features as usize;
+        Ok(Self { values, features, place, labels, scale, shift, channels, normalises })
+    }
+
+    /// The kernel that gathers such values.
+    pub(super) fn kernel(&self) -> &'static str {
+        match self.values {
+            Values::F32(_) => "gather_f32",
+            Values::U8(_) => "gather_u8",
+            Values::I16(_) => "gather_i16",
+        }
+    }
+
+    /// Sends the values of `rows` if need be. `most` is the most rows there are at once.
+    pub(super) fn send(
+        &mut self,
+        driver: &mut D,
+        rows: impl Iterator<Item = u32>,
+        most: usize,
+    ) -> Result<(), TrainError> {
+        let (features, size) = (self.features, self.values.number().bytes());
+        if self.place.is_none() {
+            let bytes = (most * features * size).next_multiple_of(4);
+            let pinned = [driver.alloc_pinned(bytes)?, driver.alloc_pinned(bytes)?];
+            let memory = driver.alloc(bytes)?;
+            self.place = Some(Place::Streamed(Streamed { pinned, sent: [None, None], turn: 0, memory, bytes }));
+        }
+        if let Some(Place::Streamed(streamed)) = &mut self.place {
+            streamed.send(driver, self.values, features, rows);
+        }
+        Ok(())
+    }
+
+    /// Where the values of the rows that were sent are, and whether they lie there in that order.
+    pub(super) fn place(&self) -> (Arg<'_, D::Memory>, bool) {
+        match self.place.as_ref().expect("rows were sent") {
+            Place::Resident(memory) => (Arg::Address(memory, 0), false),
+            Place::Streamed(streamed) => (Arg::Address(&streamed.memory, 0), true),
+        }
+    }
+}
+
+impl<D: Driver> Streamed<D> {
+    fn send(&mut self, driver: &mut D, values: Values<'_>, features: usize, rows: impl Iterator<Item = u32>) {
+        self.turn ^= 1;
+        // What was sent from this buffer two batches ago has left it.
+        if let Some(event) = self.sent[self.turn].take() {
+            driver.wait(&event);
+        }
+        let to = driver.pinned(&mut self.pinned[self.turn]);
+        let record = features * values.number().bytes();
+        let mut end = 0;
+        for (row, to) in rows.zip(to[..self.bytes].chunks_exact_mut(record)) {
+            let from = row as usize * features..(row as usize + 1) * features;
+            match values {
+                Values::U8(all) => to.copy_from_slice(&all[from]),
+                Values::I16(all) => copy(&all[from], to, |x| x.to_ne_bytes()),
+                Values::F32(all) => copy(&all[from], to, |x| x.to_ne_bytes()),
+            }
+            end += record;
+        }
+        driver.upload(&self.pinned[self.turn], 0..end, &self.memory, 0);
+        self.sent[self.turn] = Some(driver.record());
+    }
+}
+
+fn copy<T: Copy, const N: usize>(from: &[T], to: &mut [u8], bytes: impl Fn(T) -> [u8; N]) {
+    for (to, &value) in to.chunks_exact_mut(N).zip(from) {
+        to.copy_from_slice(&bytes(value));
+    }
+}
+
+/// Sends bytes in pieces, so that the host holds no second copy of a data set.
+fn send_all<D: Driver>(driver: &mut D, memory: &D::Memory, bytes: &mut dyn Iterator<Item = u8>) {
+    const PIECE: usize = 1 << 24;
+    let mut piece = Vec::new();
+    let mut at = 0;
+    loop {
+        piece.clear();
+        piece.extend(bytes.take(PIECE));
+        if piece.is_empty() {
+            return;
+        }
+        driver.upload_now(&piece, memory, at);
+        at += piece.len() as u64;
+    }
+}

@@ -1,0 +1,263 @@
+//! The CUDA backend against that of the CPU, bit for bit: its kernels' own sources run on the host.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod emu;
+
+use umbra_core::shape::{DataShape, Form, Targets};
+use umbra_core::spec::{AuditSpec, AugmentDraft, ModelDraft, SpecDraft, TrainingDraft};
+use umbra_data::{Channel, Labels, Normalisation, UNKNOWN, Values};
+use umbra_train::TrainingData;
+use umbra_train::cpu::{Cpu, Isa};
+use umbra_train::cuda::{Cuda, Held};
+use umbra_train::engine::Engine;
+use umbra_train::lockstep::Lockstep;
+use umbra_train::network::Network;
+
+use common::Table;
+use emu::{EmuDriver, Options};
+
+const STEPS: u64 = 10;
+
+/// How a device is emulated and used.
+#[derive(Debug, Clone)]
+struct Device {
+    lanes: usize,
+    held: Held,
+    options: Options,
+    /// Records that go through the model together.
+    rows: usize,
+}
+
+impl Device {
+    fn of(lanes: usize) -> Self {
+        Self { lanes, held: Held::Resident, options: Options::default(), rows: usize::MAX }
+    }
+}
+
+fn network(spec: &AuditSpec, data: TrainingData<'_>) -> Network {
+    Network::new(spec.model(), spec.training(), &data.shape()).unwrap()
+}
+
+fn on_device<'d>(spec: &AuditSpec, data: TrainingData<'d>, device: &Device) -> Lockstep<Cuda<'d, EmuDriver>> {
+    let driver = EmuDriver::new(device.options.clone());
+    let cuda = Cuda::new(driver, data, device.held, device.lanes).unwrap();
+    Lockstep::with_rows(cuda, network(spec, data), spec.training(), STEPS, device.rows).unwrap()
+}
+
+/// The records of a lane's step; the last batch of an epoch is smaller.
+fn batch(data: TrainingData<'_>, lane: usize, step: u64, batch: u64) -> Vec<u32> {
+    let count = if step % 4 == 3 { batch / 2 } else { batch };
+    (0..count).map(|row| ((row * 7 + 13 * step + 5 * lane as u64) % data.records() as u64) as u32).collect()
+}
+
+/// All that can be seen of a lane after ten steps, and of a few queries.
+fn outcome(engine: &mut dyn Engine, spec: &AuditSpec, data: TrainingData<'_>, shadows: &[u32]) -> Vec<Vec<u32>> {
+    for (lane, &shadow) in shadows.iter().enumerate() {
+        engine.start(lane, spec.seed(), shadow, 0);
+    }
+    let width = spec.training().logits(&data.shape()) as usize;
+    let views = if spec.queries().views() > 1 { 2 } else { 1 };
+    let mut found: Vec<Vec<u32>> = vec![vec![]; shadows.len()];
+    let mut note = |lane: usize, values: &[f32]| found[lane].extend(values.iter().map(|value| value.to_bits()));
+    for step in 0..STEPS {
+        let rows = shadows.iter().map(|&shadow| batch(data, shadow as usize, step, spec.training().batch().into()));
+        engine.train(step, &rows.flatten().collect::<Vec<_>>());
+        for lane in 0..shadows.len() {
+            let loss = engine.loss(lane);
+            note(lane, &[loss]);
+        }
+    }
+    let mut state = vec![0.0; engine.state_len()];
+    let mut logits = vec![0.0; 11 * width];
+    for lane in 0..shadows.len() {
+        assert!(!engine.diverged(lane));
+        engine.save(lane, &mut state);
+        note(lane, &state);
+    }
+    for view in 0..views {
+        engine.query(3, 11, view);
+        for lane in 0..shadows.len() {
+            engine.logits(lane, &mut logits);
+            note(lane, &logits);
+        }
+    }
+    found
+}
+
+/// That every lane ends where the CPU ends.
+fn agrees(name: &str, spec: &AuditSpec, data: TrainingData<'_>, devices: &[Device]) {
+    for device in devices {
+        let expected = (0..device.lanes as u32).map(|shadow| {
+            let (cpu, network) = (Cpu::new(data, Isa::best()), network(spec, data));
+            // A loss, unlike all that comes of it, is rounded where a group of records ends.
+            let mut engine =
+                Lockstep::with_rows(cpu, network, spec.training(), STEPS, device.rows).unwrap();
+            outcome(&mut engine, spec, data, &[shadow]).remove(0)
+        });
+        let mut engine = on_device(spec, data, device);
+        let shadows: Vec<u32> = (0..device.lanes as u32).collect();
+        let found = outcome(&mut engine, spec, data, &shadows);
+        for (lane, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let same = found.iter().zip(&expected).position(|(a, b)| a != b);
+            if let Some(at) = same {
+                let (found, expected) = (f32::from_bits(found[at]), f32::from_bits(expected[at]));
+                panic!("{name}, {device:?}: number {at} of lane {lane} is {found} for {expected}");
+            }
+            assert_eq!(found.len(), expected.len());
+        }
+    }
+}
+
+fn recipe(optimizer: &str) -> TrainingDraft {
+    TrainingDraft {
+        optimizer: Some(optimizer.into()),
+        learning_rate: Some(if optimizer == "sgd" { 0.05 } else { 0.002 }),
+        weight_decay: Some(0.01),
+        batch: Some(8),
+        epochs: Some(5),
+        ..TrainingDraft::default()
+    }
+}
+
+fn reversed(device: Device) -> Device {
+    Device { options: Options { reversed: true, ..Options::default() }, ..device }
+}
+
+#[test]
+fn every_architecture_ends_with_the_bits_of_the_cpu() {
+    for ((model, table), dropout) in common::with_dropout(&[None, Some(0.3)]) {
+        let name = format!("{}, dropout {dropout:?}", model.architecture);
+        let spec = common::spec_of(model, TrainingDraft { dropout, ..recipe("sgd") });
+        agrees(&name, &spec, table.data(), &[Device::of(1), Device::of(3), reversed(Device::of(8))]);
+    }
+}
+
+fn perceptron(widths: &[u32]) -> ModelDraft {
+    ModelDraft { architecture: "mlp".into(), widths: widths.to_vec(), ..ModelDraft::default() }
+}
+
+fn sized(architecture: &str, width: u32, depth: Option<u32>) -> ModelDraft {
+    ModelDraft { architecture: architecture.into(), width: Some(width), depth, widths: vec![] }
+}
+
+/// Every kernel of a product has its turn: outputs that fill a tile, one more, one less, and few.
+#[test]
+fn every_width_of_a_product_does() {
+    let image = Form::Image { height: 7, width: 5, channels: 2 };
+    let table = Table::new(40, 33, 3);
+    for widths in [[64, 65, 31], [32, 16, 130], [1, 48, 17]] {
+        let spec = common::spec_of(perceptron(&widths), recipe("sgd"));
+        agrees(&format!("{widths:?}"), &spec, table.data(), &[Device::of(2)]);
+    }
+    let logistic = ModelDraft { architecture: "logistic".into(), ..ModelDraft::default() };
+    agrees("logistic", &common::spec_of(logistic, recipe("sgd")), table.data(), &[Device::of(2)]);
+    let table = Table::formed(40, image, 3);
+    for width in [20, 40] {
+        let spec = common::spec_of(sized("cnn", width, None), recipe("sgd"));
+        agrees(&format!("cnn, {width}"), &spec, table.data(), &[Device::of(2)]);
+    }
+    // Whole images in one row.
+    agrees("image", &common::spec_of(perceptron(&[20]), recipe("sgd")), table.data(), &[Device::of(2)]);
+}
+
+#[test]
+fn every_recipe_ends_with_the_bits_of_the_cpu() {
+    let table = Table::new(60, 7, 3);
+    let nesterov = TrainingDraft { momentum: Some(0.9), nesterov: Some(true), ..recipe("sgd") };
+    let all = TrainingDraft {
+        label_smoothing: Some(0.1),
+        class_weights: Some(vec![0.5, 1.0, 2.0]),
+        clip_norm: Some(0.7),
+        ema: Some(0.9),
+        warmup_epochs: Some(1.0),
+        schedule: Some("cosine".into()),
+        ..recipe("adamw")
+    };
+    for training in [nesterov, recipe("adamw"), all.clone()] {
+        let name = format!("{training:?}");
+        let devices = [Device::of(3), Device { rows: 3, ..Device::of(2) }];
+        agrees(&name, &common::spec_of(perceptron(&[21]), training), table.data(), &devices);
+    }
+    let two = Table::new(60, 7, 2);
+    let one = TrainingDraft { loss: Some("bce".into()), class_weights: Some(vec![0.5, 2.0]), ..all.clone() };
+    let spec = common::spec_of(perceptron(&[21]), one);
+    agrees("one logit", &spec, two.data(), &[Device::of(3), Device { rows: 5, ..Device::of(2) }]);
+
+    let labels: Vec<u8> = (0..3 * 60).map(|i| [0, 1, UNKNOWN, 1][i * i % 7 % 4]).collect();
+    let labels = Labels::Several { labels: &labels, count: 3 };
+    let shape = DataShape { targets: Targets::Labels, ..table.shape };
+    let identity = Normalisation::identity();
+    let values = Values::F32(&table.features);
+    let data = TrainingData::raw(shape, values, &identity, labels, &table.units).unwrap();
+    let spec = common::spec_of(perceptron(&[21]), all);
+    agrees("several labels", &spec, data, &[Device::of(3), Device { rows: 5, ..Device::of(2) }]);
+}
+
+/// Groups of records end within an epoch's batches, and are not as large as each other.
+#[test]
+fn records_that_go_through_together_change_no_bit() {
+    for (model, table) in common::architectures() {
+        let name = model.architecture.clone();
+        let training = TrainingDraft { dropout: Some(0.3), ..recipe("adamw") };
+        let spec = common::spec_of(model, training);
+        agrees(&name, &spec, table.data(), &[Device { rows: 3, ..Device::of(2) }]);
+    }
+}
+
+fn with_augment(spec: &AuditSpec, augment: AugmentDraft) -> AuditSpec {
+    let spec = AuditSpec::try_new(&SpecDraft { augment, ..spec.to_draft() }).unwrap();
+    common::viewed(&spec, 3)
+}
+
+#[test]
+fn records_are_varied_as_on_the_cpu() {
+    let any = || AugmentDraft { noise: Some(0.1), ..AugmentDraft::default() };
+    let signal = || AugmentDraft { shift: Some(3), scale: Some(0.2), drop: Some(0.3), ..any() };
+    let image = || AugmentDraft {
+        rotate: Some(25.0),
+        flip: Some(true),
+        shift: Some(2),
+        contrast: Some(0.3),
+        brightness: Some(0.2),
+        ..any()
+    };
+    for (model, table) in common::architectures() {
+        let name = model.architecture.clone();
+        let augment = match table.shape.form {
+            Form::Table => any(),
+            Form::Signal { .. } => signal(),
+            Form::Image { .. } => image(),
+        };
+        let spec = with_augment(&common::spec_of(model, recipe("sgd")), augment);
+        let streamed = Device { held: Held::Streamed, ..Device::of(3) };
+        agrees(&name, &spec, table.data(), &[streamed, Device { rows: 3, ..Device::of(2) }]);
+    }
+}
+
+/// Stored numbers of every kind, normalised by channel, on the device or sent batch by batch to one that is behind.
+#[test]
+fn data_are_held_in_any_way() {
+    let form = Form::Image { height: 5, width: 4, channels: 3 };
+    let table = Table::formed(60, form, 3);
+    let channel = |mean, sd| Channel { name: String::new(), mean, sd };
+    let normalisation = Normalisation::of(&[channel(130.0, 50.0), channel(99.0, 31.0), channel(7.0, 90.0)]);
+    let bytes: Vec<u8> = table.features.iter().map(|x| (x * 40.0 + 128.0) as u8).collect();
+    let shorts: Vec<i16> = table.features.iter().map(|x| (x * 900.0) as i16).collect();
+    let one = Normalisation::of(&[channel(3.0, 700.0)]);
+    let behind = |device: Device| Device { options: Options { deferred: true, ..Options::default() }, ..device };
+    let stored = [
+        (Values::U8(&bytes), &normalisation),
+        (Values::I16(&shorts), &one),
+        (Values::F32(&table.features), &normalisation),
+    ];
+    for (values, normalisation) in stored {
+        let labels = Labels::Class(&table.labels);
+        let data = TrainingData::raw(table.shape, values, normalisation, labels, &table.units).unwrap();
+        let spec = common::spec_of(sized("cnn", 6, None), recipe("sgd"));
+        let devices = [Held::Resident, Held::Streamed].map(|held| Device { held, ..Device::of(3) });
+        let [resident, streamed] = devices.clone();
+        let all = [resident, streamed, behind(devices[0].clone()), behind(devices[1].clone())];
+        agrees(&format!("{:?}", values.number()), &spec, data, &all);
+    }
+}
