@@ -110,12 +110,17 @@ pub(super) fn train(
     loop {
         match orders.now() {
             Order::Work => {}
-            Order::HandBack => return Trained::Paused(run.snapshot()),
+            Order::HandBack => {
+                return run.snapshot().map_or_else(|error| Trained::Failed(error.fault()), Trained::Paused);
+            }
             Order::Drop => return Trained::Dropped,
         }
         let due = (run.step / interval + 1) * interval;
         let began = Instant::now();
-        let more = run.advance(pace.slice().min(due - run.step));
+        let more = match run.advance(pace.slice().min(due - run.step)) {
+            Ok(more) => more,
+            Err(error) => return Trained::Failed(error.fault()),
+        };
         pace.took(began.elapsed());
         // Before any checkpoint says that these shadows are done.
         let kept = keep.as_ref().map_or(Ok(()), |keep| keep.write(run.run.take_weights()));
@@ -126,7 +131,10 @@ pub(super) fn train(
             break;
         }
         if run.step >= due {
-            snapshots.send_replace(run.snapshot());
+            match run.snapshot() {
+                Ok(snapshot) => snapshots.send_replace(snapshot),
+                Err(error) => return Trained::Failed(error.fault()),
+            };
         }
     }
     let resumed_from_step = run.first;
@@ -206,10 +214,10 @@ impl<'d, 'a> Watched<'d, 'a> {
     }
 
     /// Whether there is more to do after this slice.
-    fn advance(&mut self, slice: u64) -> bool {
-        let status = self.run.advance(slice);
+    fn advance(&mut self, slice: u64) -> Result<bool, TrainError> {
+        let status = self.run.advance(slice)?;
         self.note(status);
-        status != Status::Done
+        Ok(status != Status::Done)
     }
 
     fn note(&mut self, status: Status) {
@@ -227,14 +235,14 @@ impl<'d, 'a> Watched<'d, 'a> {
         self.progress.set(Reading { steps_done: self.step, shadows_done, samples });
     }
 
-    fn snapshot(&mut self) -> Option<Snapshot> {
+    fn snapshot(&mut self) -> Result<Option<Snapshot>, TrainError> {
         if self.step == self.first {
-            return None;
+            return Ok(None);
         }
         let mut bytes = Vec::with_capacity(self.snapshot_length);
-        self.run.checkpoint(&mut bytes);
+        self.run.checkpoint(&mut bytes)?;
         self.snapshot_length = bytes.len();
-        Some(Snapshot { step: self.step, bytes: bytes.into() })
+        Ok(Some(Snapshot { step: self.step, bytes: bytes.into() }))
     }
 }
 

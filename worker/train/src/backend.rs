@@ -180,8 +180,10 @@ pub struct Demands {
     pub convolutions: Vec<ConvShape>,
     /// The group norms.
     pub norms: Vec<NormShape>,
-    /// Floats of the records that are varied together; 0 where none are.
-    pub varied: usize,
+    /// Records that go through the model together.
+    pub rows: usize,
+    /// Whether records are varied.
+    pub varies: bool,
     /// Whether gradients are clipped.
     pub clips: bool,
 }

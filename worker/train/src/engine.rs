@@ -1,10 +1,20 @@
 //! What a pack needs of an engine: a few shadows trained side by side, each on its own lane.
 
+use crate::error::TrainError;
+
 /// An engine. All lanes take the same step at the same time, each with its own records and parameters; no
 /// result of a lane depends on the others.
 pub trait Engine {
     /// Shadows side by side.
     fn lanes(&self) -> usize;
+
+    /// Whether all that was asked for so far was done.
+    ///
+    /// # Errors
+    /// The first thing that went wrong with the device, for good; nothing the engine gave since then means anything.
+    fn check(&mut self) -> Result<(), TrainError> {
+        Ok(())
+    }
 
     /// Parameters of one shadow.
     fn parameters(&self) -> usize;

@@ -22,7 +22,12 @@ pub(crate) struct Phase {
 }
 
 /// The remainders of an axis of `input` pixels.
-pub(crate) fn phases(input: usize, kernel: usize, stride: usize, padding: usize) -> impl Iterator<Item = Phase> {
+pub(crate) fn phases(
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> impl Iterator<Item = Phase> {
     (0..stride.min(input)).map(move |start| {
         let tap = (start + padding) % stride;
         Phase {

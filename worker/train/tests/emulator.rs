@@ -91,7 +91,8 @@ fn blocks_know_their_places() {
     driver.launch("places", Grid { blocks: [2, 3, 5], threads: 1 }, &[Arg::Address(&to, 0)]);
     let mut bytes = vec![0; 2 * 3 * 5 * 16];
     driver.download(&to, 0, &mut bytes);
-    let words: Vec<_> = bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect();
+    let words: Vec<_> =
+        bytes.chunks_exact(4).map(|word| u32::from_ne_bytes(word.try_into().unwrap())).collect();
     for (block, place) in words.chunks_exact(4).enumerate() {
         let block = block as u32;
         let high = ((0x8000_0000 + u64::from(block)) * 0x8000_0001) >> 32;
@@ -125,7 +126,9 @@ fn shared_memory_is_nan_until_it_is_written() {
 }
 
 #[test]
-#[should_panic(expected = "kernel half_meet: divergent barrier: 32 of 64 threads have ended while others wait at ")]
+#[should_panic(
+    expected = "kernel half_meet: divergent barrier: 32 of 64 threads have ended while others wait at "
+)]
 fn a_barrier_that_half_of_a_block_comes_to() {
     launched(Options::default(), "half_meet", 64);
 }
@@ -163,7 +166,9 @@ fn an_argument_of_another_type() {
 }
 
 #[test]
-#[should_panic(expected = "argument 0 is an integer of 8 bytes, where the kernel takes an integer of 4 bytes")]
+#[should_panic(
+    expected = "argument 0 is an integer of 8 bytes, where the kernel takes an integer of 4 bytes"
+)]
 fn an_argument_of_another_size() {
     let mut driver = driver(deferred());
     let data = numbers(&mut driver, &[1.0]);
@@ -180,7 +185,9 @@ fn structures_go_by_value() {
 }
 
 #[test]
-#[should_panic(expected = "argument 0 is a structure of 8 bytes, where the kernel takes a structure of 12 bytes")]
+#[should_panic(
+    expected = "argument 0 is a structure of 8 bytes, where the kernel takes a structure of 12 bytes"
+)]
 fn a_structure_of_another_size() {
     let mut driver = driver(Options::default());
     let to = driver.alloc(4).unwrap();

@@ -59,16 +59,16 @@ fn nothing_is_allocated_after_warm_up() {
     let mut run = PackRun::new(common::job(&spec, &table, 0..3, 47), table.data(), None).unwrap();
     let mut checkpoint = Vec::new();
     // The checkpoint's buffer grows to its largest, with logits of finished shadows in it.
-    while !matches!(run.advance(1), Status::Running { shadows_done: 2, .. }) {}
-    run.advance(1);
-    run.checkpoint(&mut checkpoint);
+    while !matches!(run.advance(1).unwrap(), Status::Running { shadows_done: 2, .. }) {}
+    run.advance(1).unwrap();
+    run.checkpoint(&mut checkpoint).unwrap();
     let mut run = PackRun::new(common::job(&spec, &table, 0..3, 47), table.data(), None).unwrap();
-    run.advance(2);
+    run.advance(2).unwrap();
     // 47 steps of 32 from about 150 members: ten epochs; then queries and the next shadow.
     let mut stored = 0;
     let during = allocations(|| {
-        while !matches!(run.advance(1), Status::Running { shadows_done: 2, .. }) {
-            run.checkpoint(&mut checkpoint);
+        while !matches!(run.advance(1).unwrap(), Status::Running { shadows_done: 2, .. }) {
+            run.checkpoint(&mut checkpoint).unwrap();
             stored += 1;
         }
     });
@@ -100,11 +100,11 @@ fn no_architecture_allocates_after_warm_up_and_all_take_the_memory_that_is_plann
         let planned = (cost.bytes + cost.host_bytes) as f64;
         assert!((0.83..1.2).contains(&(taken / planned)), "{name}: {taken} bytes, {planned} planned");
         // The first step sizes the rows of norms and masks; the checkpoint's buffer grows to its largest beforehand.
-        run.advance(1);
+        run.advance(1).unwrap();
         let mut checkpoint = Vec::with_capacity(16 << 20);
         let during = allocations(|| {
-            while run.advance(1) != Status::Done {
-                run.checkpoint(&mut checkpoint);
+            while run.advance(1).unwrap() != Status::Done {
+                run.checkpoint(&mut checkpoint).unwrap();
             }
         });
         assert_eq!(during, 0, "{name}");

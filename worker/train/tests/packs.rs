@@ -104,9 +104,9 @@ fn every_architecture_has_the_same_bits_in_any_pack_and_after_any_stop() {
         assert_eq!(bits(&run(start(1..3, None), 3), 1), bits(&whole, 1), "{name}");
         for stop in 1..12 {
             let mut first = start(0..2, None);
-            first.advance(stop);
+            first.advance(stop).unwrap();
             let mut checkpoint = Vec::new();
-            first.checkpoint(&mut checkpoint);
+            first.checkpoint(&mut checkpoint).unwrap();
             let again = run(start(0..2, Some(&checkpoint)), 1000);
             assert_eq!(again.encode().unwrap(), whole.encode().unwrap(), "{name}, stopped at {stop}");
         }
@@ -237,16 +237,16 @@ fn a_resumed_run_ends_with_the_same_bits() {
         // (23 steps and 2 queries each), and in the last shadow.
         for stop in [0, 1, 9, 22, 23, 24, 25, 26, 40, 70, 74] {
             let mut first = start(&spec, &table);
-            first.advance(stop);
+            first.advance(stop).unwrap();
             let mut checkpoint = vec![1, 2, 3];
-            first.checkpoint(&mut checkpoint);
+            first.checkpoint(&mut checkpoint).unwrap();
             let job = job(&spec, &table, 0..3, STEPS);
             let mut second = PackRun::new(job.clone(), table.data(), Some(&checkpoint)).unwrap();
             if stop < 23 || stop == 40 {
                 assert_eq!(second.status(), first.status());
             }
             let mut again = Vec::new();
-            second.checkpoint(&mut again);
+            second.checkpoint(&mut again).unwrap();
             assert_eq!(again, checkpoint, "a checkpoint says again what it was told");
             assert_eq!(run(second, 1000).encode().unwrap(), whole, "{optimizer}, stopped at {stop}");
             // Writing a checkpoint changes nothing either.
@@ -262,7 +262,7 @@ fn progress_is_counted_over_the_pack() {
     let expected = Status::Running { step: 0, total_steps: 69, shadows_done: 0, samples: 0 };
     assert_eq!(run.status(), expected);
     let expected = Status::Running { step: 30, total_steps: 69, shadows_done: 1, samples: 480 };
-    assert_eq!(run.advance(32), expected);
+    assert_eq!(run.advance(32).unwrap(), expected);
     assert!(matches!(run.finish(), Err(TrainError::Job(_))));
 }
 
@@ -341,9 +341,9 @@ fn a_diverged_shadow_is_tried_once_more_and_then_lost() {
     // Stopped during and after failed attempts: the same bits.
     for stop in 1..50 {
         let mut first = faulty(&spec, &table, None);
-        first.advance(stop);
+        first.advance(stop).unwrap();
         let mut checkpoint = Vec::new();
-        first.checkpoint(&mut checkpoint);
+        first.checkpoint(&mut checkpoint).unwrap();
         let second = run(faulty(&spec, &table, Some(&checkpoint)), 1000);
         assert_eq!(second.lost(), [1], "stopped at {stop}");
         let again: Vec<u32> = second.shadows().flat_map(|shadow| bits(&second, shadow)).collect();
@@ -364,9 +364,9 @@ fn a_pack_whose_numbers_overflow_loses_its_shadows_and_ends() {
 fn a_checkpoint_that_cannot_be_continued_is_refused() {
     let (spec, table) = (recipe("sgd"), table());
     let mut first = start(&spec, &table);
-    first.advance(30);
+    first.advance(30).unwrap();
     let mut good = Vec::new();
-    first.checkpoint(&mut good);
+    first.checkpoint(&mut good).unwrap();
     let open = |bytes: &[u8]| {
         let run = PackRun::new(job(&spec, &table, 0..3, STEPS), table.data(), Some(bytes));
         run.err().unwrap()

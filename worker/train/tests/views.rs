@@ -80,14 +80,14 @@ fn views_have_the_same_bits_in_any_pack_and_after_any_stop() {
         // In training, between the views of the first shadow, in the second.
         for stop in [4, 5, 6, 7, 8, 9, 14] {
             let mut first = start(&spec, 0..2, None);
-            first.advance(stop);
+            first.advance(stop).unwrap();
             let mut checkpoint = Vec::new();
-            first.checkpoint(&mut checkpoint);
+            first.checkpoint(&mut checkpoint).unwrap();
             let again = run(start(&spec, 0..2, Some(&checkpoint)), 1000);
             assert_eq!(again.encode().unwrap(), whole.encode().unwrap(), "{name}, stopped at {stop}");
         }
         let mut checkpoint = Vec::new();
-        start(&spec, 0..2, None).checkpoint(&mut checkpoint);
+        start(&spec, 0..2, None).checkpoint(&mut checkpoint).unwrap();
         let other = PackRun::new(job(&one, &table, 0..2, STEPS), table.data(), Some(&checkpoint));
         assert!(
             matches!(other.err().unwrap(), TrainError::Checkpoint(_)),

@@ -30,7 +30,7 @@ fn run(mut run: PackRun<'_>, network: &Network) -> (Vec<(u32, Vec<u8>)>, PackLog
     run.keep_weights();
     let mut files = Vec::new();
     loop {
-        let status = run.advance(3);
+        let status = run.advance(3).unwrap();
         files.extend(run.take_weights().into_iter().map(|w| (w.shadow(), w.encode(network).unwrap())));
         if status == Status::Done {
             return (files, run.finish().unwrap());
@@ -115,6 +115,6 @@ fn lost_shadows_have_none() {
         run(PackRun::new(job(&spec, &table, 0..2, 12), table.data(), None).unwrap(), &network);
     assert!(files.is_empty() && logits.lost() == [0, 1]);
     let mut quiet = PackRun::new(job(&spec, &table, 0..2, 12), table.data(), None).unwrap();
-    while quiet.advance(5) != Status::Done {}
+    while quiet.advance(5).unwrap() != Status::Done {}
     assert!(quiet.take_weights().is_empty());
 }

@@ -19,8 +19,8 @@ pub use simd::{Isa, IsaLevel};
 pub use sizes::CpuSizes;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, Demands, DropoutShape, LinearShape, LossPart, LossShape, NormShape, Rows, SgdStep,
-    Varied,
+    AdamWStep, Backend, ConvShape, Demands, DropoutShape, LinearShape, LossPart, LossShape, NormShape, Rows,
+    SgdStep, Varied,
 };
 use crate::data::TrainingData;
 use crate::dropout::Masks;

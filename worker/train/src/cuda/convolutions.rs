@@ -9,12 +9,10 @@ use crate::backend::{ConvShape, Sizes};
 use crate::layers::{Activation, Extent, InputGradient};
 use crate::phases::{Phase, both};
 
-const FORWARD: Kernels = [("conv_forward_wide", WIDE), ("conv_forward_half", HALF), ("conv_forward_thin", THIN)];
-const FORWARD_DENSE: Kernels = [
-    ("conv_forward_dense_wide", WIDE),
-    ("conv_forward_dense_half", HALF),
-    ("conv_forward_dense_thin", THIN),
-];
+const FORWARD: Kernels =
+    [("conv_forward_wide", WIDE), ("conv_forward_half", HALF), ("conv_forward_thin", THIN)];
+const FORWARD_DENSE: Kernels =
+    [("conv_forward_dense_wide", WIDE), ("conv_forward_dense_half", HALF), ("conv_forward_dense_thin", THIN)];
 const BACKWARD_WEIGHT: Kernels = [
     ("conv_backward_weight_wide", WIDE),
     ("conv_backward_weight_half", LOW_HALF),
@@ -25,11 +23,8 @@ const BACKWARD_WEIGHT_DENSE: Kernels = [
     ("conv_backward_weight_dense_half", LOW_HALF),
     ("conv_backward_weight_dense_thin", LOW_THIN),
 ];
-const BACKWARD_DATA: Kernels = [
-    ("conv_backward_data_wide", WIDE),
-    ("conv_backward_data_half", HALF),
-    ("conv_backward_data_thin", THIN),
-];
+const BACKWARD_DATA: Kernels =
+    [("conv_backward_data_wide", WIDE), ("conv_backward_data_half", HALF), ("conv_backward_data_thin", THIN)];
 
 fn pixel(extent: &Extent) -> usize {
     extent.pixel(|columns| CudaSizes.pitch(columns))

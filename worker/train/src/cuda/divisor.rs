@@ -21,7 +21,8 @@ mod tests {
     #[test]
     fn quotients_are_exact_at_and_around_every_multiple() {
         let most = (1u32 << 31) - 1;
-        let divisors = (1..2000).chain([4095, 4096, 4097, 65_535, 65_537, 1 << 30, (1 << 30) + 1, most as usize]);
+        let divisors =
+            (1..2000).chain([4095, 4096, 4097, 65_535, 65_537, 1 << 30, (1 << 30) + 1, most as usize]);
         for by in divisors {
             let [d, magic, shift] = divisor(by);
             assert_eq!(d as usize, by);

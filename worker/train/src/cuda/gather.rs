@@ -6,9 +6,13 @@ use super::driver::{Arg, Driver};
 use super::launch::Work;
 use super::source::label_size;
 use super::uploads::Uploads;
-use crate::backend::{Rows, Sizes, Varied};
+use crate::backend::{Rows, Varied};
 use crate::error::TrainError;
 use umbra_data::Labels as Known;
+
+/// Bytes of a record's index, and of the sine and cosine it is turned by.
+pub(super) const INDEX: usize = size_of::<u32>();
+pub(super) const TURN: usize = size_of::<[f64; 2]>();
 
 /// Rooms for what a step sends.
 pub(super) struct Sent<D: Driver> {
@@ -17,45 +21,27 @@ pub(super) struct Sent<D: Driver> {
     pub indices: D::Memory,
     /// Sines and cosines by record.
     pub turns: D::Memory,
-    /// Records of all lanes at most.
-    pub most: usize,
 }
 
 impl<D: Driver> Sent<D> {
-    fn new(driver: &mut D, most: usize, turns: bool) -> Result<Self, TrainError> {
-        let (indices, angles) = (most * size_of::<u32>(), most * size_of::<[f64; 2]>());
-        let angles = if turns { angles } else { 16 };
+    /// Rooms for at most so many records of all lanes, which may be turned.
+    pub fn new(driver: &mut D, most: usize, turns: bool) -> Result<Self, TrainError> {
+        let (indices, angles) = (most * INDEX, if turns { most * TURN } else { TURN });
         Ok(Self {
             uploads: Uploads::new(driver, indices.max(angles))?,
             indices: driver.alloc(indices)?,
             turns: driver.alloc(angles)?,
-            most,
         })
     }
 }
 
 impl<D: Driver> Cuda<'_, D> {
-    /// Gathers a batch, or queues nothing where the device has no room for what is sent: [`crate::backend::Backend`]'s
-    /// `check` tells of it.
     pub(super) fn gather_rows(&mut self, rows: &Rows<'_>, inputs: &Buffer<D>, labels: &Labels<D>) {
-        if let Err(error) = self.try_gather(rows, inputs, labels) {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    fn try_gather(&mut self, rows: &Rows<'_>, inputs: &Buffer<D>, labels: &Labels<D>) -> Result<(), TrainError> {
         let lanes = self.queue.lanes;
-        let turns = rows.varied.is_some_and(|varied| varied.variation.recipe().rotate() > 0.0);
-        let fits = |sent: &Sent<D>| lanes * rows.count <= sent.most && (!turns || self.turns);
-        if !self.sent.as_ref().is_some_and(fits) {
-            self.turns |= turns;
-            let most = lanes * inputs.lane / self.pitch(self.source.features);
-            self.sent = Some(Sent::new(&mut self.queue.driver, most, self.turns)?);
-        }
-        let sent = self.sent.as_mut().expect("it was made above");
+        let sent = self.sent.as_mut().expect("it was prepared for");
         let driver = &mut self.queue.driver;
         let all = || (0..lanes).flat_map(|lane| rows.of(lane));
-        sent.uploads.send(driver, &sent.indices, lanes * rows.count * size_of::<u32>(), |bytes| {
+        sent.uploads.send(driver, &sent.indices, lanes * rows.count * INDEX, |bytes| {
             for (to, row) in bytes.as_chunks_mut().0.iter_mut().zip(all()) {
                 *to = row.to_ne_bytes();
             }
@@ -66,8 +52,7 @@ impl<D: Driver> Cuda<'_, D> {
         let of = [rows.count, rows.count, 0, features, pitch, channels, usize::from(self.source.normalises)];
         let of = of.map(word);
         let kernel = self.source.kernel();
-        let most = lanes * inputs.lane / pitch;
-        self.source.send(driver, all().copied(), most)?;
+        self.source.send(driver, all().copied());
         let (values, in_order) = self.source.place();
         let indices = Arg::Address(&sent.indices, 0);
         let args = [
@@ -99,7 +84,6 @@ impl<D: Driver> Cuda<'_, D> {
         if let Some(varied) = &rows.varied {
             self.vary(rows, varied, inputs);
         }
-        Ok(())
     }
 
     fn vary(&mut self, rows: &Rows<'_>, varied: &Varied<'_>, inputs: &Buffer<D>) {
@@ -108,10 +92,10 @@ impl<D: Driver> Cuda<'_, D> {
         sent.uploads.words(driver, &self.variation_keys, varied.keys.as_flattened());
         let recipe = varied.variation.recipe();
         if recipe.rotate() > 0.0 {
-            let len = self.queue.lanes * rows.count * size_of::<[f64; 2]>();
+            let len = self.queue.lanes * rows.count * TURN;
             sent.uploads.send(driver, &sent.turns, len, |bytes| {
                 let places = varied.keys.iter().flat_map(|key| (0..rows.count as u32).map(move |i| (key, i)));
-                for (to, (key, i)) in bytes.as_chunks_mut::<16>().0.iter_mut().zip(places) {
+                for (to, (key, i)) in bytes.as_chunks_mut::<TURN>().0.iter_mut().zip(places) {
                     let [sine, cosine] = varied.variation.turn(*key, place + i).expect("records are turned");
                     to[..8].copy_from_slice(&sine.to_ne_bytes());
                     to[8..].copy_from_slice(&cosine.to_ne_bytes());
@@ -125,8 +109,7 @@ impl<D: Driver> Cuda<'_, D> {
         let image = u32::from(varied.variation.is_image());
         let (flip, shift) = (u32::from(recipe.flip()), recipe.shift());
         let of = [count, height, width, channels, pitch, place, image, flip, shift];
-        let amounts =
-            [recipe.contrast(), recipe.brightness(), recipe.scale(), recipe.noise(), recipe.drop()];
+        let amounts = [recipe.contrast(), recipe.brightness(), recipe.scale(), recipe.noise(), recipe.drop()];
         let [contrast, brightness, scale, noise, drop] = amounts.map(|amount| Arg::F32(amount as f32));
         let args = [
             Arg::Words(&of),

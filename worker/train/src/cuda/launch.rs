@@ -61,7 +61,8 @@ impl<D: Driver> Queue<D> {
         work: Work,
         args: &[Arg<'_, D::Memory>],
     ) {
-        let blocks = [word(rows.div_ceil(tile.size.0)), word(columns.div_ceil(tile.size.1)), word(self.lanes)];
+        let blocks =
+            [word(rows.div_ceil(tile.size.0)), word(columns.div_ceil(tile.size.1)), word(self.lanes)];
         self.queue(kernel, Grid { blocks, threads: tile.threads }, work, args);
     }
 

@@ -13,6 +13,7 @@ mod launch;
 mod linear;
 mod losses;
 mod norms;
+mod placement;
 mod pools;
 mod sizes;
 mod source;
@@ -21,8 +22,9 @@ mod update;
 mod uploads;
 
 pub use buffer::{Buffer, Labels};
+pub use placement::{Placement, place};
 pub use sizes::CudaSizes;
-pub use source::{Held, resident_bytes};
+pub use source::Held;
 pub use tally::{Cost, Tally};
 
 use driver::{Driver, DriverError};
@@ -31,7 +33,8 @@ use launch::Queue;
 use source::Source;
 
 use crate::backend::{
-    AdamWStep, Backend, ConvShape, Demands, DropoutShape, LinearShape, LossShape, NormShape, Rows, SgdStep, Sizes,
+    AdamWStep, Backend, ConvShape, Demands, DropoutShape, LinearShape, LossShape, NormShape, Rows, SgdStep,
+    Sizes,
 };
 use crate::data::TrainingData;
 use crate::dropout::Masks;
@@ -45,12 +48,8 @@ pub struct Cuda<'d, D: Driver> {
     source: Source<'d, D>,
     /// Bytes on their way to or from the host.
     staging: Vec<u8>,
-    /// Made for the first batch, which says how large batches are.
+    /// What every step sends; made when it is known how large batches are.
     sent: Option<Sent<D>>,
-    /// Whether records have been turned.
-    turns: bool,
-    /// What failed outside of the driver.
-    failed: Option<TrainError>,
     variation_keys: D::Memory,
     mask_keys: D::Memory,
     /// The keys that `mask_keys` holds.
@@ -85,8 +84,6 @@ impl<'d, D: Driver> Cuda<'d, D> {
             factors: driver.alloc(lanes * size_of::<f32>())?,
             masked_by: vec![[0; 2]; lanes],
             sent: None,
-            turns: false,
-            failed: None,
             norm_sums: None,
             unvaried: None,
             staging: Vec::new(),
@@ -142,14 +139,16 @@ impl<D: Driver> Backend for Cuda<'_, D> {
     fn prepare(&mut self, demands: &Demands) -> Result<(), TrainError> {
         let sums = self.lanes_bytes(sizes::norm_sums(demands));
         self.norm_sums = if sums > 0 { Some(self.queue.driver.alloc(sums)?) } else { None };
-        let varied = self.lanes_bytes(demands.varied);
-        self.unvaried = if varied > 0 { Some(self.queue.driver.alloc(varied)?) } else { None };
+        let records = self.lanes_bytes(demands.rows * self.pitch(self.data.shape().features as usize));
+        self.unvaried = if demands.varies { Some(self.queue.driver.alloc(records)?) } else { None };
+        let most = self.queue.lanes * demands.rows;
+        self.source.prepare(&mut self.queue.driver, most)?;
+        self.sent = Some(Sent::new(&mut self.queue.driver, most, demands.varies)?);
         Ok(())
     }
 
     fn check(&mut self) -> Result<(), TrainError> {
-        self.queue.driver.check()?;
-        self.failed.clone().map_or(Ok(()), Err)
+        Ok(self.queue.driver.check()?)
     }
 
     fn write(&mut self, buffer: &mut Buffer<D>, lane: usize, values: &[f32]) {

@@ -68,8 +68,7 @@ impl<D: Driver> Cuda<'_, D> {
         let of = norm_of(shape);
         let (record, sums) = sizes(shape);
         let (into, d_input) = d_input.unzip();
-        let (add, through) =
-            into.map_or((false, false), |into| (into.add, into.through == Activation::Relu));
+        let (add, through) = into.map_or((false, false), |into| (into.add, into.through == Activation::Relu));
         let written = if d_input.is_some() { record * (1 + usize::from(add)) } else { 0 };
         let floats = shape.rows * (2 * record + written + 2 * sums);
         let [d_input_at, d_input_lane] = optional(d_input.as_deref());

@@ -21,10 +21,9 @@ impl Sizes for CudaSizes {
         (Self::MOST / record.max(1)).clamp(1, batch.max(1))
     }
 
-    /// Sums of group norms by record and channel, records as they were before they were varied, and a factor for
-    /// clipping. Windows of convolutions are read where they lie.
+    /// Sums of group norms by record and channel. Windows of convolutions are read where they lie.
     fn workspace(&self, demands: &Demands) -> usize {
-        norm_sums(demands) + demands.varied + usize::from(demands.clips)
+        norm_sums(demands)
     }
 }
 

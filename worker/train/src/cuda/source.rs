@@ -15,12 +15,15 @@ pub enum Held {
     Streamed,
 }
 
-/// Bytes that a device takes to hold a data set; labels are always there.
-pub fn resident_bytes(data: &TrainingData<'_>, held: Held) -> u64 {
+/// Bytes that a device takes to hold a data set, and per record of a batch; labels are always there.
+pub(super) fn held_bytes(data: &TrainingData<'_>, held: Held) -> (u64, u64) {
     let (width, size) = label_size(data.labels());
+    let number = data.values().number().bytes();
     let labels = data.records() * width * size;
-    let values = data.values().len() * data.values().number().bytes();
-    (labels + if held == Held::Resident { values } else { 0 }) as u64
+    let (values, record) = (data.values().len() * number, data.shape().features as usize * number);
+    let (values, record) = if held == Held::Resident { (values, 0) } else { (0, record) };
+    let channels = 2 * data.normalisation().scale().len() * size_of::<f32>();
+    ((labels + values + channels) as u64, record as u64)
 }
 
 /// Labels of a record and bytes of a label.
@@ -50,6 +53,7 @@ pub(super) struct Streamed<D: Driver> {
 pub(super) struct Source<'d, D: Driver> {
     values: Values<'d>,
     pub features: usize,
+    held: Held,
     place: Option<Place<D>>,
     pub labels: D::Memory,
     pub scale: D::Memory,
@@ -94,7 +98,7 @@ impl<'d, D: Driver> Source<'d, D> {
             }
         };
         let features = data.shape().features as usize;
-        Ok(Self { values, features, place, labels, scale, shift, channels, normalises })
+        Ok(Self { values, features, held, place, labels, scale, shift, channels, normalises })
     }
 
     /// The kernel that gathers such values.
@@ -106,29 +110,28 @@ impl<'d, D: Driver> Source<'d, D> {
         }
     }
 
-    /// Sends the values of `rows` if need be. `most` is the most rows there are at once.
-    pub(super) fn send(
-        &mut self,
-        driver: &mut D,
-        rows: impl Iterator<Item = u32>,
-        most: usize,
-    ) -> Result<(), TrainError> {
-        let (features, size) = (self.features, self.values.number().bytes());
-        if self.place.is_none() {
-            let bytes = (most * features * size).next_multiple_of(4);
+    /// Makes room for batches of at most so many records of all lanes.
+    pub(super) fn prepare(&mut self, driver: &mut D, most: usize) -> Result<(), TrainError> {
+        if self.held == Held::Streamed {
+            let bytes = (most * self.features * self.values.number().bytes()).next_multiple_of(4);
             let pinned = [driver.alloc_pinned(bytes)?, driver.alloc_pinned(bytes)?];
             let memory = driver.alloc(bytes)?;
-            self.place = Some(Place::Streamed(Streamed { pinned, sent: [None, None], turn: 0, memory, bytes }));
-        }
-        if let Some(Place::Streamed(streamed)) = &mut self.place {
-            streamed.send(driver, self.values, features, rows);
+            self.place =
+                Some(Place::Streamed(Streamed { pinned, sent: [None, None], turn: 0, memory, bytes }));
         }
         Ok(())
     }
 
+    /// Sends the values of `rows` if need be.
+    pub(super) fn send(&mut self, driver: &mut D, rows: impl Iterator<Item = u32>) {
+        if let Some(Place::Streamed(streamed)) = &mut self.place {
+            streamed.send(driver, self.values, self.features, rows);
+        }
+    }
+
     /// Where the values of the rows that were sent are, and whether they lie there in that order.
     pub(super) fn place(&self) -> (Arg<'_, D::Memory>, bool) {
-        match self.place.as_ref().expect("rows were sent") {
+        match self.place.as_ref().expect("it was prepared for") {
             Place::Resident(memory) => (Arg::Address(memory, 0), false),
             Place::Streamed(streamed) => (Arg::Address(&streamed.memory, 0), true),
         }

@@ -51,6 +51,11 @@ pub struct Lockstep<B: Backend> {
 }
 
 impl<B: Backend> Lockstep<B> {
+    /// What it computes with.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
     /// An engine that trains `network` by `training` in `steps` steps.
     ///
     /// # Errors
@@ -280,6 +285,10 @@ impl<B: Backend> Lockstep<B> {
 impl<B: Backend> Engine for Lockstep<B> {
     fn lanes(&self) -> usize {
         self.backend.lanes()
+    }
+
+    fn check(&mut self) -> Result<(), TrainError> {
+        self.backend.check()
     }
 
     fn parameters(&self) -> usize {

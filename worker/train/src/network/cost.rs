@@ -75,10 +75,12 @@ impl Room {
             offsets.push((tensor..end).map(|index| layout.offset(index)).collect());
             tensor = end;
         }
-        let mut demands = Demands { clips: training.clip_norm().is_some(), ..Demands::default() };
-        if network.variation(training.augment()).is_some() {
-            demands.varied = rows * values[0];
-        }
+        let mut demands = Demands {
+            rows,
+            varies: network.variation(training.augment()).is_some(),
+            clips: training.clip_norm().is_some(),
+            ..Demands::default()
+        };
         for (node, offsets) in network.nodes().iter().zip(&offsets) {
             match &node.layer {
                 Layer::Conv(conv) => demands.convolutions.push(conv.shape(offsets, rows)),
@@ -108,12 +110,12 @@ impl Room {
         self.moments + usize::from(self.average)
     }
 
-    /// Floats of one lane.
-    fn floats(&self, sizes: &impl Sizes) -> u64 {
+    /// Bytes of one lane.
+    pub fn bytes(&self, sizes: &impl Sizes) -> u64 {
         let record: usize = [&self.values, &self.kept, &self.gradients.buffers].into_iter().flatten().sum();
         let copies = 2 + self.state();
         let workspace = sizes.workspace(&self.demands);
-        (copies * self.layout.device_len() + self.rows * record + workspace) as u64
+        (size_of::<f32>() * (copies * self.layout.device_len() + self.rows * record + workspace)) as u64
     }
 }
 
@@ -133,7 +135,7 @@ impl Network {
             parameters,
             train_flops: 3 * query_flops - first,
             query_flops,
-            bytes: 4 * room.floats(sizes),
+            bytes: room.bytes(sizes),
             host_bytes: 4 * host,
         }
     }

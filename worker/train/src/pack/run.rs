@@ -163,7 +163,10 @@ impl<'d> PackRun<'d> {
 
     /// Takes up to `slice` engine steps (a query of one view of a few hundred records counts as one) and says how far
     /// the pack is.
-    pub fn advance(&mut self, slice: u64) -> Status {
+    ///
+    /// # Errors
+    /// [`TrainError::Memory`] or [`TrainError::Device`] where the device failed: the run is of no use any more.
+    pub fn advance(&mut self, slice: u64) -> Result<Status, TrainError> {
         for _ in 0..slice {
             if self.progress.tasks.is_empty() && !self.start_group() {
                 break;
@@ -174,7 +177,8 @@ impl<'d> PackRun<'d> {
                 self.query();
             }
         }
-        self.status()
+        self.engine.check()?;
+        Ok(self.status())
     }
 
     /// Keeps the weights of shadows that become done from here on; lost ones have none.
@@ -203,7 +207,10 @@ impl<'d> PackRun<'d> {
 
     /// Writes a checkpoint to `out`, replacing what it holds: a run made from it gives the same bits as this
     /// one going on.
-    pub fn checkpoint(&mut self, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// As [`PackRun::advance`]; then what `out` holds is none.
+    pub fn checkpoint(&mut self, out: &mut Vec<u8>) -> Result<(), TrainError> {
         self.look();
         let progress = &self.progress;
         let mut writer = checkpoint::Writer::new(out, &self.identity);
@@ -214,6 +221,7 @@ impl<'d> PackRun<'d> {
             writer.floats(&self.state);
         }
         writer.finish();
+        self.engine.check()
     }
 
     /// The pack's logits.

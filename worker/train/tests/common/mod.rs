@@ -134,7 +134,7 @@ pub fn job(spec: &AuditSpec, table: &Table, shadows: std::ops::Range<u32>, steps
 
 /// Runs to the end in slices.
 pub fn run(mut run: PackRun<'_>, slice: u64) -> PackLogits {
-    while run.advance(slice) != Status::Done {}
+    while run.advance(slice).unwrap() != Status::Done {}
     run.finish().unwrap()
 }
 

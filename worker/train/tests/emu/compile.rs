@@ -34,7 +34,8 @@ pub fn sanitized() -> bool {
 }
 
 fn flags() -> Vec<&'static str> {
-    let mut flags = vec!["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-ffp-contract=off"];
+    let mut flags =
+        vec!["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-ffp-contract=off"];
     flags.extend(["-fno-math-errno", "-Wno-unknown-pragmas"]);
     if sanitized() {
         flags.extend(["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]);

@@ -100,8 +100,9 @@ impl Kernels {
         for Compiled { library, kernels } in compiled {
             // SAFETY: the library was made by `compile`, and loading it runs no code of its own but that of C++'s
             // runtime. It is never unloaded, so that its functions stay.
-            let library: &'static Library =
-                unsafe { Box::leak(Box::new(Library::new(library).expect("what was compiled can be loaded"))) };
+            let library: &'static Library = unsafe {
+                Box::leak(Box::new(Library::new(library).expect("what was compiled can be loaded")))
+            };
             // SAFETY: the types are those of cuda_cpu.h.
             machines = Some(unsafe {
                 let new = library.get::<NewMachine>("emu_machine_new").expect("cuda_cpu.h has it");
@@ -168,7 +169,10 @@ impl Kernel {
         assert_eq!(args.len(), self.parameters.len(), "kernel {name}: arguments given, and taken");
         for (at, (arg, takes)) in args.iter().zip(&self.parameters).enumerate() {
             let gives = Parameter::of(arg);
-            assert!(gives == *takes, "kernel {name}: argument {at} is {gives}, where the kernel takes {takes}");
+            assert!(
+                gives == *takes,
+                "kernel {name}: argument {at} is {gives}, where the kernel takes {takes}"
+            );
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Options {
     pub reversed: bool,
     /// Whether work waits until somebody waits for it, as on a device that is behind. Else it is done at once.
     pub deferred: bool,
+    /// The bytes that can be had, where these are fewer than the device says are free: its memory is in pieces.
+    pub in_pieces: Option<u64>,
     /// The launches after which the device is lost.
     pub lost_after: Option<u64>,
     /// What the device says of itself; there is no more memory than it says.
@@ -55,7 +57,7 @@ impl Default for Options {
             multiprocessors: 8,
             memory: 1 << 34,
         };
-        Self { reversed: false, deferred: false, lost_after: None, properties }
+        Self { reversed: false, deferred: false, in_pieces: None, lost_after: None, properties }
     }
 }
 
@@ -118,7 +120,8 @@ impl Driver for EmuDriver {
 
     fn alloc(&mut self, bytes: usize) -> Result<EmuMemory, DriverError> {
         self.queue.state()?;
-        if bytes as u64 > self.free_bytes() {
+        let whole = self.options.in_pieces.unwrap_or(u64::MAX);
+        if bytes as u64 > self.free_bytes().min(whole.saturating_sub(self.used.get())) {
             return Err(DriverError::Memory { needed: bytes as u64 });
         }
         self.used.set(self.used.get() + bytes as u64);

@@ -1,124 +1,14 @@
-//! The CUDA backend against that of the CPU, bit for bit: its kernels' own sources run on the host.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-mod emu;
+//! Every architecture, recipe, variation and kind of data ends with the bits of the CPU.
 
 use umbra_core::shape::{DataShape, Form, Targets};
 use umbra_core::spec::{AuditSpec, AugmentDraft, ModelDraft, SpecDraft, TrainingDraft};
 use umbra_data::{Channel, Labels, Normalisation, UNKNOWN, Values};
 use umbra_train::TrainingData;
-use umbra_train::cpu::{Cpu, Isa};
-use umbra_train::cuda::{Cuda, Held};
-use umbra_train::engine::Engine;
-use umbra_train::lockstep::Lockstep;
-use umbra_train::network::Network;
+use umbra_train::cuda::Held;
 
-use common::Table;
-use emu::{EmuDriver, Options};
-
-const STEPS: u64 = 10;
-
-/// How a device is emulated and used.
-#[derive(Debug, Clone)]
-struct Device {
-    lanes: usize,
-    held: Held,
-    options: Options,
-    /// Records that go through the model together.
-    rows: usize,
-}
-
-impl Device {
-    fn of(lanes: usize) -> Self {
-        Self { lanes, held: Held::Resident, options: Options::default(), rows: usize::MAX }
-    }
-}
-
-fn network(spec: &AuditSpec, data: TrainingData<'_>) -> Network {
-    Network::new(spec.model(), spec.training(), &data.shape()).unwrap()
-}
-
-fn on_device<'d>(spec: &AuditSpec, data: TrainingData<'d>, device: &Device) -> Lockstep<Cuda<'d, EmuDriver>> {
-    let driver = EmuDriver::new(device.options.clone());
-    let cuda = Cuda::new(driver, data, device.held, device.lanes).unwrap();
-    Lockstep::with_rows(cuda, network(spec, data), spec.training(), STEPS, device.rows).unwrap()
-}
-
-/// The records of a lane's step; the last batch of an epoch is smaller.
-fn batch(data: TrainingData<'_>, lane: usize, step: u64, batch: u64) -> Vec<u32> {
-    let count = if step % 4 == 3 { batch / 2 } else { batch };
-    (0..count).map(|row| ((row * 7 + 13 * step + 5 * lane as u64) % data.records() as u64) as u32).collect()
-}
-
-/// All that can be seen of a lane after ten steps, and of a few queries.
-fn outcome(engine: &mut dyn Engine, spec: &AuditSpec, data: TrainingData<'_>, shadows: &[u32]) -> Vec<Vec<u32>> {
-    for (lane, &shadow) in shadows.iter().enumerate() {
-        engine.start(lane, spec.seed(), shadow, 0);
-    }
-    let width = spec.training().logits(&data.shape()) as usize;
-    let views = if spec.queries().views() > 1 { 2 } else { 1 };
-    let mut found: Vec<Vec<u32>> = vec![vec![]; shadows.len()];
-    let mut note = |lane: usize, values: &[f32]| found[lane].extend(values.iter().map(|value| value.to_bits()));
-    for step in 0..STEPS {
-        let rows = shadows.iter().map(|&shadow| batch(data, shadow as usize, step, spec.training().batch().into()));
-        engine.train(step, &rows.flatten().collect::<Vec<_>>());
-        for lane in 0..shadows.len() {
-            let loss = engine.loss(lane);
-            note(lane, &[loss]);
-        }
-    }
-    let mut state = vec![0.0; engine.state_len()];
-    let mut logits = vec![0.0; 11 * width];
-    for lane in 0..shadows.len() {
-        assert!(!engine.diverged(lane));
-        engine.save(lane, &mut state);
-        note(lane, &state);
-    }
-    for view in 0..views {
-        engine.query(3, 11, view);
-        for lane in 0..shadows.len() {
-            engine.logits(lane, &mut logits);
-            note(lane, &logits);
-        }
-    }
-    found
-}
-
-/// That every lane ends where the CPU ends.
-fn agrees(name: &str, spec: &AuditSpec, data: TrainingData<'_>, devices: &[Device]) {
-    for device in devices {
-        let expected = (0..device.lanes as u32).map(|shadow| {
-            let (cpu, network) = (Cpu::new(data, Isa::best()), network(spec, data));
-            // A loss, unlike all that comes of it, is rounded where a group of records ends.
-            let mut engine =
-                Lockstep::with_rows(cpu, network, spec.training(), STEPS, device.rows).unwrap();
-            outcome(&mut engine, spec, data, &[shadow]).remove(0)
-        });
-        let mut engine = on_device(spec, data, device);
-        let shadows: Vec<u32> = (0..device.lanes as u32).collect();
-        let found = outcome(&mut engine, spec, data, &shadows);
-        for (lane, (found, expected)) in found.iter().zip(expected).enumerate() {
-            let same = found.iter().zip(&expected).position(|(a, b)| a != b);
-            if let Some(at) = same {
-                let (found, expected) = (f32::from_bits(found[at]), f32::from_bits(expected[at]));
-                panic!("{name}, {device:?}: number {at} of lane {lane} is {found} for {expected}");
-            }
-            assert_eq!(found.len(), expected.len());
-        }
-    }
-}
-
-fn recipe(optimizer: &str) -> TrainingDraft {
-    TrainingDraft {
-        optimizer: Some(optimizer.into()),
-        learning_rate: Some(if optimizer == "sgd" { 0.05 } else { 0.002 }),
-        weight_decay: Some(0.01),
-        batch: Some(8),
-        epochs: Some(5),
-        ..TrainingDraft::default()
-    }
-}
+use super::common::{self, Table};
+use super::emu::Options;
+use super::{Device, agrees, perceptron, recipe};
 
 fn reversed(device: Device) -> Device {
     Device { options: Options { reversed: true, ..Options::default() }, ..device }
@@ -131,10 +21,6 @@ fn every_architecture_ends_with_the_bits_of_the_cpu() {
         let spec = common::spec_of(model, TrainingDraft { dropout, ..recipe("sgd") });
         agrees(&name, &spec, table.data(), &[Device::of(1), Device::of(3), reversed(Device::of(8))]);
     }
-}
-
-fn perceptron(widths: &[u32]) -> ModelDraft {
-    ModelDraft { architecture: "mlp".into(), widths: widths.to_vec(), ..ModelDraft::default() }
 }
 
 fn sized(architecture: &str, width: u32, depth: Option<u32>) -> ModelDraft {
@@ -245,7 +131,8 @@ fn data_are_held_in_any_way() {
     let bytes: Vec<u8> = table.features.iter().map(|x| (x * 40.0 + 128.0) as u8).collect();
     let shorts: Vec<i16> = table.features.iter().map(|x| (x * 900.0) as i16).collect();
     let one = Normalisation::of(&[channel(3.0, 700.0)]);
-    let behind = |device: Device| Device { options: Options { deferred: true, ..Options::default() }, ..device };
+    let behind =
+        |device: Device| Device { options: Options { deferred: true, ..Options::default() }, ..device };
     let stored = [
         (Values::U8(&bytes), &normalisation),
         (Values::I16(&shorts), &one),
