@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use umbra_runtime::{Drain, signals, telemetry};
 
-use crate::command::{attack, audit, completions, coordinator, dataset, plan, run, worker};
+use crate::command::{attack, audit, completions, coordinator, dataset, doctor, plan, run, worker};
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Output, note};
 
@@ -42,6 +42,8 @@ enum Command {
     /// Submit audits to a coordinator, watch them and fetch their reports
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Say what this machine trains on, and why not on more
+    Doctor(doctor::Args),
     /// Print a script that completes umbra's commands in a shell
     Completions(completions::Args),
 }
@@ -92,6 +94,7 @@ fn perform(cli: Cli) -> ExitCode {
     let out = Output::new(cli.format);
     let done = match cli.command {
         Command::Completions(args) => completions::run(&args, &out),
+        Command::Doctor(args) => doctor::run(&args, &out),
         Command::Run(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(run::run(args, out, drain))))
         }

@@ -6,6 +6,7 @@ mod cli;
 mod command;
 mod daemon;
 mod dataset;
+mod devices;
 mod exit;
 mod forecast;
 mod headlines;

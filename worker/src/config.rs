@@ -7,13 +7,14 @@ use umbra_core::cluster::MAX_SLOTS;
 use umbra_core::ids::WorkerId;
 use umbra_core::seed::Stream;
 use umbra_core::spec::Violations;
+use umbra_train::Device;
 
 /// What a file, flags or an embedding program say; see [`Config::try_new`].
 pub struct Settings {
     /// The worker's name: fresh for every process, since it names what this process still runs.
     pub worker: String,
-    /// How many packs are trained at once, each on a thread of its own; at least 1.
-    pub slots: u32,
+    /// Where the slots train, each on a thread of its own; at least one.
+    pub slots: Vec<Device>,
     /// The folder for data sets and unsent results. Workers may share it: each takes a folder within.
     pub scratch: PathBuf,
     /// The most bytes of data sets that are kept there.
@@ -32,7 +33,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Config {
     worker: WorkerId,
-    slots: u32,
+    slots: Vec<Device>,
     scratch: PathBuf,
     scratch_bytes: u64,
     keep_weights: Option<PathBuf>,
@@ -57,8 +58,9 @@ impl Config {
         if let Err(error) = &worker {
             wrong.push("worker", error.to_string());
         }
-        if !(1..=MAX_SLOTS).contains(&settings.slots) {
-            wrong.push("slots", format!("{} is out of range: use 1 to {MAX_SLOTS}", settings.slots));
+        let slots = settings.slots.len();
+        if !(1..=MAX_SLOTS as usize).contains(&slots) {
+            wrong.push("slots", format!("{slots} is out of range: use 1 to {MAX_SLOTS}"));
         }
         if settings.scratch.as_os_str().is_empty() {
             wrong.push("scratch", "it is empty: name a folder");
@@ -98,7 +100,12 @@ impl Config {
 
     /// How many packs are trained at once.
     pub fn slots(&self) -> u32 {
-        self.slots
+        self.slots.len() as u32
+    }
+
+    /// Where each slot trains.
+    pub fn devices(&self) -> &[Device] {
+        &self.slots
     }
 
     /// The folder that workers share.
@@ -142,7 +149,7 @@ mod tests {
     fn all_mistakes_are_listed_at_once() {
         let settings = Settings {
             worker: "Not a name".into(),
-            slots: 0,
+            slots: Vec::new(),
             scratch: PathBuf::new(),
             scratch_bytes: 1,
             keep_weights: Some(PathBuf::new()),

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod completions;
 pub mod coordinator;
 pub mod dataset;
+pub mod doctor;
 pub mod plan;
 pub mod run;
 pub mod worker;

@@ -18,8 +18,9 @@ use crate::headlines::Headlines;
 use crate::out_folder::{FileEntry, Identity, Opened, OutFolder};
 use crate::output::{Format, Output, note};
 use crate::progress::Progress;
+use crate::devices::Choice;
 use crate::remote::{Remote, ask, findings, request_id, upload, watch};
-use crate::{host, human, view};
+use crate::{human, view};
 
 /// How long winding up may take before it is given up.
 const WIND_UP: Duration = Duration::from_secs(90);
@@ -38,7 +39,10 @@ pub struct Args {
     /// The folder for the findings [default: umbra-out/NAME-DIGEST]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Shadow models trained at once, a thread each [default: the number of cores]
+    /// Where shadow models train: auto (CUDA devices where there are any), cpu, cuda, or some devices (cuda:0,1)
+    #[arg(long, value_name = "DEVICE", default_value_t = Choice::Auto)]
+    device: Choice,
+    /// Packs of shadow models trained at once on the CPU, a thread each [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: Option<u32>,
     /// Keep checkpoints and logits (in OUT/.state) after success
@@ -75,7 +79,7 @@ pub async fn run(args: Args, out: Output, drain: Drain) -> Result<(), Failure> {
         let shape = view::shape_text(&shape_to(&job.data.shape));
         note(&format!("umbra: audit {}: {shape}; findings in {}", job.spec.name(), job.out.display()));
     }
-    let slots = args.workers.unwrap_or_else(host::cores);
+    let slots = args.device.slots(args.workers).map_err(Failure::usage)?;
     let state = folder.state();
     let embedded = tokio::select! {
         embedded = Embedded::start(&state, slots, args.keep_weights.as_deref()) => embedded?,

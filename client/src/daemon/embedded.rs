@@ -8,6 +8,7 @@ use std::time::Duration;
 use umbra_coordinator::Listeners;
 use umbra_core::cluster::ClusterConfig;
 use umbra_runtime::listen::ListenAddr;
+use umbra_train::Device;
 use umbra_runtime::{Drain, SystemClock, TlsFiles, Token};
 use umbra_worker::{Config, Connector, Settings, work};
 
@@ -33,12 +34,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts the coordinator over the state folder, and a worker with `slots` slots that keeps weights in a folder,
+    /// Starts the coordinator over the state folder, and a worker with a slot on each of `slots` that keeps weights in a folder,
     /// if there is one.
     ///
     /// # Errors
     /// If a part cannot be started.
-    pub async fn start(state: &Path, slots: u32, keep_weights: Option<&Path>) -> Result<Self, Failure> {
+    pub async fn start(state: &Path, slots: Vec<Device>, keep_weights: Option<&Path>) -> Result<Self, Failure> {
         let (serving, working) = (Drain::new(), Drain::new());
         let token = Token::generate().map_err(failed)?;
         let grpc = ListenAddr::any_loopback().bind().await.map_err(failed)?;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use umbra_core::digest::Digest;
 use umbra_runtime::tls::TlsPaths;
 use umbra_runtime::{TlsFiles, Token, backoff};
+use umbra_train::Device;
 use umbra_worker::{Config, Connector, Settings};
 
 use super::{Daemon, Flags, Layers, Setting};
+use crate::devices::Choice;
 use crate::exit::Failure;
 use crate::host;
 use crate::remote::{DEFAULT_SERVER, ServerUrl};
@@ -44,8 +46,17 @@ impl Daemon for WorkerSettings {
             flag: "slots",
             variable: "UMBRA_SLOTS",
             value: "N",
-            help: "How many packs are trained at once, a thread each",
+            help: "How many packs are trained at once on the CPU, a thread each",
             default: Some("the number of cores"),
+        },
+        Setting {
+            key: "device",
+            flag: "device",
+            variable: "UMBRA_DEVICE",
+            value: "DEVICE",
+            help: "Where packs are trained: auto (CUDA devices where there are any, a slot each), cpu, cuda, \
+                   or some devices, such as cuda:0,1",
+            default: Some("auto"),
         },
         Setting {
             key: "scratch",
@@ -157,12 +168,16 @@ impl WorkerSettings {
             }
             _ => None,
         };
-        let cores = u64::from(host::cores());
-        let slots = layers.number("slots", 1..=u64::from(u32::MAX)).unwrap_or(cores);
+        let slots = layers.number("slots", 1..=umbra_core::cluster::MAX_SLOTS.into());
+        let slots = slots.and_then(|slots| u32::try_from(slots).ok());
+        let device = layers.text("device").map(|text| layers.keep("device", text.parse::<Choice>()));
+        let choice = device.unwrap_or(Some(Choice::Auto));
+        let slots = choice.and_then(|choice| layers.keep("device", choice.slots(slots)));
         let gib = layers.number("scratch_gib", 1..=1 << 20).unwrap_or(SCRATCH_GIB);
         let settings = Settings {
             worker: fresh_name()?,
-            slots: u32::try_from(slots).unwrap_or(u32::MAX),
+            // A mistake was noted, and something else may be wrong, too.
+            slots: slots.unwrap_or_else(|| vec![Device::Cpu]),
             scratch: layers.path("scratch").unwrap_or_else(|| PathBuf::from(SCRATCH)),
             scratch_bytes: gib << 30,
             keep_weights: layers.path("keep_weights"),

@@ -9,7 +9,7 @@ use umbra_core::digest::Digest;
 use umbra_core::fault::Fault;
 use umbra_data::Dataset;
 use umbra_runtime::files::{self, Privacy};
-use umbra_train::{PackJob, PackLogits, PackMembership, PackRun, Status, TrainError, TrainingData};
+use umbra_train::{Device, PackJob, PackLogits, PackMembership, PackRun, Status, TrainError, TrainingData};
 
 use super::memberships::Memberships;
 use super::task::Task;
@@ -84,6 +84,7 @@ pub(super) struct Files<'a> {
 
 /// Trains a pack until it is complete or told otherwise.
 pub(super) fn train(
+    device: Device,
     task: &Task,
     data: &Dataset,
     memberships: &Memberships,
@@ -93,7 +94,7 @@ pub(super) fn train(
     progress: &Progress,
     snapshots: &watch::Sender<Option<Snapshot>>,
 ) -> Trained {
-    let run = match begin(task, data, memberships, resume) {
+    let run = match begin(device, task, data, memberships, resume) {
         Ok(run) => run,
         Err(error) => return Trained::Failed(error.fault()),
     };
@@ -146,6 +147,7 @@ pub(super) fn train(
 
 /// A run from the checkpoint, or from the start if there is none that can be used.
 fn begin<'d>(
+    device: Device,
     task: &Task,
     data: &'d Dataset,
     memberships: &Memberships,
@@ -166,14 +168,14 @@ fn begin<'d>(
     };
     let data = TrainingData::of(data)?;
     if let Some(bytes) = resume {
-        match PackRun::new(job.clone(), data, Some(bytes)) {
+        match device.begin(job.clone(), data, Some(bytes)) {
             Err(TrainError::Checkpoint(error)) => {
                 tracing::warn!(%error, "begin from the start: the checkpoint cannot be used");
             }
             other => return other,
         }
     }
-    PackRun::new(job, data, None)
+    device.begin(job, data, None)
 }
 
 /// A run that says how far it is.

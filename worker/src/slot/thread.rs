@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 use umbra_data::Dataset;
+use umbra_train::Device;
 
 use super::memberships::Memberships;
 use super::pack::{self, Files, Snapshot, Trained};
@@ -53,12 +54,12 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Starts the thread of a slot.
-    pub(super) fn start(slot: u32) -> io::Result<Self> {
+    /// Starts the thread of a slot on a device, which is that thread's alone.
+    pub(super) fn start(slot: u32, device: Device) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name(format!("slot-{slot}")).spawn(move || {
-            queue.into_iter().for_each(serve);
+            queue.into_iter().for_each(|job| serve(device, job));
             // Nobody may wait for it.
             let _ = end.send(());
         })?;
@@ -78,13 +79,13 @@ impl Bench {
     }
 }
 
-fn serve(job: Job) {
+fn serve(device: Device, job: Job) {
     let Job { task, data, memberships, resume, result, weights, orders, progress, snapshots, span, answer } =
         job;
     let _in_span = span.entered();
     let train = || {
         let files = Files { result: &result, weights: weights.as_deref() };
-        pack::train(&task, &data, &memberships, resume.as_deref(), files, &orders, &progress, &snapshots)
+        pack::train(device, &task, &data, &memberships, resume.as_deref(), files, &orders, &progress, &snapshots)
     };
     // A task that is gone has no use for it.
     let _ = answer.send(guarded(train));

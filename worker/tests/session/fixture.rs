@@ -41,7 +41,7 @@ impl Fixture {
         let dataset = coordinator.put("datasets/tiny", &bytes);
         let config = Config::try_new(Settings {
             worker: "w1".into(),
-            slots,
+            slots: vec![umbra_train::Device::Cpu; slots as usize],
             scratch: folder.path().join("scratch"),
             scratch_bytes: 1 << 20,
             keep_weights: None,

@@ -4,11 +4,11 @@
 //! `benches/side_by_side.sh`, which runs PyTorch in turns with it on the same data.
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs)]
 
+mod cases;
+
 use std::time::Instant;
 
 use umbra_core::seed::Seed;
-use umbra_core::shape::{DataShape, Form};
-use umbra_core::spec::{AuditSpec, ModelDraft, SpecDraft, TrainingDraft};
 use umbra_train::TrainingData;
 use umbra_train::cpu::gemm::{Finish, Gemm, Matrix, Product, Start};
 use umbra_train::cpu::{Cpu, CpuSizes, Floats, Isa};
@@ -17,70 +17,7 @@ use umbra_train::lockstep::Lockstep;
 use umbra_train::network::Network;
 use umbra_train::order::{BatchOrder, Position};
 
-/// One model on one kind of data.
-struct Case {
-    name: &'static str,
-    architecture: &'static str,
-    widths: &'static [u32],
-    width: Option<u32>,
-    depth: Option<u32>,
-    form: Form,
-    records: u32,
-    batch: u32,
-    /// Steps of a round.
-    steps: u64,
-    learning_rate: f64,
-}
-
-const TABLE: Case = Case {
-    name: "mlp-64-256-256-2-b256",
-    architecture: "mlp",
-    widths: &[256, 256],
-    width: None,
-    depth: None,
-    form: Form::Table,
-    records: 4096,
-    batch: 256,
-    steps: 800,
-    learning_rate: 0.05,
-};
-
-const IMAGES: Case = Case {
-    name: "cnn-28x28-b128",
-    architecture: "cnn",
-    widths: &[],
-    form: Form::Image { height: 28, width: 28, channels: 1 },
-    records: 1024,
-    batch: 128,
-    steps: 40,
-    ..TABLE
-};
-
-const CASES: [Case; 6] = [
-    TABLE,
-    Case { name: "mlp-64-64-64-2-b64", widths: &[64, 64], batch: 64, steps: 10_000, ..TABLE },
-    Case { name: "tab-resnet-300x6-b256", architecture: "tab-resnet", widths: &[], steps: 50, ..TABLE },
-    IMAGES,
-    Case {
-        name: "wrn-16-1-28x28x3-b128",
-        architecture: "wrn",
-        width: Some(1),
-        depth: Some(16),
-        form: Form::Image { height: 28, width: 28, channels: 3 },
-        steps: 12,
-        ..IMAGES
-    },
-    Case {
-        name: "resnet1d-12x1000-b32",
-        architecture: "resnet1d",
-        form: Form::Signal { samples: 1000, leads: 12 },
-        records: 256,
-        batch: 32,
-        steps: 6,
-        learning_rate: 0.01,
-        ..IMAGES
-    },
-];
+use cases::{CASES, Case};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -96,13 +33,8 @@ fn main() {
         println!("instructions {:?}; one product of 256 x 256 x 256: {peak:.1} GFLOP/s", Isa::best().level());
     }
     for case in CASES.iter().filter(|case| case.name.contains(&only)) {
-        let (features, labels) = data(case);
-        let units: Vec<u32> = (0..case.records).collect();
-        let shape = DataShape {
-            form: case.form,
-            ..DataShape::table(u64::from(case.records), u64::from(case.records), case.features(), 2)
-        };
-        let data = TrainingData::new(shape, &features, &labels, &units).expect("the data fits its shape");
+        let stored = case.stored();
+        let data = stored.data();
         let mut rates = Vec::new();
         for _ in 0..rounds {
             let (rate, loss, flops) = train(data, case);
@@ -124,46 +56,9 @@ fn main() {
     }
 }
 
-impl Case {
-    fn features(&self) -> u32 {
-        self.form.features().unwrap_or(64)
-    }
-}
-
-/// Data that both sides make alike: numbers from a small congruence, the label from two of them; a record that has
-/// the label 1 is brighter.
-fn data(case: &Case) -> (Vec<f32>, Vec<u32>) {
-    let value = |i: u32, j: u32| ((i * 7919 + j * 104_729 + i * j % 613 * 31) % 1000) as f32 / 500.0 - 1.0;
-    let labels: Vec<u32> = (0..case.records).map(|i| u32::from(value(i, 0) + value(i, 1) > 0.0)).collect();
-    let shift = if case.form == Form::Table { 0.0 } else { 0.25 };
-    let features = (0..case.records)
-        .flat_map(|i| (0..case.features()).map(move |j| (i, j)))
-        .map(|(i, j)| value(i, j) + shift * labels[i as usize] as f32);
-    (features.collect(), labels)
-}
-
 /// Trains one model: samples per second, the mean loss of the last fifth, FLOPs per sample.
 fn train(data: TrainingData<'_>, case: &Case) -> (f64, f64, f64) {
-    let (batch, steps) = (case.batch, case.steps);
-    let draft = SpecDraft {
-        name: "bench".into(),
-        dataset: "bench".into(),
-        model: ModelDraft {
-            architecture: case.architecture.into(),
-            widths: case.widths.to_vec(),
-            width: case.width,
-            depth: case.depth,
-        },
-        training: TrainingDraft {
-            learning_rate: Some(case.learning_rate),
-            schedule: Some("constant".into()),
-            batch: Some(batch),
-            epochs: Some(1),
-            ..TrainingDraft::default()
-        },
-        ..SpecDraft::default()
-    };
-    let spec = AuditSpec::try_new(&draft).expect("the recipe is valid");
+    let (batch, steps, spec) = (case.batch, case.steps, case.spec());
     let network =
         Network::new(spec.model(), spec.training(), &data.shape()).expect("the model fits the data");
     let flops = network.cost(spec.training(), &CpuSizes).train_flops as f64;

@@ -12,6 +12,7 @@ pub mod backend;
 pub mod cpu;
 pub mod cuda;
 pub mod data;
+pub mod device;
 pub mod dropout;
 pub mod engine;
 pub mod error;
@@ -29,6 +30,7 @@ mod rotate;
 pub mod schedule;
 
 pub use data::TrainingData;
+pub use device::Device;
 pub use error::TrainError;
 pub use numerics::numerics_class;
 pub use pack::{PackJob, PackLogits, PackMembership, PackRun, Status, Weights};

@@ -109,6 +109,7 @@ impl<D: Driver> Cuda<'_, D> {
         let work = Work {
             floats: shape.rows * (record(&shape.input) + outputs) + depth * pitch,
             flops: flops(shape),
+            ..Work::default()
         };
         let windows = windows(shape);
         let args = [
@@ -125,7 +126,7 @@ impl<D: Driver> Cuda<'_, D> {
             output.stride(),
         ];
         let kernels = if shape.input.dense { &FORWARD_DENSE } else { &FORWARD };
-        self.queue.product(by_columns(kernels, pitch), (shape.rows * pixels, pitch), work, &args);
+        self.queue.product(by_columns(kernels, pitch), (shape.rows * pixels, pitch, depth), work, &args);
     }
 
     pub(super) fn backward_conv_weight(
@@ -137,9 +138,9 @@ impl<D: Driver> Cuda<'_, D> {
         add: bool,
     ) {
         let pitch = CudaSizes.pitch(shape.output.channels);
-        let (depth, _) = sizes(shape);
+        let (depth, pixels) = sizes(shape);
         let inputs = shape.rows * (record(&shape.input) + record(&shape.output));
-        let work = Work { floats: inputs + depth * pitch * (1 + usize::from(add)), flops: flops(shape) };
+        let work = Work { floats: inputs + depth * pitch * (1 + usize::from(add)), flops: flops(shape), ..Work::default() };
         let windows = windows(shape);
         let args = [
             Arg::Words(&windows),
@@ -153,7 +154,7 @@ impl<D: Driver> Cuda<'_, D> {
             gradients.stride(),
         ];
         let kernels = if shape.input.dense { &BACKWARD_WEIGHT_DENSE } else { &BACKWARD_WEIGHT };
-        self.queue.product(by_columns(kernels, pitch), (depth, pitch), work, &args);
+        self.queue.product(by_columns(kernels, pitch), (depth, pitch, shape.rows * pixels), work, &args);
     }
 
     pub(super) fn backward_conv_data(
@@ -174,7 +175,7 @@ impl<D: Driver> Cuda<'_, D> {
                     + pixels * pitch * (1 + usize::from(into.add) + usize::from(through)))
                 + taps * pitch * outputs;
             let channels = shape.input.channels * shape.output.channels;
-            let work = Work { floats, flops: 2 * shape.rows * pixels * taps * channels };
+            let work = Work { floats, flops: 2 * shape.rows * pixels * taps * channels, ..Work::default() };
             let phase = phase(shape, y, x);
             let args = [
                 Arg::Words(&phase),
@@ -189,7 +190,7 @@ impl<D: Driver> Cuda<'_, D> {
                 d_input.start(),
                 d_input.stride(),
             ];
-            self.queue.product(by_columns(&BACKWARD_DATA, pitch), (shape.rows * pixels, pitch), work, &args);
+            self.queue.product(by_columns(&BACKWARD_DATA, pitch), (shape.rows * pixels, pitch, taps * outputs), work, &args);
         }
     }
 }

@@ -64,7 +64,7 @@ impl<D: Driver> Cuda<'_, D> {
             inputs.start(),
             inputs.stride(),
         ];
-        let work = Work { floats: 2 * rows.count * features, flops: 0 };
+        let work = Work::of(2 * rows.count * features);
         self.queue.each(kernel, (rows.count, features), work, &args);
         let (width, _) = label_size(self.data.labels());
         let kernel = match self.data.labels() {
@@ -79,7 +79,7 @@ impl<D: Driver> Cuda<'_, D> {
             Arg::Address(&labels.memory, 0),
             Arg::U64(labels.lane as u64),
         ];
-        let work = Work { floats: 2 * rows.count * width, flops: 0 };
+        let work = Work::of(2 * rows.count * width);
         self.queue.each(kernel, (1, rows.count * width), work, &args);
         if let Some(varied) = &rows.varied {
             self.vary(rows, varied, inputs);
@@ -124,7 +124,7 @@ impl<D: Driver> Cuda<'_, D> {
             Arg::Address(self.unvaried.as_ref().expect("variations were asked for"), 0),
             inputs.stride(),
         ];
-        let work = Work { floats: 4 * rows.count * self.source.features, flops: 0 };
+        let work = Work::of(4 * rows.count * self.source.features);
         self.queue.blocks("vary", (rows.count, 256), work, &args);
     }
 

@@ -39,10 +39,19 @@ pub(super) fn by_columns(kernels: &Kernels, columns: usize) -> (&'static str, Ti
 }
 
 /// A launch's cost in floats that are read and written, and operations of products.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Work {
     pub floats: usize,
     pub flops: usize,
+    /// Multiply-adds that a thread does one after the other.
+    pub chain: usize,
+}
+
+impl Work {
+    /// Work that is no product.
+    pub(super) fn of(floats: usize) -> Self {
+        Self { floats, ..Self::default() }
+    }
 }
 
 /// The stream, and what was put into it.
@@ -53,17 +62,18 @@ pub(super) struct Queue<D> {
 }
 
 impl<D: Driver> Queue<D> {
-    /// A product of `rows` by `columns` a lane; `work` is a lane's.
+    /// A product of `rows` by `columns` a lane, over an inner index of `depth`; `work` is a lane's.
     pub(super) fn product(
         &mut self,
         (kernel, tile): (&'static str, Tile),
-        (rows, columns): (usize, usize),
+        (rows, columns, depth): (usize, usize, usize),
         work: Work,
         args: &[Arg<'_, D::Memory>],
     ) {
         let blocks =
             [word(rows.div_ceil(tile.size.0)), word(columns.div_ceil(tile.size.1)), word(self.lanes)];
-        self.queue(kernel, Grid { blocks, threads: tile.threads }, work, args);
+        let each = tile.size.0 * tile.size.1 / tile.threads as usize;
+        self.queue(kernel, Grid { blocks, threads: tile.threads }, Work { chain: depth * each, ..work }, args);
     }
 
     /// A kernel that goes over `numbers` of each of `rows` of a lane; `work` is a lane's.
@@ -111,12 +121,13 @@ impl<D: Driver> Queue<D> {
         args: &[Arg<'_, D::Memory>],
     ) {
         let along = quads.div_ceil(THREADS as usize).clamp(1, MOST_BLOCKS);
-        self.tally.add(kernel, work.floats, work.flops);
+        self.tally.add(kernel, &work);
         self.driver.launch(kernel, Grid { blocks: [word(along), 1, 1], threads: THREADS }, args);
     }
 
     fn queue(&mut self, kernel: &'static str, grid: Grid, work: Work, args: &[Arg<'_, D::Memory>]) {
-        self.tally.add(kernel, self.lanes * work.floats, self.lanes * work.flops);
+        let all = Work { floats: self.lanes * work.floats, flops: self.lanes * work.flops, ..work };
+        self.tally.add(kernel, &all);
         self.driver.launch(kernel, grid, args);
     }
 }

@@ -42,6 +42,7 @@ impl<D: Driver> Cuda<'_, D> {
             floats: shape.rows * (inputs + output_pitch * (1 + usize::from(skip.is_some())))
                 + inputs * output_pitch,
             flops: 2 * shape.rows * inputs * shape.outputs,
+            ..Work::default()
         };
         let args = [
             count(shape.rows),
@@ -59,7 +60,7 @@ impl<D: Driver> Cuda<'_, D> {
             output.start(),
             output.stride(),
         ];
-        self.queue.product(by_columns(&FORWARD, output_pitch), (shape.rows, output_pitch), work, &args);
+        self.queue.product(by_columns(&FORWARD, output_pitch), (shape.rows, output_pitch, inputs), work, &args);
     }
 
     pub(super) fn backward_linear_weight(
@@ -74,6 +75,7 @@ impl<D: Driver> Cuda<'_, D> {
         let work = Work {
             floats: shape.rows * (inputs + output_pitch) + inputs * output_pitch * (1 + usize::from(add)),
             flops: 2 * shape.rows * inputs * shape.outputs,
+            ..Work::default()
         };
         let args = [
             count(shape.rows),
@@ -89,7 +91,7 @@ impl<D: Driver> Cuda<'_, D> {
             gradients.from(shape.bias),
             gradients.stride(),
         ];
-        self.queue.product(by_columns(&BACKWARD_WEIGHT, output_pitch), (inputs, output_pitch), work, &args);
+        self.queue.product(by_columns(&BACKWARD_WEIGHT, output_pitch), (inputs, output_pitch, shape.rows), work, &args);
     }
 
     pub(super) fn backward_linear_data(
@@ -108,6 +110,7 @@ impl<D: Driver> Cuda<'_, D> {
                 * (output_pitch + input_pitch * (1 + usize::from(into.add) + usize::from(through)))
                 + inputs * output_pitch,
             flops: 2 * shape.rows * inputs * shape.outputs,
+            ..Work::default()
         };
         let args = [
             count(shape.rows),
@@ -126,6 +129,6 @@ impl<D: Driver> Cuda<'_, D> {
             d_input.start(),
             d_input.stride(),
         ];
-        self.queue.product(by_columns(&BACKWARD_DATA, input_pitch), (shape.rows, input_pitch), work, &args);
+        self.queue.product(by_columns(&BACKWARD_DATA, input_pitch), (shape.rows, input_pitch, shape.outputs), work, &args);
     }
 }

@@ -70,7 +70,7 @@ impl<D: Driver> Cuda<'_, D> {
             losses.start(),
             losses.stride(),
         ]);
-        let work = Work { floats: 2 * shape.part.rows * CudaSizes.pitch(shape.logits), flops: 0 };
+        let work = Work::of(2 * shape.part.rows * CudaSizes.pitch(shape.logits));
         self.queue.blocks(kernel, (1, THREADS), work, &args);
     }
 }

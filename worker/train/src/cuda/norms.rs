@@ -53,7 +53,7 @@ impl<D: Driver> Cuda<'_, D> {
             Arg::Address(self.norm_sums.as_ref().expect("norms were asked for"), 0),
             Arg::U64((shape.rows * sums) as u64),
         ];
-        self.queue.blocks("group_norm_forward", (shape.rows, THREADS), Work { floats, flops: 0 }, &args);
+        self.queue.blocks("group_norm_forward", (shape.rows, THREADS), Work::of(floats), &args);
     }
 
     pub(super) fn backward_norm(
@@ -89,7 +89,7 @@ impl<D: Driver> Cuda<'_, D> {
             Arg::Address(self.norm_sums.as_ref().expect("norms were asked for"), 0),
             Arg::U64((shape.rows * sums) as u64),
         ];
-        self.queue.blocks("group_norm_backward", (shape.rows, THREADS), Work { floats, flops: 0 }, &args);
+        self.queue.blocks("group_norm_backward", (shape.rows, THREADS), Work::of(floats), &args);
     }
 
     /// The parameters' gradients from the sums that [`Cuda::backward_norm`] left.
@@ -114,7 +114,7 @@ impl<D: Driver> Cuda<'_, D> {
             gradients.from(shape.beta),
             gradients.stride(),
         ];
-        let work = Work { floats: shape.rows * sums + sums, flops: 0 };
+        let work = Work::of(shape.rows * sums + sums);
         // Few threads a block: every channel is a chain over the records.
         let blocks = CudaSizes.pitch(shape.extent.channels).div_ceil(32);
         self.queue.blocks("group_norm_parameters", (blocks, 32), work, &args);

@@ -48,7 +48,7 @@ impl<D: Driver> Cuda<'_, D> {
             output.start(),
             output.stride(),
         ];
-        self.queue.each("max_pool_forward", (1, outputs), Work { floats: 5 * outputs, flops: 0 }, &args);
+        self.queue.each("max_pool_forward", (1, outputs), Work::of(5 * outputs), &args);
     }
 
     pub(super) fn backward_max_pool(
@@ -78,7 +78,7 @@ impl<D: Driver> Cuda<'_, D> {
             d_input.stride(),
         ];
         let floats = windows * (5 + 4 * (1 + usize::from(into.add)));
-        self.queue.each("max_pool_backward", (1, windows), Work { floats, flops: 0 }, &args);
+        self.queue.each("max_pool_backward", (1, windows), Work::of(floats), &args);
     }
 
     pub(super) fn forward_mean_pool(
@@ -100,7 +100,7 @@ impl<D: Driver> Cuda<'_, D> {
             output.start(),
             output.stride(),
         ];
-        let work = Work { floats: rows * pitch * (pixels + 1), flops: 0 };
+        let work = Work::of(rows * pitch * (pixels + 1));
         self.queue.each("mean_pool_forward", (1, rows * pitch), work, &args);
     }
 
@@ -130,7 +130,7 @@ impl<D: Driver> Cuda<'_, D> {
             d_input.start(),
             d_input.stride(),
         ];
-        let work = Work { floats: rows * pitch * (1 + pixels * touches(into)), flops: 0 };
+        let work = Work::of(rows * pitch * (1 + pixels * touches(into)));
         self.queue.each("mean_pool_backward", (rows, pixels * pitch), work, &args);
     }
 
@@ -167,7 +167,7 @@ impl<D: Driver> Cuda<'_, D> {
             output.stride(),
         ];
         let numbers = shape.extent.numbers();
-        let work = Work { floats: 2 * shape.rows * numbers, flops: 0 };
+        let work = Work::of(2 * shape.rows * numbers);
         self.queue.each("dropout_forward", (shape.rows, numbers.div_ceil(4)), work, &args);
     }
 
@@ -196,7 +196,7 @@ impl<D: Driver> Cuda<'_, D> {
             d_input.stride(),
         ];
         let numbers = shape.extent.numbers();
-        let work = Work { floats: shape.rows * numbers * (1 + touches(into)), flops: 0 };
+        let work = Work::of(shape.rows * numbers * (1 + touches(into)));
         self.queue.each("dropout_backward", (shape.rows, numbers.div_ceil(4)), work, &args);
     }
 }

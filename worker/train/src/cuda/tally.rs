@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::launch::Work;
+
 /// What launches ask of a device's memory and arithmetic: every operand read or written once, and the operations of
 /// products.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,6 +14,9 @@ pub struct Cost {
     pub bytes: u64,
     /// Floating-point operations; a multiply-add counts two, and only products count.
     pub flops: u64,
+    /// Multiply-adds that one thread does one after the other in each product, summed over the products: what no number
+    /// of multiprocessors makes shorter.
+    pub chain: u64,
 }
 
 /// The costs of every kernel so far, by its name.
@@ -21,11 +26,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, kernel: &'static str, floats: usize, flops: usize) {
+    pub(super) fn add(&mut self, kernel: &'static str, work: &Work) {
         let cost = self.by_kernel.entry(kernel).or_default();
         cost.launches += 1;
-        cost.bytes += super::buffer::bytes(floats);
-        cost.flops += flops as u64;
+        cost.bytes += super::buffer::bytes(work.floats);
+        cost.flops += work.flops as u64;
+        cost.chain += work.chain as u64;
     }
 
     /// By kernel.
@@ -39,6 +45,7 @@ impl Tally {
             launches: sum.launches + cost.launches,
             bytes: sum.bytes + cost.bytes,
             flops: sum.flops + cost.flops,
+            chain: sum.chain + cost.chain,
         })
     }
 }

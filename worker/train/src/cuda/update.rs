@@ -15,7 +15,7 @@ impl<D: Driver> Cuda<'_, D> {
     /// Quads of all lanes, and the work of touching each number so often.
     fn all(&self, buffer: &Buffer<D>, touches: usize) -> (usize, Work) {
         let numbers = self.queue.lanes * buffer.lane;
-        (numbers / QUAD, Work { floats: numbers * touches, flops: 0 })
+        (numbers / QUAD, Work::of(numbers * touches))
     }
 
     pub(super) fn step_sgd(
@@ -83,14 +83,14 @@ impl<D: Driver> Cuda<'_, D> {
             gradients.stride(),
             Arg::Address(&self.factors, 0),
         ];
-        self.queue.lanes_of("clip_factors", TURNS, Work { floats: numbers, flops: 0 }, &args);
+        self.queue.lanes_of("clip_factors", TURNS, Work::of(numbers), &args);
         let args = [
             Arg::U64((numbers / QUAD) as u64),
             Arg::Address(&self.factors, 0),
             gradients.start(),
             gradients.stride(),
         ];
-        let work = Work { floats: 2 * numbers, flops: 0 };
+        let work = Work::of(2 * numbers);
         self.queue.each("clip_gradients", (1, numbers / QUAD), work, &args);
     }
 }

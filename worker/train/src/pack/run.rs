@@ -8,12 +8,10 @@ use super::checkpoint;
 use super::job::PackJob;
 use super::logits::PackLogits;
 use super::weights::Weights;
-use crate::cpu::{Cpu, Isa, IsaLevel};
 use crate::data::TrainingData;
+use crate::device::Device;
 use crate::engine::Engine;
 use crate::error::TrainError;
-use crate::lockstep::Lockstep;
-use crate::network::Network;
 use crate::order::{BatchOrder, Position};
 
 /// How far a pack is.
@@ -96,10 +94,7 @@ impl<'d> PackRun<'d> {
     /// [`TrainError::Job`] or [`TrainError::NoMembers`] for a job that cannot be run on this data,
     /// [`TrainError::Checkpoint`] for a checkpoint that is damaged or of another job.
     pub fn new(job: PackJob, data: TrainingData<'d>, resume: Option<&[u8]>) -> Result<Self, TrainError> {
-        let network = Network::new(&job.model, &job.training, &data.shape())?;
-        let isa = Isa::at_most(job.isa_limit.unwrap_or(IsaLevel::Avx512));
-        let engine = Lockstep::new(Cpu::new(data, isa), network, &job.training, job.steps)?;
-        Self::with_engine(job, data, Box::new(engine), resume)
+        Device::Cpu.begin(job, data, resume)
     }
 
     /// A run on an engine made for the job.
