@@ -21,3 +21,7 @@ deny:
 bench:
     cargo bench -p umbra-train
     cargo bench -p umbra-stats
+
+# All that is to be shown on a machine with a CUDA device; a page of results in target/gpu-test.md.
+gpu-test DEVICE="0":
+    bash deploy/cuda/gpu-test.sh {{DEVICE}}

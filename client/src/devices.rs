@@ -23,7 +23,8 @@ impl FromStr for Choice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no device: use auto, cpu, cuda, or some of them, such as cuda:0,1");
+        let wrong =
+            || format!("{text:?} is no device: use auto, cpu, cuda, or some of them, such as cuda:0,1");
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
@@ -34,7 +35,9 @@ impl FromStr for Choice {
                 for number in numbers.split(',') {
                     let number = number.parse().map_err(|_| wrong())?;
                     if all.contains(&number) {
-                        return Err(format!("{text:?} names device {number} twice: one slot a device is enough"));
+                        return Err(format!(
+                            "{text:?} names device {number} twice: one slot a device is enough"
+                        ));
                     }
                     all.push(number);
                 }
@@ -74,7 +77,8 @@ impl Choice {
             (Self::Cuda(_), Err(reason)) => return Err(format!("{reason}; --device cpu trains on the CPU")),
             (Self::Auto | Self::Cuda(None), Ok(found)) => found.iter().map(|device| device.ordinal).collect(),
             (Self::Cuda(Some(numbers)), Ok(found)) => {
-                if let Some(number) = numbers.iter().find(|&&number| found.len() as u64 <= u64::from(number)) {
+                if let Some(number) = numbers.iter().find(|&&number| found.len() as u64 <= u64::from(number))
+                {
                     let visible = found.len();
                     return Err(format!(
                         "there is no CUDA device {number}: {visible} are visible, from 0 on (CUDA_VISIBLE_DEVICES)"

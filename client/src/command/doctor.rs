@@ -36,7 +36,10 @@ pub fn run(_: &Args, out: &Output) -> Result<(), Failure> {
             Ok(found) => lines.extend(found.iter().map(|device| {
                 let (major, minor) = device.capability;
                 let gib = device.memory >> 30;
-                format!("cuda:{}: {}, {gib} GiB, compute capability {major}.{minor}, {}", device.ordinal, device.name, device.uuid)
+                format!(
+                    "cuda:{}: {}, {gib} GiB, compute capability {major}.{minor}, {}",
+                    device.ordinal, device.name, device.uuid
+                )
             })),
         }
         lines.join("\n")

@@ -13,12 +13,12 @@ use super::audit::{create, ended};
 use crate::audit_file::{AuditFile, Source};
 use crate::daemon::embedded::Embedded;
 use crate::dataset::{self, Encoded};
+use crate::devices::Choice;
 use crate::exit::Failure;
 use crate::headlines::Headlines;
 use crate::out_folder::{FileEntry, Identity, Opened, OutFolder};
 use crate::output::{Format, Output, note};
 use crate::progress::Progress;
-use crate::devices::Choice;
 use crate::remote::{Remote, ask, findings, request_id, upload, watch};
 use crate::{human, view};
 

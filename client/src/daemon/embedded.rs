@@ -8,8 +8,8 @@ use std::time::Duration;
 use umbra_coordinator::Listeners;
 use umbra_core::cluster::ClusterConfig;
 use umbra_runtime::listen::ListenAddr;
-use umbra_train::Device;
 use umbra_runtime::{Drain, SystemClock, TlsFiles, Token};
+use umbra_train::Device;
 use umbra_worker::{Config, Connector, Settings, work};
 
 use super::coordinator::{self, Parts};
@@ -39,7 +39,11 @@ impl Embedded {
     ///
     /// # Errors
     /// If a part cannot be started.
-    pub async fn start(state: &Path, slots: Vec<Device>, keep_weights: Option<&Path>) -> Result<Self, Failure> {
+    pub async fn start(
+        state: &Path,
+        slots: Vec<Device>,
+        keep_weights: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let (serving, working) = (Drain::new(), Drain::new());
         let token = Token::generate().map_err(failed)?;
         let grpc = ListenAddr::any_loopback().bind().await.map_err(failed)?;

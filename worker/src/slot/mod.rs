@@ -98,9 +98,8 @@ impl Crew {
             numerics: vec![umbra_train::numerics_class()],
             jitter: config.jitter().clone(),
         };
-        let start = |(slot, &device)| {
-            Bench::start(slot, device).map_err(|source| WorkError::Thread { slot, source })
-        };
+        let start =
+            |(slot, &device)| Bench::start(slot, device).map_err(|source| WorkError::Thread { slot, source });
         let benches = (0..).zip(config.devices()).map(start).collect::<Result<_, _>>()?;
         Ok(Self { shop: Arc::new(shop), benches, drain, notes })
     }

@@ -85,7 +85,17 @@ fn serve(device: Device, job: Job) {
     let _in_span = span.entered();
     let train = || {
         let files = Files { result: &result, weights: weights.as_deref() };
-        pack::train(device, &task, &data, &memberships, resume.as_deref(), files, &orders, &progress, &snapshots)
+        pack::train(
+            device,
+            &task,
+            &data,
+            &memberships,
+            resume.as_deref(),
+            files,
+            &orders,
+            &progress,
+            &snapshots,
+        )
     };
     // A task that is gone has no use for it.
     let _ = answer.send(guarded(train));

@@ -102,7 +102,8 @@ fn main() {
 fn row(case: &Case, lanes: usize) {
     let (stored, spec) = (case.stored(), case.spec());
     let data = stored.data();
-    let network = Network::new(spec.model(), spec.training(), &data.shape()).expect("the model fits the data");
+    let network =
+        Network::new(spec.model(), spec.training(), &data.shape()).expect("the model fits the data");
     let properties =
         Properties { name: "paper".into(), capability: (8, 0), multiprocessors: 108, memory: 1 << 36 };
     let cuda = Cuda::new(Paper(properties), data, Held::Resident, lanes).expect("paper is patient");
@@ -117,7 +118,7 @@ fn row(case: &Case, lanes: usize) {
     for device in &DEVICES {
         let seconds = device.seconds(tally.by_kernel().values());
         let samples = lanes as f64 * f64::from(case.batch) / seconds;
-        print!(" {:.2} | {:.1} M |", 1e3 * seconds, samples / 1e6);
+        print!(" {:.2} | {:.0} k |", 1e3 * seconds, samples / 1e3);
     }
     println!();
 }

@@ -293,7 +293,7 @@ __device__ __forceinline__ void conv_backward_data(const Phase& phase, u32 add, 
 }
 
 #define CONV_FORWARD(NAME, TILE, LEFT)                                                                               \
-  extern "C" __global__ void __launch_bounds__(TILE::THREADS)                                                        \
+  extern "C" __global__ void __launch_bounds__(TILE::THREADS, 4)                                                     \
       NAME(Windows windows, u32 relus, const float* input, u64 input_lane, const float* weight, const float* bias,   \
            u64 parameter_lane, const float* skip, u64 skip_lane, float* output, u64 output_lane) {                   \
     conv_forward<TILE, LEFT>(windows, relus, input, input_lane, weight, bias, parameter_lane, skip, skip_lane,       \

@@ -1,4 +1,5 @@
 //! The emulator that stands for a CUDA device in tests: that it computes, and that it finds what it is there to find.
+#![allow(clippy::unwrap_used)]
 
 mod emu;
 

@@ -118,7 +118,8 @@ pub struct Stored {
 impl Stored {
     /// As training takes it.
     pub fn data(&self) -> TrainingData<'_> {
-        TrainingData::new(self.shape, &self.features, &self.labels, &self.units).expect("the data fits its shape")
+        TrainingData::new(self.shape, &self.features, &self.labels, &self.units)
+            .expect("the data fits its shape")
     }
 }
 
@@ -133,4 +134,3 @@ fn data(case: &Case) -> (Vec<f32>, Vec<u32>) {
         .map(|(i, j)| value(i, j) + shift * labels[i as usize] as f32);
     (features.collect(), labels)
 }
-

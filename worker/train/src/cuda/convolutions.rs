@@ -140,7 +140,11 @@ impl<D: Driver> Cuda<'_, D> {
         let pitch = CudaSizes.pitch(shape.output.channels);
         let (depth, pixels) = sizes(shape);
         let inputs = shape.rows * (record(&shape.input) + record(&shape.output));
-        let work = Work { floats: inputs + depth * pitch * (1 + usize::from(add)), flops: flops(shape), ..Work::default() };
+        let work = Work {
+            floats: inputs + depth * pitch * (1 + usize::from(add)),
+            flops: flops(shape),
+            ..Work::default()
+        };
         let windows = windows(shape);
         let args = [
             Arg::Words(&windows),
@@ -190,7 +194,12 @@ impl<D: Driver> Cuda<'_, D> {
                 d_input.start(),
                 d_input.stride(),
             ];
-            self.queue.product(by_columns(&BACKWARD_DATA, pitch), (shape.rows * pixels, pitch, taps * outputs), work, &args);
+            self.queue.product(
+                by_columns(&BACKWARD_DATA, pitch),
+                (shape.rows * pixels, pitch, taps * outputs),
+                work,
+                &args,
+            );
         }
     }
 }

@@ -190,7 +190,10 @@ impl Driver for CudaDriver {
     }
 
     fn clear(&mut self, memory: &CudaMemory, range: Range<u64>) {
-        assert!(range.start <= range.end && range.start % 4 == 0 && range.end % 4 == 0, "clearing {range:?}");
+        assert!(
+            range.start <= range.end && [range.start, range.end].iter().all(|end| end.is_multiple_of(4)),
+            "clearing {range:?}"
+        );
         let bytes = range.end - range.start;
         let to = memory.address(range.start, bytes);
         if bytes == 0 {
@@ -217,7 +220,9 @@ impl Driver for CudaDriver {
             let (function, stream) = (function.raw, driver.stream.raw());
             // SAFETY: the arguments are as many and as large as the kernel takes; addresses are of memory that is
             // freed in the stream's order. That a kernel stays within it is what its tests on the host are for.
-            unsafe { result::launch_kernel(function, (x, y, z), (threads, 1, 1), 0, stream, &mut driver.pointers) }
+            unsafe {
+                result::launch_kernel(function, (x, y, z), (threads, 1, 1), 0, stream, &mut driver.pointers)
+            }
         });
     }
 

@@ -73,7 +73,12 @@ impl<D: Driver> Queue<D> {
         let blocks =
             [word(rows.div_ceil(tile.size.0)), word(columns.div_ceil(tile.size.1)), word(self.lanes)];
         let each = tile.size.0 * tile.size.1 / tile.threads as usize;
-        self.queue(kernel, Grid { blocks, threads: tile.threads }, Work { chain: depth * each, ..work }, args);
+        self.queue(
+            kernel,
+            Grid { blocks, threads: tile.threads },
+            Work { chain: depth * each, ..work },
+            args,
+        );
     }
 
     /// A kernel that goes over `numbers` of each of `rows` of a lane; `work` is a lane's.

@@ -60,7 +60,12 @@ impl<D: Driver> Cuda<'_, D> {
             output.start(),
             output.stride(),
         ];
-        self.queue.product(by_columns(&FORWARD, output_pitch), (shape.rows, output_pitch, inputs), work, &args);
+        self.queue.product(
+            by_columns(&FORWARD, output_pitch),
+            (shape.rows, output_pitch, inputs),
+            work,
+            &args,
+        );
     }
 
     pub(super) fn backward_linear_weight(
@@ -91,7 +96,12 @@ impl<D: Driver> Cuda<'_, D> {
             gradients.from(shape.bias),
             gradients.stride(),
         ];
-        self.queue.product(by_columns(&BACKWARD_WEIGHT, output_pitch), (inputs, output_pitch, shape.rows), work, &args);
+        self.queue.product(
+            by_columns(&BACKWARD_WEIGHT, output_pitch),
+            (inputs, output_pitch, shape.rows),
+            work,
+            &args,
+        );
     }
 
     pub(super) fn backward_linear_data(
@@ -129,6 +139,11 @@ impl<D: Driver> Cuda<'_, D> {
             d_input.start(),
             d_input.stride(),
         ];
-        self.queue.product(by_columns(&BACKWARD_DATA, input_pitch), (shape.rows, input_pitch, shape.outputs), work, &args);
+        self.queue.product(
+            by_columns(&BACKWARD_DATA, input_pitch),
+            (shape.rows, input_pitch, shape.outputs),
+            work,
+            &args,
+        );
     }
 }

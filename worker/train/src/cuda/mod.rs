@@ -6,6 +6,8 @@
 
 mod buffer;
 mod convolutions;
+#[cfg(feature = "cuda")]
+pub mod device;
 mod divisor;
 pub mod driver;
 mod gather;

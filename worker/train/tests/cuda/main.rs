@@ -1,4 +1,7 @@
 //! The CUDA backend against that of the CPU, bit for bit: its kernels' own sources run on the host.
+//!
+//! With the feature `cuda` and the number of a device in UMBRA_CUDA_DEVICE what agrees with the CPU has to agree on that
+//! device, too: the modules `agreement` and `packs` run there.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../common/mod.rs"]
@@ -114,11 +117,26 @@ fn expected(spec: &AuditSpec, data: TrainingData<'_>, device: &Device) -> Vec<Ve
     (0..device.lanes as u32).map(one).collect()
 }
 
+/// An engine on the device of UMBRA_CUDA_DEVICE, if there is one, else on an emulated one.
+fn anywhere<'d>(spec: &AuditSpec, data: TrainingData<'d>, device: &Device) -> Box<dyn Engine + 'd> {
+    #[cfg(feature = "cuda")]
+    if let Ok(ordinal) = std::env::var("UMBRA_CUDA_DEVICE") {
+        let ordinal = ordinal.parse().expect("UMBRA_CUDA_DEVICE is the number of a device");
+        let driver = umbra_train::cuda::device::CudaDriver::open(ordinal).unwrap();
+        return Box::new(on_device(driver, spec, data, device));
+    }
+    Box::new(on_device(EmuDriver::new(device.options.clone()), spec, data, device))
+}
+
 /// Where a device ends, by lane.
 fn found<D: Driver>(driver: D, spec: &AuditSpec, data: TrainingData<'_>, device: &Device) -> Vec<Vec<u32>> {
     let mut engine = on_device(driver, spec, data, device);
-    let shadows: Vec<u32> = (0..device.lanes as u32).collect();
-    let found = outcome(&mut engine, spec, data, &shadows);
+    outcome_of(&mut engine, spec, data)
+}
+
+fn outcome_of(engine: &mut dyn Engine, spec: &AuditSpec, data: TrainingData<'_>) -> Vec<Vec<u32>> {
+    let shadows: Vec<u32> = (0..engine.lanes() as u32).collect();
+    let found = outcome(engine, spec, data, &shadows);
     engine.check().unwrap();
     found
 }
@@ -126,7 +144,7 @@ fn found<D: Driver>(driver: D, spec: &AuditSpec, data: TrainingData<'_>, device:
 /// That every lane ends where the CPU ends.
 fn agrees(name: &str, spec: &AuditSpec, data: TrainingData<'_>, devices: &[Device]) {
     for device in devices {
-        let found = found(EmuDriver::new(device.options.clone()), spec, data, device);
+        let found = outcome_of(&mut *anywhere(spec, data, device), spec, data);
         for (lane, (found, expected)) in found.iter().zip(expected(spec, data, device)).enumerate() {
             let differs = found.iter().zip(&expected).position(|(a, b)| a != b);
             if let Some(at) = differs {

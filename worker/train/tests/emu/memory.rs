@@ -53,7 +53,7 @@ impl Buffer {
 
     /// Panics where the bytes from `at` on are not all here.
     pub fn holds(&self, what: &str, at: u64, bytes: u64) {
-        let end = at.checked_add(bytes).unwrap_or(u64::MAX);
+        let end = at.saturating_add(bytes);
         assert!(end <= self.bytes as u64, "{what} ends at byte {end} of {}", self.bytes);
     }
 

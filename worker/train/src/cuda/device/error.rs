@@ -13,7 +13,9 @@ pub enum OpenError {
     #[error("no NVIDIA driver is installed here (libcuda.so.1 is not found)")]
     NoDriver,
     /// The driver is older than the kernels.
-    #[error("the NVIDIA driver is for CUDA {found}, the kernels are for CUDA {needed}: a newer driver is needed")]
+    #[error(
+        "the NVIDIA driver is for CUDA {found}, the kernels are for CUDA {needed}: a newer driver is needed"
+    )]
     OldDriver {
         /// What it is for.
         found: String,

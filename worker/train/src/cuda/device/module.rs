@@ -14,8 +14,7 @@ use super::stream::Stream;
 struct Aligned<Bytes: ?Sized>(Bytes);
 
 /// What build.rs compiled.
-static KERNELS: &Aligned<[u8]> =
-    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin")));
+static KERNELS: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin")));
 
 /// A kernel, and the bytes of each of its parameters.
 #[derive(Clone)]

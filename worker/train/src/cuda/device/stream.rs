@@ -32,7 +32,11 @@ impl Stream {
         // SAFETY: the attribute is a number of 64 bits.
         unsafe {
             let value = (&raw mut most).cast::<c_void>();
-            result::mem_pool::set_attribute(this.pool, PoolAttribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, value)
+            result::mem_pool::set_attribute(
+                this.pool,
+                PoolAttribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
+                value,
+            )
         }
         .map_err(refused("keeping memory in the pool"))?;
         Ok(this)
