@@ -25,9 +25,9 @@ const READ_BYTES_TOGETHER: usize = 32 << 20;
 /// What tiles give, in bytes, from when they are begun until it is taken, over all tiles together.
 const RESULT_BYTES: usize = 24 << 20;
 
-/// What one tile gives, in bytes, if a strip gives no more: it stays in the second cache of a core from when
-/// it is scored until it is sorted.
-const TILE_BYTES: usize = 1 << 20;
+/// Scores of one attack that a tile gives, in bytes: they stay in the second cache of a core from when they are
+/// made until they are sorted.
+const SCORE_BYTES: usize = 1 << 20;
 
 /// Tiles for each thread where there are records enough: the last tiles leave few threads idle for long.
 const TILES_PER_THREAD: usize = 8;
@@ -44,14 +44,16 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    /// For tiles that give `result` bytes for each record; `asked` is a tile size to be kept to.
-    pub fn new(checked: &Checked<'_>, asked: Option<usize>, result: usize) -> Self {
+    /// For tiles that give `result` bytes for each record, and an attack's scores if they are `scored`; `asked`
+    /// is a tile size to be kept to.
+    pub fn new(checked: &Checked<'_>, asked: Option<usize>, result: usize, scored: bool) -> Self {
         let (threads, records) = (rayon::current_num_threads(), checked.shape.records);
         let in_flight = 2 * threads;
         let width = checked.shape.per_record() * size_of::<f32>();
         let read = (READ_BYTES.min(READ_BYTES_TOGETHER / threads) / width).max(1);
         let strips = asked.unwrap_or_else(|| {
-            let bounded = read.min(TILE_BYTES.min(RESULT_BYTES / in_flight) / result.max(1));
+            let most = if scored { SCORE_BYTES / (checked.shape.shadows * size_of::<f64>()) } else { read };
+            let bounded = read.min(most).min(RESULT_BYTES / in_flight / result.max(1));
             // Rounded down to whole strips here, which are at least one in the end.
             bounded.min(records / (TILES_PER_THREAD * threads)) / STRIP * STRIP
         });
