@@ -37,6 +37,11 @@ impl Descending {
         self.shadows.extend(self.words.iter().map(|&word| shadow(word) as u32));
     }
 
+    /// Whether all words differ beyond the shadow, so that no two values are equal.
+    pub fn are_distinct(&self) -> bool {
+        !self.close
+    }
+
     /// One past the last of those that are equal to the one at `place`.
     #[inline(always)]
     pub fn end_of_equal(&self, place: usize, values: &[f64]) -> usize {

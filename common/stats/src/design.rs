@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::StatsError;
-use crate::membership::{Membership, inside};
+use crate::membership::{Membership, half_of_each, inside};
 use crate::order::{Order, are_pairs};
 
 /// The design of an audit.
@@ -188,6 +188,9 @@ impl Blocks {
         let mut room = Vec::new();
         for unit in 0..membership.units() {
             let column = membership.column(unit, &mut room);
+            if half_of_each(column, self.shadows, self.size) {
+                continue;
+            }
             let uneven = (0..self.count())
                 .map(|block| (block, inside(column, block * self.size..(block + 1) * self.size)))
                 .find(|&(_, inside)| inside * 2 != self.size);

@@ -1,7 +1,7 @@
 //! The design that a membership matrix follows, and what in it would void the patients' p values.
 
 use crate::design::{Design, pairs_fit};
-use crate::membership::{Membership, inside};
+use crate::membership::{Membership, half_of_each, inside};
 use crate::order::Order;
 
 /// A design that was recognised, in words.
@@ -94,9 +94,7 @@ fn columns<'m>(membership: &'m Membership<'_>) -> impl Iterator<Item = (usize, &
 
 /// Whether every unit is IN exactly half of every block of `size` shadows.
 fn is_even(membership: &Membership<'_>, size: usize) -> bool {
-    columns(membership).all(|(_, column)| {
-        (0..membership.shadows()).step_by(size).all(|first| 2 * inside(column, first..first + size) == size)
-    })
+    columns(membership).all(|(_, column)| half_of_each(column, membership.shadows(), size))
 }
 
 /// The sentence about independent coins.

@@ -143,10 +143,11 @@ impl Thresholds {
         let mut all = [0; 2];
         for (index, shadows) in (0u32..).zip(groups) {
             let (mut there, mut outside) = (0, 0);
-            for shadow in shadows.clone() {
+            let slots = self.slots[shadows.clone()].iter_mut().zip(&values[shadows.clone()]);
+            for (shadow, (slot, value)) in (shadows.start..).zip(slots) {
                 let out = !(column[shadow / 64] >> (shadow % 64)) as u16 & 1;
-                self.slots[shadow] = 2 * index + u32::from(out);
-                let here = u16::from(values[shadow].is_finite());
+                *slot = 2 * index + u32::from(out);
+                let here = u16::from(value.is_finite());
                 there += here;
                 outside += here & out;
             }
@@ -161,18 +162,31 @@ impl Thresholds {
                 group.proven = NOTHING;
             }
         }
+        let slots = &self.slots[..];
         self.in_order.clear();
-        self.in_order.extend(self.order.shadows.iter().map(|&shadow| self.slots[shadow as usize]));
+        self.in_order.extend(self.order.shadows.iter().map(|&shadow| slots[shadow as usize]));
     }
 
     /// Finds the cuts that may be best, from the highest. Of equal values, which no cut parts, all are the
     /// last above or the next below.
     fn find_cuts(&mut self, values: &[f64]) {
         let Self { order, in_order, cuts, .. } = self;
+        let in_order = &in_order[..];
         cuts.clear();
         // How many are left above, or below, as long as they are of one group.
         let groups = in_order.iter().map(|slot| slot >> 1);
         let (high, low) = (first_of_another(groups.clone()), first_of_another(groups.rev()));
+        if order.are_distinct() {
+            cuts.resize(in_order.len(), 0);
+            let mut found = 0;
+            for (pair, place) in in_order.windows(2).zip(1..) {
+                // A place that is not wanted is overwritten by the next.
+                cuts[found] = place;
+                let falls = (!pair[0] & pair[1] & 1) == 1;
+                found += usize::from(falls | (place <= high + 1) | (in_order.len() - place <= low + 1));
+            }
+            return cuts.truncate(found);
+        }
         let (mut place, mut last, mut last_has_inside) = (0, 0, false);
         while place < in_order.len() {
             let end = order.end_of_equal(place, values);
@@ -193,6 +207,9 @@ impl Thresholds {
         let Self { groups, in_order, cuts, above, limits, .. } = self;
         above.clear();
         above.resize(2 * groups.len(), 0);
+        // Slices lie in registers where what owns them does not.
+        let (groups, in_order, above, limits) =
+            (&mut groups[..], &in_order[..], &mut above[..], &limits.all[..]);
         let (mut before, mut outside) = (0, 0);
         for &cut in &*cuts {
             for &slot in &in_order[before..cut] {
@@ -202,7 +219,7 @@ impl Thresholds {
             before = cut;
             let all = [cut as u16 - outside, outside];
             for (group, above) in groups.iter_mut().zip(above.as_chunks().0) {
-                group.look(cut, all, *above, &limits.all);
+                group.look(cut, all, *above, limits);
             }
         }
     }

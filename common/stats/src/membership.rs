@@ -79,6 +79,34 @@ pub(crate) fn inside(column: &[u64], shadows: Range<usize>) -> usize {
         .sum()
 }
 
+/// Whether a packed column is IN exactly half of every block of `size` shadows, an even number: word by word
+/// where blocks are a power of two that a word holds whole, and else block by block.
+pub(crate) fn half_of_each(column: &[u64], shadows: usize, size: usize) -> bool {
+    if !64usize.is_multiple_of(size) {
+        return (0..shadows).step_by(size).all(|first| 2 * inside(column, first..first + size) == size);
+    }
+    // The lowest bit of every block.
+    let lowest = u64::MAX / (u64::MAX >> (64 - size));
+    column.iter().zip((0..shadows).step_by(64)).all(|(&bits, first)| {
+        let there = u64::MAX >> (64 - (shadows - first).min(64));
+        counts(bits & there, size) == (lowest & there) * (size as u64 / 2)
+    })
+}
+
+/// The numbers of bits set in every `size` of them, a power of two, in their place (Warren 2012, Hacker's
+/// Delight, section 5-1).
+fn counts(bits: u64, size: usize) -> u64 {
+    let mut counts = bits;
+    let mut width = 1;
+    while width < size {
+        // The lower of two neighbours that are added up.
+        let lower = u64::MAX / ((1 << width) + 1);
+        counts = (counts & lower) + (counts >> width & lower);
+        width *= 2;
+    }
+    counts
+}
+
 /// A bit matrix shadows x units that owns its words.
 #[derive(Debug, Clone)]
 pub struct MembershipMatrix {
@@ -128,6 +156,28 @@ mod tests {
         let column = [u64::MAX << 60, 0b1011, u64::MAX];
         for (start, end, expected) in [(0, 60, 0), (60, 64, 4), (58, 66, 6), (64, 128, 3), (62, 192, 69)] {
             assert_eq!(inside(&column, start..end), expected, "{start}..{end}");
+        }
+    }
+
+    /// Against counting block by block.
+    #[test]
+    fn halves_are_told_from_the_rest() {
+        let even: u64 = 0x5a96_6996_a55a_9669;
+        let sizes: [(usize, usize); 8] =
+            [(6, 2), (72, 8), (64, 64), (128, 16), (96, 32), (80, 10), (256, 128), (4, 4)];
+        for (shadows, size) in sizes {
+            let words = shadows.div_ceil(64);
+            // Bits beyond the last shadow do not count.
+            for flip in (0..shadows).map(Some).chain([None]) {
+                let mut column = vec![even; words];
+                if let Some(bit) = flip {
+                    column[bit / 64] ^= 1 << (bit % 64);
+                }
+                let count = |first: usize| inside(&column, first..first + size);
+                let right = (0..shadows).step_by(size).all(|first| 2 * count(first) == size);
+                assert_eq!(half_of_each(&column, shadows, size), right, "{shadows} {size} {flip:?}");
+                assert!(right == flip.is_none() || size == 10, "{shadows} {size} {flip:?}");
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::labels::{Label, Labels};
 use crate::lanes::{Kernel, Vector, dispatch};
 use crate::log_odds::{Scratch, log_odds, signed};
 use crate::membership::Membership;
-use crate::source::{Shape, Tile, Values};
+use crate::source::{Shape, Values};
 use crate::task::{Task, TaskWork};
 
 /// What is known about one record: signals per shadow, NaN where absent.
@@ -102,10 +102,9 @@ impl<'a> Extractor<'a> {
     }
 
     /// The view of `record`, which is the one at `index` of the tile.
-    pub fn view<'v>(&'v mut self, tile: &'v Tile, index: usize, record: usize) -> View<'v> {
+    pub fn view<'v>(&'v mut self, tile: Values<'v>, index: usize, record: usize) -> View<'v> {
         let size = self.shape.per_record();
         let values = tile
-            .values()
             .get(index * size..(index + 1) * size)
             .expect("a tile was checked to hold all of its records");
         let label = self.labels.of(&self.shape, record);
@@ -118,7 +117,7 @@ impl<'a> Extractor<'a> {
             labels: self.present.len(),
             present: &self.present,
             signals: &self.signals,
-            mean: &self.mean,
+            mean: if self.is_single() { &self.signals } else { &self.mean },
             column: match self.members {
                 Some((members, units)) => members.column(units[record] as usize, &mut self.column),
                 None => &[],
@@ -126,6 +125,11 @@ impl<'a> Extractor<'a> {
             task: self.task.as_ref().map(TaskWork::task),
             logits: RecordLogits { values, label },
         }
+    }
+
+    /// Whether there is one signal, which is its own mean; it is absent where its label is not known.
+    fn is_single(&self) -> bool {
+        self.shape.queries * self.present.len() == 1
     }
 
     fn extract<T: Copy + Into<f64>>(&mut self, logits: &[T], label: Label<'_>) {
@@ -162,7 +166,9 @@ impl<'a> Extractor<'a> {
                 &self.means
             }
         };
-        sum_of_present(means, shadows, &self.present, &mut self.mean);
+        if !self.is_single() {
+            sum_of_present(means, shadows, &self.present, &mut self.mean);
+        }
         if let Some(work) = &mut self.task {
             match label {
                 Label::Class(class) if classes > 2 => {
@@ -218,13 +224,14 @@ fn sum_of_present(numbers: &[f64], shadows: usize, present: &[bool], out: &mut [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Tile;
 
     fn multi(values: Vec<f64>, labels: &[u8], queries: usize) -> (Vec<f64>, Vec<f64>, Vec<bool>) {
         let shape = Shape { shadows: 2, records: 1, queries, classes: labels.len() };
         let mut tile = Tile::new();
         tile.reset_f64(&shape, 1).copy_from_slice(&values);
         let mut extractor = Extractor::of_population(shape, Labels::Multi(labels), &[false; 2]);
-        let view = extractor.view(&tile, 0, 0);
+        let view = extractor.view(tile.values(), 0, 0);
         (view.signals.to_vec(), view.mean.to_vec(), view.present.to_vec())
     }
 

@@ -147,6 +147,12 @@ pub trait TileSource: Sync {
     /// # Errors
     /// If the tile cannot be read; the analysis stops with that error.
     fn read(&self, records: Range<usize>, out: &mut Tile) -> Result<(), SourceError>;
+
+    /// What [`TileSource::read`] gives, where it lies; `None` if it does not lie in memory, or not in that
+    /// layout.
+    fn held(&self, _records: Range<usize>) -> Option<Values<'_>> {
+        None
+    }
 }
 
 /// Logits held in memory, for tests and small matrices.
@@ -201,9 +207,7 @@ impl TileSource for MemoryLogits {
     }
 
     fn read(&self, records: Range<usize>, out: &mut Tile) -> Result<(), SourceError> {
-        let size = self.shape.per_record();
-        let asked = records.start * size..records.end * size;
-        match self.logits.values().get(asked) {
+        match self.held(records.clone()) {
             Some(Values::F32(values)) => out.reset_f32(&self.shape, records.len()).copy_from_slice(values),
             Some(Values::F64(values)) => out.reset_f64(&self.shape, records.len()).copy_from_slice(values),
             None => {
@@ -214,5 +218,10 @@ impl TileSource for MemoryLogits {
             }
         }
         Ok(())
+    }
+
+    fn held(&self, records: Range<usize>) -> Option<Values<'_>> {
+        let size = self.shape.per_record();
+        self.logits.values().get(records.start * size..records.end * size)
     }
 }

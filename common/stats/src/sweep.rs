@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{SourceError, StatsError};
 use crate::inputs::Checked;
+use crate::order::Order;
 use crate::pipeline;
-use crate::source::Tile;
+use crate::source::{Tile, Values};
 
 /// Records whose contributions to a sum are added up before they join the total.
 pub(crate) const STRIP: usize = 64;
@@ -23,6 +24,10 @@ const READ_BYTES_TOGETHER: usize = 32 << 20;
 
 /// What tiles give, in bytes, from when they are begun until it is taken, over all tiles together.
 const RESULT_BYTES: usize = 24 << 20;
+
+/// Scores of one attack that a tile gives, in bytes: they stay in the second cache of a core from when they are
+/// made until they are sorted.
+const SCORE_BYTES: usize = 1 << 20;
 
 /// Tiles for each thread where there are records enough: the last tiles leave few threads idle for long.
 const TILES_PER_THREAD: usize = 8;
@@ -39,14 +44,16 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    /// For tiles that give `result` bytes for each record; `asked` is a tile size to be kept to.
-    pub fn new(checked: &Checked<'_>, asked: Option<usize>, result: usize) -> Self {
+    /// For tiles that give `result` bytes for each record, and an attack's scores if they are `scored`; `asked`
+    /// is a tile size to be kept to.
+    pub fn new(checked: &Checked<'_>, asked: Option<usize>, result: usize, scored: bool) -> Self {
         let (threads, records) = (rayon::current_num_threads(), checked.shape.records);
         let in_flight = 2 * threads;
         let width = checked.shape.per_record() * size_of::<f32>();
         let read = (READ_BYTES.min(READ_BYTES_TOGETHER / threads) / width).max(1);
         let strips = asked.unwrap_or_else(|| {
-            let bounded = read.min(RESULT_BYTES / in_flight / result.max(1));
+            let most = if scored { SCORE_BYTES / (checked.shape.shadows * size_of::<f64>()) } else { read };
+            let bounded = read.min(most).min(RESULT_BYTES / in_flight / result.max(1));
             // Rounded down to whole strips here, which are at least one in the end.
             bounded.min(records / (TILES_PER_THREAD * threads)) / STRIP * STRIP
         });
@@ -69,21 +76,28 @@ impl Pieces<'_> {
     ///
     /// # Errors
     /// If the source fails.
-    pub fn next(&mut self) -> Result<Option<(Range<usize>, &Tile)>, StatsError> {
+    pub fn next(&mut self) -> Result<Option<(Range<usize>, Values<'_>)>, StatsError> {
+        let Checked { source, shape, order, .. } = *self.checked;
         let (start, end) = (self.rest.start, self.rest.end.min(self.rest.start + self.read));
         if start == end {
             return Ok(None);
         }
         let failed = |source| StatsError::Source { start, end, source };
-        self.checked.source.read(start..end, self.buffer).map_err(failed)?;
-        let (found, expected) = (self.buffer.values().len(), (end - start) * self.checked.shape.per_record());
-        if found != expected {
-            let sentence = format!("the source gave {found} logits for a tile of {expected}");
-            return Err(failed(SourceError::new(sentence)));
-        }
-        self.buffer.sort(self.checked.order, &self.checked.shape);
+        let fits = |values: Values<'_>| {
+            let (found, expected) = (values.len(), (end - start) * shape.per_record());
+            let sentence = || format!("the source gave {found} logits for a tile of {expected}");
+            if found == expected { Ok(()) } else { Err(failed(SourceError::new(sentence()))) }
+        };
         self.rest.start = end;
-        Ok(Some((start..end, self.buffer)))
+        // What lies in memory is looked at where it lies.
+        if let Some(held) = source.held(start..end).filter(|_| order == Order::Given) {
+            fits(held)?;
+            return Ok(Some((start..end, held)));
+        }
+        source.read(start..end, self.buffer).map_err(failed)?;
+        fits(self.buffer.values())?;
+        self.buffer.sort(order, &shape);
+        Ok(Some((start..end, self.buffer.values())))
     }
 }
 

@@ -37,48 +37,59 @@ impl Kernel for Observe<'_> {
         let Self { task: Task { credit, loss }, column, sums } = self;
         let shadows = loss.len();
         let (inside, outside) = sums.split_at_mut(SUMS * shadows);
-        for (sums, flip) in [(inside, 0), (outside, u8::MAX)] {
-            let (records, rest) = sums.split_at_mut(shadows);
-            let (credits, losses) = rest.split_at_mut(shadows);
-            for start in (0..shadows).step_by(LANES) {
-                let bits = (column[start / 64] >> (start % 64)) as u8 ^ flip;
-                let loss: V = load(loss, start);
-                let counts = loss.lanes_finite() & bits;
-                add_in(counts, records, start, V::splat(1.0));
-                add_in(counts, credits, start, load::<V>(credit, start));
-                add_in(counts, losses, start, loss);
+        let (mut inside, mut outside) = (SideSums::of(inside, shadows), SideSums::of(outside, shadows));
+        let (credits, rest) = credit.as_chunks::<LANES>();
+        let losses = loss.as_chunks::<LANES>().0;
+        for (group, (credit, loss)) in credits.iter().zip(losses).enumerate() {
+            let bits = (column[group / 8] >> (group % 8 * LANES)) as u8;
+            let (credit, loss) = (V::load(credit), V::load(loss));
+            let counts = loss.lanes_finite();
+            inside.add(group, counts & bits, credit, loss);
+            outside.add(group, counts & !bits, credit, loss);
+        }
+        for shadow in shadows - rest.len()..shadows {
+            if loss[shadow].is_finite() {
+                let is_in = column[shadow / 64] >> (shadow % 64) & 1 == 1;
+                let side = if is_in { &mut inside } else { &mut outside };
+                side.add_one(shadow, credit[shadow], loss[shadow]);
             }
         }
     }
 }
 
-/// Up to eight numbers from `start` on, and 0 beyond the last one.
-#[inline(always)]
-fn load<V: Vector>(numbers: &[f64], start: usize) -> V {
-    match numbers[start..].first_chunk() {
-        Some(whole) => V::load(whole),
-        None => {
-            let mut lanes = [0.0; LANES];
-            lanes[..numbers.len() - start].copy_from_slice(&numbers[start..]);
-            V::load(&lanes)
-        }
-    }
+/// The sums of one side, `[shadow]` each.
+struct SideSums<'a> {
+    records: &'a mut [f64],
+    credits: &'a mut [f64],
+    losses: &'a mut [f64],
 }
 
-/// Adds to the sums from `start` on, in the lanes that count.
-#[inline(always)]
-fn add_in<V: Vector>(lanes: u8, sums: &mut [f64], start: usize, more: V) {
-    match sums[start..].first_chunk_mut() {
-        Some(whole) => V::load(whole).add_in(lanes, more).store(whole),
-        None => {
-            let mut more_lanes = [0.0; LANES];
-            more.store(&mut more_lanes);
-            for (lane, (sum, more)) in sums[start..].iter_mut().zip(more_lanes).enumerate() {
-                if lanes >> lane & 1 == 1 {
-                    *sum += more;
-                }
-            }
-        }
+impl<'a> SideSums<'a> {
+    #[inline(always)]
+    fn of(sums: &'a mut [f64], shadows: usize) -> Self {
+        let (records, rest) = sums.split_at_mut(shadows);
+        let (credits, losses) = rest.split_at_mut(shadows);
+        Self { records, credits, losses }
+    }
+
+    /// Adds a record's figures of the eight shadows of a group, in the lanes that count.
+    #[inline(always)]
+    fn add<V: Vector>(&mut self, group: usize, lanes: u8, credit: V, loss: V) {
+        let add = |sums: &mut [f64], more: V| {
+            let sums = &mut sums.as_chunks_mut::<LANES>().0[group];
+            V::load(sums).add_in(lanes, more).store(sums);
+        };
+        add(self.records, V::splat(1.0));
+        add(self.credits, credit);
+        add(self.losses, loss);
+    }
+
+    /// Adds a record's figures of one shadow.
+    #[inline(always)]
+    fn add_one(&mut self, shadow: usize, credit: f64, loss: f64) {
+        self.records[shadow] += 1.0;
+        self.credits[shadow] += credit;
+        self.losses[shadow] += loss;
     }
 }
 

@@ -47,9 +47,8 @@ fn the_order_in_which_tiles_are_done_changes_no_byte() {
     let audit = Audit::draw(11, (16, 8), &records_of, |shadow, record, inside, x| {
         if (shadow * record) % 101 == 7 { f64::NAN } else { x + f64::from(u8::from(inside)) }
     });
-    let run = |threads: usize, tile_records: Option<usize>, seed: u64| {
-        let source = Uneven::new(&audit.source, seed);
-        let inputs = Inputs { source: &source, ..audit.inputs() };
+    let run_on = |source: &dyn TileSource, threads: usize, tile_records: Option<usize>| {
+        let inputs = Inputs { source, ..audit.inputs() };
         let config = Config { permutations: 99, bootstrap: 20, tile_records, ..Config::default() };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -61,6 +60,7 @@ fn the_order_in_which_tiles_are_done_changes_no_byte() {
             (format!("{found:?}"), bits(AttackKind::LiraOnline), bits(AttackKind::Global))
         })
     };
+    let run = |threads, tile_records, seed| run_on(&Uneven::new(&audit.source, seed), threads, tile_records);
     let one = run(1, Some(usize::MAX), 0);
     for (threads, tile_records, seed) in [
         (1, Some(64), 1),
@@ -72,6 +72,7 @@ fn the_order_in_which_tiles_are_done_changes_no_byte() {
     ] {
         assert!(one == run(threads, tile_records, seed), "{threads} threads, tiles of {tile_records:?}");
     }
+    assert!(one == run_on(&audit.source, 2, None), "logits that are held, and not read");
 }
 
 /// Whoever stops an analysis waits for no more than the tiles under way.

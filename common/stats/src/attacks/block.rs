@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::Attack;
-use crate::lanes::LANES;
+use crate::lanes::{Kernel, LANES, Vector, dispatch};
 
 /// Records that are turned over together: as many as scores fill a cache line.
 pub(super) const ROWS: usize = 8;
@@ -75,19 +75,14 @@ impl ScoreBlocks {
     pub fn place_strip(&mut self, places: &[usize], scores: &[[f64; LANES]]) {
         let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return };
         self.kept += places.len();
-        let (shadows, neighbours) = (self.shadows, last + 1 - first == places.len());
+        if last + 1 - first == places.len() {
+            let Self { shadows, records, ref mut values, .. } = *self;
+            return dispatch(PlaceNeighbours { shadows, records, values, first, last, scores });
+        }
         for (shadow, line) in self.values.chunks_exact_mut(self.records).enumerate() {
-            let eights = scores.iter().skip(shadow).step_by(shadows);
-            if neighbours {
-                let (whole, rest) = line[first..=last].as_chunks_mut();
-                let mut eights = eights.copied();
-                whole.iter_mut().zip(&mut eights).for_each(|(to, lanes)| *to = lanes);
-                eights.for_each(|lanes| rest.copy_from_slice(&lanes[..rest.len()]));
-            } else {
-                let found =
-                    places.chunks(LANES).zip(eights).flat_map(|(places, lanes)| places.iter().zip(lanes));
-                found.for_each(|(&place, &score)| line[place] = score);
-            }
+            let eights = scores.iter().skip(shadow).step_by(self.shadows);
+            let found = places.chunks(LANES).zip(eights).flat_map(|(places, lanes)| places.iter().zip(lanes));
+            found.for_each(|(&place, &score)| line[place] = score);
         }
     }
 
@@ -112,6 +107,34 @@ impl ScoreBlocks {
     pub fn values(&self) -> &[f64] {
         debug_assert_eq!(self.kept, self.records);
         &self.values
+    }
+}
+
+/// Keeps scores `[eight][shadow][lane]` of records from `first` to `last`.
+struct PlaceNeighbours<'a> {
+    shadows: usize,
+    records: usize,
+    values: &'a mut [f64],
+    first: usize,
+    last: usize,
+    scores: &'a [[f64; LANES]],
+}
+
+impl Kernel for PlaceNeighbours<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let Self { shadows, records, values, first, last, scores } = self;
+        for (shadow, line) in values.chunks_exact_mut(records).enumerate() {
+            let (whole, rest) = line[first..=last].as_chunks_mut();
+            for (eight, to) in whole.iter_mut().enumerate() {
+                V::load(&scores[eight * shadows + shadow]).store(to);
+            }
+            if !rest.is_empty() {
+                rest.copy_from_slice(&scores[whole.len() * shadows + shadow][..rest.len()]);
+            }
+        }
     }
 }
 

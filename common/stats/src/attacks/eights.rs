@@ -25,13 +25,10 @@ type Lanes = [f64; LANES];
 /// Buffers, `[shadow]` unless said otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Signals; then less their side's mean.
+    /// Signals less their side's pilot.
     signals: Vec<Lanes>,
     /// The lanes that are IN, in whole groups of eight shadows.
     inside: Vec<u8>,
-    /// The centred signal of the first IN, and of the first OUT shadow of every block.
-    first_in: Vec<Lanes>,
-    first_out: Vec<Lanes>,
     /// Squares without the target.
     squares: Vec<Lanes>,
 }
@@ -52,6 +49,14 @@ struct Side<V> {
 }
 
 impl<V: Vector> Side<V> {
+    /// From the sums of how far the signals lie from the pilot, and of the squares of it.
+    #[inline(always)]
+    fn new(n: V, pilot: V, distances: V, squares: V) -> Self {
+        let (rest, shift) = (n.sub(V::splat(1.0)), distances.div(n));
+        let squares = squares.sub(distances.mul(shift));
+        Self { n, rest, pilot, shift, squares, share: n.div(rest.mul(squares)) }
+    }
+
     /// The share of the squares that is left without a shadow whose centred signal is `d`.
     #[inline(always)]
     fn left(&self, d: V) -> V {
@@ -66,70 +71,20 @@ impl<V: Vector> Side<V> {
     }
 }
 
-/// The moments of both sides, IN and OUT, in two passes; leaves the centred signals in `scratch`.
+/// The moments of both sides, IN and OUT, in one pass; leaves the signals less their side's pilot in `scratch`.
+///
+/// A pilot is one of its side, so that it lies sqrt(S) from the mean at most, and where every lane is regular,
+/// sqrt(S / 2): squares about it lose no more digits than n has when those about the mean are found of them.
 #[inline(always)]
 fn moments<V: Vector>(eight: &Eight<'_>, blocks: &Blocks, scratch: &mut Scratch) -> (Side<V>, Side<V>) {
-    load::<V>(eight, blocks.shadows, scratch);
-    let (n_in, n_out) = counts(eight, blocks.shadows);
-    let (n_in, n_out) = (V::load(&n_in), V::load(&n_out));
-    let (pilots_in, pilots_out) = (V::load(&pilots(eight, 0)), V::load(&pilots(eight, u64::MAX)));
-    let (zero, one) = (V::splat(0.0), V::splat(1.0));
-    let (mut sum_in, mut sum_out) = (zero, zero);
-    for (signal, &inside) in scratch.signals.iter_mut().zip(&scratch.inside) {
-        let d = V::load(signal).sub(V::select(inside, pilots_in, pilots_out));
-        sum_in = sum_in.add_in(inside, d);
-        sum_out = sum_out.add_in(!inside, d);
-        d.store(signal);
-    }
-    let (shift_in, shift_out) = (sum_in.div(n_in), sum_out.div(n_out));
-    let (mut squares_in, mut squares_out, mut rest_in, mut rest_out) = (zero, zero, zero, zero);
-    for block in 0..blocks.count() {
-        let (mut first_in, mut first_out) = (zero, zero);
-        let range = block * blocks.size..(block + 1) * blocks.size;
-        let signals = scratch.signals[range.clone()].iter_mut().zip(&scratch.inside[range]);
-        for (signal, &inside) in signals.rev() {
-            let d = V::load(signal).sub(V::select(inside, shift_in, shift_out));
-            let square = d.mul(d);
-            squares_in = squares_in.add_in(inside, square);
-            squares_out = squares_out.add_in(!inside, square);
-            rest_in = rest_in.add_in(inside, d);
-            rest_out = rest_out.add_in(!inside, d);
-            first_in = V::select(inside, d, first_in);
-            first_out = V::select(inside, first_out, d);
-            d.store(signal);
-        }
-        first_in.store(&mut scratch.first_in[block]);
-        first_out.store(&mut scratch.first_out[block]);
-    }
-    // What rounding left in the mean (Chan, Golub and LeVeque 1983).
-    squares_in = squares_in.sub(rest_in.mul(rest_in).div(n_in));
-    squares_out = squares_out.sub(rest_out.mul(rest_out).div(n_out));
-    let (less_in, less_out) = (n_in.sub(one), n_out.sub(one));
-    let inside = Side {
-        n: n_in,
-        rest: less_in,
-        pilot: pilots_in,
-        shift: shift_in,
-        squares: squares_in,
-        share: n_in.div(less_in.mul(squares_in)),
-    };
-    let outside = Side {
-        n: n_out,
-        rest: less_out,
-        pilot: pilots_out,
-        shift: shift_out,
-        squares: squares_out,
-        share: n_out.div(less_out.mul(squares_out)),
-    };
-    (inside, outside)
-}
-
-/// Turns eight rows into lanes, and finds the members of every shadow.
-#[inline(always)]
-fn load<V: Vector>(eight: &Eight<'_>, shadows: usize, scratch: &mut Scratch) {
+    turn_members(eight, scratch);
+    let pilots = (V::load(&pilots(eight, 0)), V::load(&pilots(eight, u64::MAX)));
+    let zero = V::splat(0.0);
+    let mut sums = Sums { pilots, distances: (zero, zero), squares: (zero, zero) };
     let [a, b, c, d, e, f, g, h] = eight.signals;
-    let (whole, _) = scratch.signals[..shadows].as_chunks_mut::<LANES>();
-    for (group, to) in whole.iter_mut().enumerate() {
+    let (whole, rest) = scratch.signals[..blocks.shadows].as_chunks_mut::<LANES>();
+    let (members, _) = scratch.inside.as_chunks::<LANES>();
+    for (group, (to, members)) in whole.iter_mut().zip(members).enumerate() {
         let row = group * LANES;
         let columns = V::turned([
             lanes_at(a, row),
@@ -141,15 +96,63 @@ fn load<V: Vector>(eight: &Eight<'_>, shadows: usize, scratch: &mut Scratch) {
             lanes_at(g, row),
             lanes_at(h, row),
         ]);
-        for (to, column) in to.iter_mut().zip(columns) {
-            column.store(to);
+        for lane in 0..LANES {
+            sums.add(columns[lane], members[lane]).store(&mut to[lane]);
         }
     }
-    for shadow in shadows / LANES * LANES..shadows {
-        for (to, row) in scratch.signals[shadow].iter_mut().zip(eight.signals) {
-            *to = row[shadow];
+    let first = blocks.shadows - rest.len();
+    for (shadow, to) in (first..).zip(rest) {
+        let column = V::load(&eight.signals.map(|row| row[shadow]));
+        sums.add(column, scratch.inside[shadow]).store(to);
+    }
+    let (n_in, n_out) = counts(eight, blocks.shadows);
+    let side = |n, pilot, distances, squares| Side::new(V::load(n), pilot, distances, squares);
+    (
+        side(&n_in, pilots.0, sums.distances.0, sums.squares.0),
+        side(&n_out, pilots.1, sums.distances.1, sums.squares.1),
+    )
+}
+
+/// Sums over the signals of IN and OUT.
+struct Sums<V> {
+    pilots: (V, V),
+    /// How far they lie from their pilot, and the squares of it.
+    distances: (V, V),
+    squares: (V, V),
+}
+
+impl<V: Vector> Sums<V> {
+    /// Adds a shadow's signals, and returns them less their pilots.
+    #[inline(always)]
+    fn add(&mut self, signals: V, inside: u8) -> V {
+        let d = signals.sub(V::select(inside, self.pilots.0, self.pilots.1));
+        let square = d.mul(d);
+        self.distances = (self.distances.0.add_in(inside, d), self.distances.1.add_in(!inside, d));
+        self.squares = (self.squares.0.add_in(inside, square), self.squares.1.add_in(!inside, square));
+        d
+    }
+}
+
+/// The centred signals of the first IN and of the first OUT shadow of a block.
+#[inline(always)]
+fn firsts<V: Vector>(signals: &[Lanes], members: &[u8], inside: &Side<V>, outside: &Side<V>) -> (V, V) {
+    let (mut first_in, mut first_out) = (V::splat(0.0), V::splat(0.0));
+    let (mut seen_in, mut seen_out) = (0, 0);
+    for (signal, &members) in signals.iter().zip(members) {
+        let d = V::load(signal);
+        first_in = V::select(members & !seen_in, d, first_in);
+        first_out = V::select(!members & !seen_out, d, first_out);
+        (seen_in, seen_out) = (seen_in | members, seen_out | !members);
+        if seen_in & seen_out == u8::MAX {
+            break;
         }
     }
+    (first_in.sub(inside.shift), first_out.sub(outside.shift))
+}
+
+/// Finds the members of every shadow.
+#[inline(always)]
+fn turn_members(eight: &Eight<'_>, scratch: &mut Scratch) {
     for (group, to) in scratch.inside.as_chunks_mut().0.iter_mut().enumerate() {
         let mut bytes = [0; LANES];
         for (byte, column) in bytes.iter_mut().zip(eight.columns) {
@@ -224,7 +227,7 @@ impl Kernel for Squares<'_> {
         let mut irregular = inside.may_be_below(0.0) | outside.may_be_below(0.0);
         let signals = scratch.signals.iter().zip(&scratch.inside);
         for ((signal, &members), squares) in signals.zip(&mut scratch.squares) {
-            let d = V::load(signal);
+            let d = V::load(signal).sub(V::select(members, inside.shift, outside.shift));
             let share = V::select(members, inside.share, outside.share);
             let left = V::splat(1.0).sub(d.mul(d).mul(share));
             irregular |= !V::splat(LEAST_LEFT).lanes_below(left);
@@ -232,9 +235,11 @@ impl Kernel for Squares<'_> {
         }
         let good = eight.there() & !irregular;
         for block in 0..blocks.count() {
-            let less_in = inside.squares.mul(inside.left(V::load(&scratch.first_in[block])));
-            let less_out = outside.squares.mul(outside.left(V::load(&scratch.first_out[block])));
             let range = block * blocks.size..(block + 1) * blocks.size;
+            let (signals, members) = (&scratch.signals[range.clone()], &scratch.inside[range.clone()]);
+            let (first_in, first_out) = firsts(signals, members, &inside, &outside);
+            let less_in = inside.squares.mul(inside.left(first_in));
+            let less_out = outside.squares.mul(outside.left(first_out));
             let squares = scratch.squares[range.clone()].iter().zip(&scratch.inside[range.clone()]);
             let sums = sums_in[range.clone()].iter_mut().zip(&mut sums_out[range]);
             for ((own, &members), (sums_in, sums_out)) in squares.zip(sums) {
@@ -266,58 +271,63 @@ impl Kernel for Ratios<'_> {
         let Self { eight, blocks, scratch, least, scores } = self;
         let (inside, outside) = moments::<V>(eight, blocks, scratch);
         let (ln_in, ln_out) = (ln(inside.squares.div(inside.rest)), ln(outside.squares.div(outside.rest)));
-        // From the mean of OUT to that of IN.
-        let apart = inside.pilot.sub(outside.pilot).add(inside.shift.sub(outside.shift));
+        // From the pilot of OUT to that of IN.
+        let apart = inside.pilot.sub(outside.pilot);
         let back = V::splat(0.0).sub(apart);
         let (half, less_half) = (V::splat(0.5), V::splat(-0.5));
         let mut irregular = inside.may_be_below(least[0]) | outside.may_be_below(least[1]);
-        // Stays 0 where all scores are finite.
-        let mut zero = V::splat(0.0);
+        // A number where all scores are.
+        let mut sum = V::splat(0.0);
         for block in 0..blocks.count() {
-            let for_in = Shared::new(&outside, V::load(&scratch.first_out[block]), ln_out, apart);
-            let for_out = Shared::new(&inside, V::load(&scratch.first_in[block]), ln_in, back);
             let range = block * blocks.size..(block + 1) * blocks.size;
-            let signals = scratch.signals[range.clone()].iter().zip(&scratch.inside[range.clone()]);
-            for ((signal, &members), score) in signals.zip(&mut scores[range]) {
-                let d = V::load(signal);
+            let (signals, members) = (&scratch.signals[range.clone()], &scratch.inside[range.clone()]);
+            let (first_in, first_out) = firsts(signals, members, &inside, &outside);
+            let for_in = Shared::new(&outside, first_out, apart, ln_out.sub(ln_in), half);
+            let for_out = Shared::new(&inside, first_in, back, ln_in.sub(ln_out), less_half);
+            for ((signal, &members), score) in signals.iter().zip(members).zip(&mut scores[range]) {
+                let signal = V::load(signal);
+                let d = signal.sub(V::select(members, inside.shift, outside.shift));
                 let gone = d.mul(d).mul(V::select(members, inside.share, outside.share));
                 let left = V::splat(1.0).sub(gone);
                 irregular |= !V::splat(LEAST_LEFT).lanes_below(left);
                 let (per_left, ln_left) = inverse_and_ln(left);
                 // n (1 / w - 1) = n (1 - w) / w.
-                let n = V::select(members, inside.n, outside.n);
-                let own = n.mul(gone).mul_add(per_left, ln_left.add(V::select(members, ln_in, ln_out)));
-                let distance = d.add(V::select(members, for_in.far, for_out.far));
-                let per_variance = V::select(members, for_in.per_variance, for_out.per_variance);
-                let ln_variance = V::select(members, for_in.ln_variance, for_out.ln_variance);
-                let other = distance.mul(distance).mul_add(per_variance, ln_variance);
-                let found = other.sub(own).mul(V::select(members, half, less_half));
-                zero = zero.add(found.sub(found));
+                let own = V::select(members, inside.n, outside.n).mul(gone).mul_add(per_left, ln_left);
+                let distance = signal.add(V::select(members, for_in.far, for_out.far));
+                let other = distance.mul(distance).mul_add(
+                    V::select(members, for_in.per_variance, for_out.per_variance),
+                    V::select(members, for_in.ln_ratio, for_out.ln_ratio),
+                );
+                let found = own.mul_add(V::select(members, less_half, half), other);
+                sum = sum.add(found);
                 found.store(score);
             }
         }
-        irregular | !zero.lanes_below(V::splat(1.0))
+        irregular | !sum.lanes_finite()
     }
 }
 
 /// What the targets of a block that are on one side see of the other, which gives up its first shadow there.
 struct Shared<V> {
-    /// From its mean to that of the targets' side.
+    /// From its mean to the pilot of the targets' side.
     far: V,
+    /// One over its variance, and the logarithm of it less that of the targets' side, both times a half with
+    /// the sign that they have in the score.
     per_variance: V,
-    ln_variance: V,
+    ln_ratio: V,
 }
 
 impl<V: Vector> Shared<V> {
-    /// `first` is the centred signal of the shadow that `other` gives up, `ln_whole` the logarithm of its
-    /// squares over n - 1, `apart` the distance from its mean, all shadows counted, to the targets' one.
+    /// `first` is the centred signal of the shadow that `other` gives up, `apart` the distance from its pilot
+    /// to the targets' one, `ln_wholes` the logarithm of its squares over n - 1 less that of the targets' side,
+    /// all shadows counted, and `half` the half with its sign.
     #[inline(always)]
-    fn new(other: &Side<V>, first: V, ln_whole: V, apart: V) -> Self {
+    fn new(other: &Side<V>, first: V, apart: V, ln_wholes: V, half: V) -> Self {
         let (per_left, ln_left) = inverse_and_ln(other.left(first));
         Self {
-            far: apart.add(first.div(other.rest)),
-            per_variance: per_left.mul(other.rest.div(other.squares)),
-            ln_variance: ln_whole.add(ln_left),
+            far: apart.sub(other.shift).add(first.div(other.rest)),
+            per_variance: per_left.mul(other.rest.div(other.squares)).mul(half),
+            ln_ratio: ln_wholes.add(ln_left).mul(half),
         }
     }
 }
@@ -365,7 +375,5 @@ impl Scratch {
         self.signals.resize(blocks.shadows, [0.0; LANES]);
         self.squares.resize(blocks.shadows, [0.0; LANES]);
         self.inside.resize(blocks.shadows.next_multiple_of(LANES), 0);
-        self.first_in.resize(blocks.count(), [0.0; LANES]);
-        self.first_out.resize(blocks.count(), [0.0; LANES]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod base;
 mod block;
+mod both_sides;
 mod calibrated;
 mod channels;
 mod eights;

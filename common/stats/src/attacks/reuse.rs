@@ -51,7 +51,7 @@ fn found(
     tile: &Tile,
     r: usize,
 ) -> String {
-    let view = extractor.view(tile, r, r);
+    let view = extractor.view(tile.values(), r, r);
     let sums: Vec<Vec<f64>> = (0..attack.passes())
         .map(|pass| {
             let mut sums = vec![0.0; attack.width(pass)];
@@ -123,7 +123,7 @@ fn used_buffers_find_what_new_ones_do() {
                 for pass in 0..attack.passes() {
                     let mut sums = vec![0.0; attack.width(pass)];
                     for r in 0..RECORDS {
-                        let view = used_extractor.view(&tile, r, r);
+                        let view = used_extractor.view(tile.values(), r, r);
                         attack.observe(pass, &view, &mut used, &mut sums);
                     }
                     // Not even a record whose squares no number holds.

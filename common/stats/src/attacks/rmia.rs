@@ -108,7 +108,7 @@ fn population_ratios(
         }
         tile.sort(checked.order, &shape);
         for record in (start..end).filter(|record| record.is_multiple_of(every)) {
-            let view = extractor.view(&tile, record - start, record);
+            let view = extractor.view(tile.values(), record - start, record);
             form(&view, mixture, &mut odds, &mut likelihood);
             for (ratios, &ratio) in ratios.iter_mut().zip(likelihood.ratios()) {
                 if ratio.is_finite() {

@@ -71,7 +71,7 @@ pub(crate) fn run<'a, O: Observer>(
         let mut totals: Vec<Vec<f64>> = entries.iter().map(|entry| vec![0.0; sweep.width(entry)]).collect();
         sweep::for_each_tile(
             checked,
-            Tiling::new(checked, tile_records, sweep.result_bytes()),
+            Tiling::new(checked, tile_records, sweep.result_bytes(), sweep.scores_any()),
             || sweep.worker(),
             |worker, tile, pieces| sweep.map(worker, tile, pieces),
             |tile, Contribution { seen, task, parts }| {

@@ -4,6 +4,7 @@
 //! and three times in all: nothing about it needs a branch. Whether it is depends on the record alone, so
 //! that no score depends on which others it is read with.
 
+use super::both_sides::BothSides;
 use crate::design::Blocks;
 use crate::lanes::{Kernel, LANES, Vector, dispatch};
 use crate::membership;
@@ -15,9 +16,10 @@ pub(crate) struct Strip {
     shadows: usize,
     /// Words of a column.
     words: usize,
+    sides: BothSides,
     /// Place in the tile of each.
     places: Vec<usize>,
-    /// `[record][shadow]`.
+    /// `[record][shadow]`; what is beyond the last record is left over.
     signals: Vec<f64>,
     /// `[record][word]`.
     columns: Vec<u64>,
@@ -35,23 +37,31 @@ impl Strip {
     /// Begins a strip.
     pub fn clear(&mut self) {
         self.places.clear();
-        self.signals.clear();
         self.columns.clear();
     }
 
     /// Takes a record if it is plain; `place` is where it is in the tile.
     pub fn take(&mut self, place: usize, view: &View<'_>, blocks: &Blocks) -> bool {
-        let plain = view.queries * view.labels == 1
-            && view.present[0]
-            && both_sides_everywhere(view.column, blocks)
-            && dispatch(Finite(view.signals));
+        let one = view.queries * view.labels == 1 && view.present[0];
+        if !(one && self.both_sides(view.column, blocks)) {
+            return false;
+        }
+        (self.shadows, self.words) = (blocks.shadows, blocks.shadows.div_ceil(64));
+        let begin = self.places.len() * self.shadows;
+        self.signals.resize(self.signals.len().max(begin + self.shadows), 0.0);
+        let plain = dispatch(TakeFinite { signals: view.signals, to: &mut self.signals[begin..] });
         if plain {
-            (self.shadows, self.words) = (blocks.shadows, blocks.shadows.div_ceil(64));
             self.places.push(place);
-            self.signals.extend_from_slice(view.signals);
             self.columns.extend_from_slice(&view.column[..self.words]);
         }
         plain
+    }
+
+    /// Whether the bits say IN and OUT in every block, and three times each in all.
+    fn both_sides(&mut self, column: &[u64], blocks: &Blocks) -> bool {
+        self.sides.fit(blocks);
+        let inside = membership::inside(column, 0..blocks.shadows);
+        inside.min(blocks.shadows - inside) >= 3 && self.sides.of(column)
     }
 
     /// Places in the tile, ascending.
@@ -81,34 +91,27 @@ impl Eight<'_> {
     }
 }
 
-/// Whether the bits say IN and OUT in every block, and three times each in all.
-fn both_sides_everywhere(column: &[u64], blocks: &Blocks) -> bool {
-    let mut inside = 0;
-    for block in 0..blocks.count() {
-        let here = membership::inside(column, block * blocks.size..(block + 1) * blocks.size);
-        if here == 0 || here == blocks.size {
-            return false;
-        }
-        inside += here;
-    }
-    inside.min(blocks.shadows - inside) >= 3
+/// Copies signals, and tells whether all are finite.
+struct TakeFinite<'a> {
+    signals: &'a [f64],
+    to: &'a mut [f64],
 }
 
-/// Whether all numbers are finite.
-struct Finite<'a>(&'a [f64]);
-
-impl Kernel for Finite<'_> {
+impl Kernel for TakeFinite<'_> {
     type Output = bool;
 
     #[inline(always)]
     fn run<V: Vector>(self) -> bool {
+        let (chunks, rest) = self.signals.as_chunks::<LANES>();
+        let (to_chunks, to_rest) = self.to[..self.signals.len()].as_chunks_mut::<LANES>();
         // x - x is 0 where x is finite, and not a number elsewhere; so is the sum.
-        let (chunks, rest) = self.0.as_chunks::<LANES>();
         let mut sums = V::splat(0.0);
-        for chunk in chunks {
+        for (chunk, to) in chunks.iter().zip(to_chunks) {
             let values = V::load(chunk);
             sums = sums.add(values.sub(values));
+            values.store(to);
         }
+        to_rest.copy_from_slice(rest);
         sums.total() == 0.0 && rest.iter().all(|value| value.is_finite())
     }
 }

@@ -112,6 +112,11 @@ impl<'s, 'a, O: Observer> Sweep<'s, 'a, O> {
         (self.entries.iter().map(of).sum::<usize>() + row) * size_of::<f64>()
     }
 
+    /// Whether an attack scores in this sweep.
+    pub fn scores_any(&self) -> bool {
+        self.entries.iter().any(|entry| self.number == entry.attack.passes())
+    }
+
     /// Whether an attack takes plain records strip by strip.
     fn by_strip(&self, entry: &Entry) -> bool {
         match self.number.cmp(&entry.attack.passes()) {

@@ -54,14 +54,19 @@ impl Cells {
         Self { entries: entries.try_into().expect("there are as many as the array has"), numbers }
     }
 
-    /// From a key to the place of its cell, [`Self::astray`] or [`Self::absent`].
+    /// The places of the cells of as many scores, [`Self::astray`] or [`Self::absent`] among them.
     #[inline(always)]
-    pub fn places(&self) -> impl Fn(u64) -> u32 {
-        let entries = &*self.entries;
-        |key| {
-            let entry = entries[top(key)];
-            let below = key << TOP_BITS >> 1;
-            (entry >> SHIFT_BITS) + (below >> (entry & ((1 << SHIFT_BITS) - 1))) as u32
+    pub fn find(&self, scores: &[f64], places: &mut [u32]) {
+        // Entries are looked up one by one; all else is vector code.
+        for (place, &score) in places.iter_mut().zip(scores) {
+            *place = top(key(score)) as u32;
+        }
+        for place in &mut *places {
+            *place = self.entries[usize::from(*place as u16)];
+        }
+        for (place, &score) in places.iter_mut().zip(scores) {
+            let (entry, below) = (*place, key(score) << TOP_BITS >> 1);
+            *place = (entry >> SHIFT_BITS) + (below >> (entry & ((1 << SHIFT_BITS) - 1))) as u32;
         }
     }
 
@@ -105,7 +110,12 @@ mod tests {
             scores.extend([extreme, -extreme]);
         }
         scores.sort_by(f64::total_cmp);
-        let number = |&score: &f64| match cells.places()(key(score)) as usize {
+        let place = |cells: &Cells, score: f64| {
+            let mut place = [0];
+            cells.find(&[score], &mut place);
+            place[0] as usize
+        };
+        let number = |&score: &f64| match place(&cells, score) {
             place if place < cells.astray() => cells.number(place),
             place => {
                 assert_eq!(place, cells.astray(), "{score} is finite");
@@ -125,7 +135,7 @@ mod tests {
         assert!(most <= 60, "20 scores a cell are wanted, not {most}");
         for cells in [cells, Cells::cut(&[], 1000), Cells::cut(&[f64::NAN, f64::INFINITY], 2)] {
             for absent in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                assert_eq!(cells.places()(key(absent)) as usize, cells.absent());
+                assert_eq!(place(&cells, absent), cells.absent());
             }
         }
     }

@@ -33,7 +33,8 @@ impl Spare {
     /// A buffer of so many words, whatever they are.
     pub fn words(&self, count: usize) -> Vec<u64> {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut words = waiting.unwrap_or_default();
+        // New memory is all zeroes, and need not be written to.
+        let Some(mut words) = waiting else { return vec![0; count] };
         words.resize(count, 0);
         words
     }
@@ -118,13 +119,11 @@ impl<T: Iterator<Item = u64>, R: Fn(usize) -> T> Kernel for Distribute<'_, R> {
     #[inline(always)]
     fn run<V: Vector>(self) -> Part {
         let Self { layout, cells, scores, columns, row, totals, places, mut words } = self;
-        let (mut next, place_of) = (vec![0u32; cells.absent() + 1], cells.places());
+        let mut next = vec![0u32; cells.absent() + 1];
         for (index, (places, scores)) in
             places.chunks_exact_mut(columns).zip(scores.chunks_exact(columns)).enumerate()
         {
-            for (place, &score) in places.iter_mut().zip(scores) {
-                *place = place_of(key(score));
-            }
+            cells.find(scores, places);
             for &place in &*places {
                 next[place as usize] += 1;
             }
