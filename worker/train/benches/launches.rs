@@ -90,8 +90,9 @@ impl Device {
 }
 
 fn main() {
-    println!("| model | shadows | launches | MB | GFLOP | A100 ms | samples/s | H100 ms | samples/s |");
-    println!("|---|---|---|---|---|---|---|---|---|");
+    print!("| model | shadows | launches | MB | GFLOP |");
+    DEVICES.iter().for_each(|device| print!(" {0} ms | {0} samples/s |", device.name));
+    println!("\n|---|---|---|---|---|{}", "---|---|".repeat(DEVICES.len()));
     for case in &CASES {
         for lanes in [1, 8, 32, 64] {
             row(case, lanes);

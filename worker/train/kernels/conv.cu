@@ -292,6 +292,7 @@ __device__ __forceinline__ void conv_backward_data(const Phase& phase, u32 add, 
   product<T>(left, right, ends, NoSums(), phase.rows(), phase.input_pitch, phase.depth());
 }
 
+// Four blocks at once leave each thread the registers of its places and sums; asked for more, the compiler spills.
 #define CONV_FORWARD(NAME, TILE, LEFT)                                                                               \
   extern "C" __global__ void __launch_bounds__(TILE::THREADS, 4)                                                     \
       NAME(Windows windows, u32 relus, const float* input, u64 input_lane, const float* weight, const float* bias,   \

@@ -104,7 +104,7 @@ __device__ __forceinline__ void displace(const VaryOf& of, uint4 words, float* r
   }
 }
 
-// `turned` are sines and cosines, `[lanes][records]`, or null; `scratch` is laid out like `inputs`.
+// One block of a multiprocessor at least, so that no register is spilled. `turned` are sines and cosines, `[lanes][records]`, or null; `scratch` is laid out like `inputs`.
 extern "C" __global__ void __launch_bounds__(VARY_THREADS, 1)
     vary(VaryOf of, float contrast, float brightness, float scale, float noise, float drop, const uint2* keys,
          const double2* turned, float* inputs, float* scratch, u64 inputs_lane) {

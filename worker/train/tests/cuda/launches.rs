@@ -3,7 +3,7 @@
 use umbra_train::cuda::Held;
 use umbra_train::engine::Engine;
 
-use super::emu::{EmuDriver, Options};
+use super::emu::{EmuDriver, Options, Transfers};
 use super::{Device, batch, common, on_device, recipe};
 
 #[test]
@@ -21,7 +21,8 @@ fn launches_of_a_step_do_not_depend_on_the_number_of_shadows() {
                 (0..lanes).for_each(|lane| engine.start(lane, spec.seed(), lane as u32, 0));
                 let counts = || {
                     let record = recorder.read();
-                    (record.launches.values().sum::<u64>(), record.uploads.count, record.downloads.count)
+                    let of = |transfers: Transfers| transfers.count;
+                    (record.launches.values().sum::<u64>(), of(record.uploads), of(record.downloads))
                 };
                 let before = counts();
                 let rows = (0..lanes).flat_map(|lane| batch(table.data(), lane, 0, 8));
