@@ -21,122 +21,152 @@ struct Windows {
   __device__ __forceinline__ u32 size() const {
     return taps * of_pixel.by;
   }
-
-  __device__ __forceinline__ const float* inside(const float* image, int y, int x) const {
-    const bool is = static_cast<u32>(y) < height && static_cast<u32>(x) < width;
-    return is ? image + (static_cast<u32>(y) * width + static_cast<u32>(x)) * pixel : nullptr;
-  }
 };
+
+// One number of a window: its tap and channel; none where there is no such number.
+struct Tap {
+  bool is;
+  u32 channel;
+  int y, x;
+};
+
+__device__ __forceinline__ Tap tap_of(const Windows& of, u32 number) {
+  u32 channel, kx;
+  const u32 ky = of.of_taps.split(of.of_pixel.split(number, channel), kx);
+  return {number < of.size(), channel, static_cast<int>(ky), static_cast<int>(kx)};
+}
+
+// The first pixel of a window, which may lie outside of the image; none where there is no such window.
+struct Corner {
+  const float* image;
+  int y, x;
+};
+
+__device__ __forceinline__ Corner corner_of(const Windows& of, const float* from, u32 window) {
+  if (window >= of.outputs()) {
+    return {nullptr, 0, 0};
+  }
+  u32 rest, x;
+  const u32 record = of.of_output.split(window, rest);
+  const u32 y = of.of_line.split(rest, x);
+  return {from + static_cast<u64>(record) * of.record,
+          static_cast<int>(y * of.stride_y) - static_cast<int>(of.padding_y),
+          static_cast<int>(x * of.stride_x) - static_cast<int>(of.padding_x)};
+}
+
+// The number of a window, if there is one and it is not a zero around the image.
+__device__ __forceinline__ const float* number_at(const Windows& of, const Corner& corner, const Tap& tap) {
+  const u32 y = static_cast<u32>(corner.y + tap.y), x = static_cast<u32>(corner.x + tap.x);
+  const bool inside = corner.image && tap.is && y < of.height && x < of.width;
+  return inside ? corner.image + (y * of.width + x) * of.pixel + tap.channel : nullptr;
+}
+
+// A quad lies within one pixel.
+__device__ __forceinline__ float4 quad_of(const Windows& of, const Corner& corner, const Tap& tap) {
+  const float* at = number_at(of, corner, tap);
+  return at ? quad_at(at) : zeros();
+}
+
+__device__ __forceinline__ float one_of(const Windows& of, const Corner& corner, const Tap& tap) {
+  const float* at = number_at(of, corner, tap);
+  return at ? *at : 0.0f;
+}
+
+// Four neighbouring numbers of a window whose pixels follow each other: they may lie in several of them.
+struct Taps {
+  Tap each[4];
+};
+
+__device__ __forceinline__ Taps taps_of(const Windows& of, u32 number) {
+  return {{tap_of(of, number), tap_of(of, number + 1), tap_of(of, number + 2), tap_of(of, number + 3)}};
+}
+
+__device__ __forceinline__ float4 four_of(const Windows& of, const Corner& corner, const Taps& taps) {
+  return make_float4(one_of(of, corner, taps.each[0]), one_of(of, corner, taps.each[1]),
+                     one_of(of, corner, taps.each[2]), one_of(of, corner, taps.each[3]));
+}
 
 // Windows by rows: the inner index is that of a window's numbers, (ky, kx, channel).
 struct ByWindow {
   static constexpr bool ALONG_DEPTH = true;
-  struct Place {
-    const float* image;
-    int y, x;
-  };
+  typedef Corner Place;
+  typedef Tap Inner;
   Windows of;
   const float* from;
 
   __device__ __forceinline__ Place place(u32 window) const {
-    if (window >= of.outputs()) {
-      return {nullptr, 0, 0};
-    }
-    u32 rest, x;
-    const u32 record = of.of_output.split(window, rest);
-    const u32 y = of.of_line.split(rest, x);
-    return {from + static_cast<u64>(record) * of.record, static_cast<int>(y * of.stride_y) - static_cast<int>(of.padding_y),
-            static_cast<int>(x * of.stride_x) - static_cast<int>(of.padding_x)};
+    return corner_of(of, from, window);
   }
 
-  __device__ __forceinline__ const float* pixel_of(const Place& place, u32 k, u32& channel) const {
-    u32 kx;
-    const u32 ky = of.of_taps.split(of.of_pixel.split(k, channel), kx);
-    return of.inside(place.image, place.y + static_cast<int>(ky), place.x + static_cast<int>(kx));
+  __device__ __forceinline__ Inner inner(u32 number) const {
+    return tap_of(of, number);
   }
 
-  // A quad lies within one pixel.
-  __device__ __forceinline__ float4 at(const Place& place, u32 k) const {
-    if (!place.image || k >= of.size()) {
-      return zeros();
-    }
-    u32 channel;
-    const float* pixel = pixel_of(place, k, channel);
-    return pixel ? quad_at(pixel + channel) : zeros();
+  __device__ __forceinline__ float4 at(const Place& corner, const Inner& tap) const {
+    return quad_of(of, corner, tap);
   }
 };
 
 // The same where pixels follow each other, so that a quad may go over several and is not aligned.
-struct ByDenseWindow : ByWindow {
-  __device__ __forceinline__ float one(const Place& place, u32 k) const {
-    if (!place.image || k >= of.size()) {
-      return 0.0f;
-    }
-    u32 channel;
-    const float* pixel = pixel_of(place, k, channel);
-    return pixel ? pixel[channel] : 0.0f;
+struct ByDenseWindow {
+  static constexpr bool ALONG_DEPTH = true;
+  typedef Corner Place;
+  typedef Taps Inner;
+  Windows of;
+  const float* from;
+
+  __device__ __forceinline__ Place place(u32 window) const {
+    return corner_of(of, from, window);
   }
 
-  __device__ __forceinline__ float4 at(const Place& place, u32 k) const {
-    return make_float4(one(place, k), one(place, k + 1), one(place, k + 2), one(place, k + 3));
+  __device__ __forceinline__ Inner inner(u32 number) const {
+    return taps_of(of, number);
+  }
+
+  __device__ __forceinline__ float4 at(const Place& corner, const Inner& taps) const {
+    return four_of(of, corner, taps);
   }
 };
 
 // Windows by columns: the inner index is that of the windows, (record, y, x).
 struct ByTap {
   static constexpr bool ALONG_DEPTH = false;
-  struct Place {
-    bool is;
-    u32 channel;
-    int y, x;
-  };
+  typedef Tap Place;
+  typedef Corner Inner;
   Windows of;
   const float* from;
 
   __device__ __forceinline__ Place place(u32 number) const {
-    if (number >= of.size()) {
-      return {false, 0, 0, 0};
-    }
-    u32 channel, kx;
-    const u32 ky = of.of_taps.split(of.of_pixel.split(number, channel), kx);
-    return {true, channel, static_cast<int>(ky) - static_cast<int>(of.padding_y),
-            static_cast<int>(kx) - static_cast<int>(of.padding_x)};
+    return tap_of(of, number);
   }
 
-  __device__ __forceinline__ const float* pixel_of(const Place& place, u32 window) const {
-    if (!place.is || window >= of.outputs()) {
-      return nullptr;
-    }
-    u32 rest, x;
-    const u32 record = of.of_output.split(window, rest);
-    const u32 y = of.of_line.split(rest, x);
-    return of.inside(from + static_cast<u64>(record) * of.record, static_cast<int>(y * of.stride_y) + place.y,
-                     static_cast<int>(x * of.stride_x) + place.x);
+  __device__ __forceinline__ Inner inner(u32 window) const {
+    return corner_of(of, from, window);
   }
 
-  __device__ __forceinline__ float4 at(const Place& place, u32 window) const {
-    const float* pixel = pixel_of(place, window);
-    return pixel ? quad_at(pixel + place.channel) : zeros();
+  __device__ __forceinline__ float4 at(const Place& tap, const Inner& corner) const {
+    return quad_of(of, corner, tap);
   }
 };
 
 // The same where pixels follow each other.
-struct ByDenseTap : ByTap {
-  typedef u32 Place;
+struct ByDenseTap {
+  static constexpr bool ALONG_DEPTH = false;
+  typedef Taps Place;
+  typedef Corner Inner;
+  Windows of;
+  const float* from;
 
   __device__ __forceinline__ Place place(u32 number) const {
-    return number;
+    return taps_of(of, number);
   }
 
-  __device__ __forceinline__ float one(u32 number, u32 window) const {
-    const ByTap::Place place = ByTap::place(number);
-    const float* pixel = pixel_of(place, window);
-    return pixel ? pixel[place.channel] : 0.0f;
+  __device__ __forceinline__ Inner inner(u32 window) const {
+    return corner_of(of, from, window);
   }
 
-  __device__ __forceinline__ float4 at(u32 number, u32 window) const {
-    return make_float4(one(number, window), one(number + 1, window), one(number + 2, window),
-                       one(number + 3, window));
+  __device__ __forceinline__ float4 at(const Place& taps, const Inner& corner) const {
+    return four_of(of, corner, taps);
   }
 };
 
@@ -146,9 +176,7 @@ __device__ __forceinline__ void conv_forward(const Windows& windows, u32 relus, 
                                              const float* weight, const float* bias, u64 parameter_lane,
                                              const float* skip, u64 skip_lane, float* output, u64 output_lane) {
   const u64 lane = blockIdx.z;
-  Left left;
-  left.of = windows;
-  left.from = input + lane * input_lane;
+  const Left left = {windows, input + lane * input_lane};
   const u32 pitch = windows.output_pitch, depth = windows.size();
   const AcrossDepth right = {weight + lane * parameter_lane, pitch, pitch, depth};
   const Outputs ends = {bias ? bias + lane * parameter_lane : nullptr, skip ? skip + lane * skip_lane : nullptr,
@@ -162,9 +190,7 @@ __device__ __forceinline__ void conv_backward_weight(const Windows& windows, u32
                                                      u64 input_lane, const float* d_output, u64 d_output_lane,
                                                      float* d_weight, float* d_bias, u64 parameter_lane) {
   const u64 lane = blockIdx.z;
-  Left left;
-  left.of = windows;
-  left.from = input + lane * input_lane;
+  const Left left = {windows, input + lane * input_lane};
   const u32 pitch = windows.output_pitch, depth = windows.outputs();
   const AcrossDepth right = {d_output + lane * d_output_lane, pitch, pitch, depth};
   const Gradients ends = {d_weight + lane * parameter_lane, pitch, add};
@@ -199,10 +225,8 @@ struct Phase {
 // Gradients of the output under the taps of an input pixel, from the last tap to the first; zeros around them.
 struct UnderTaps {
   static constexpr bool ALONG_DEPTH = true;
-  struct Place {
-    const float* image;
-    int y, x;
-  };
+  typedef Corner Place;
+  typedef Tap Inner;
   Phase of;
   const float* from;
 
@@ -218,15 +242,16 @@ struct UnderTaps {
             static_cast<int>(of.output_x + x) - static_cast<int>(of.of_taps.by - 1)};
   }
 
-  __device__ __forceinline__ float4 at(const Place& place, u32 k) const {
-    if (!place.image || k >= of.depth()) {
-      return zeros();
-    }
+  __device__ __forceinline__ Inner inner(u32 k) const {
     u32 channel, kx;
     const u32 ky = of.of_taps.split(of.of_output.split(k, channel), kx);
-    const u32 y = static_cast<u32>(place.y + static_cast<int>(ky)), x = static_cast<u32>(place.x + static_cast<int>(kx));
-    const bool inside = y < of.output_height && x < of.output_width;
-    return inside ? quad_at(place.image + (y * of.output_width + x) * of.of_output.by + channel) : zeros();
+    return {k < of.depth(), channel, static_cast<int>(ky), static_cast<int>(kx)};
+  }
+
+  __device__ __forceinline__ float4 at(const Place& corner, const Inner& tap) const {
+    const u32 y = static_cast<u32>(corner.y + tap.y), x = static_cast<u32>(corner.x + tap.x);
+    const bool inside = corner.image && tap.is && y < of.output_height && x < of.output_width;
+    return inside ? quad_at(corner.image + (y * of.output_width + x) * of.of_output.by + tap.channel) : zeros();
   }
 };
 
@@ -234,6 +259,11 @@ struct UnderTaps {
 struct Turned {
   static constexpr bool ALONG_DEPTH = true;
   typedef const float* Place;
+  // Where the tap's weights start, and whether there is such a number.
+  struct Inner {
+    bool is;
+    u64 offset;
+  };
   Phase of;
   const float* from;
 
@@ -241,16 +271,17 @@ struct Turned {
     return channel < of.input_pitch ? from + static_cast<u64>(channel) * of.of_output.by : nullptr;
   }
 
-  __device__ __forceinline__ float4 at(Place weight, u32 k) const {
-    if (!weight || k >= of.depth()) {
-      return zeros();
-    }
+  __device__ __forceinline__ Inner inner(u32 k) const {
     u32 channel, kx;
     const u32 ky = of.of_taps.split(of.of_output.split(k, channel), kx);
     const u32 tap_y = of.tap_y + of.stride_y * (of.taps_y - 1 - ky);
     const u32 tap_x = of.tap_x + of.stride_x * (of.of_taps.by - 1 - kx);
     const u64 tap = static_cast<u64>(tap_y) * of.kernel_x + tap_x;
-    return quad_at(weight + tap * of.input_pitch * of.of_output.by + channel);
+    return {k < of.depth(), tap * of.input_pitch * of.of_output.by + channel};
+  }
+
+  __device__ __forceinline__ float4 at(Place weight, const Inner& inner) const {
+    return weight && inner.is ? quad_at(weight + inner.offset) : zeros();
   }
 };
 

@@ -4,7 +4,7 @@
 
 constexpr u32 TURNS = 4;
 constexpr u32 MOST_GROUPS = 16;
-// Channels that are worked on together; more go in several rounds.
+// Channels that are worked on together at most; more go in several rounds. A block has TURNS threads for each.
 constexpr u32 ROUND = 64;
 constexpr u32 NORM_THREADS = ROUND * TURNS;
 
@@ -16,7 +16,7 @@ struct NormOf {
 template <class F>
 __device__ __forceinline__ void sums_over_pixels(u32 pixels, u32 channel, bool is, float (*turns)[TURNS][ROUND],
                                                  const F& values) {
-  const u32 turn = threadIdx.x / ROUND, column = threadIdx.x % ROUND;
+  const u32 round = blockDim.x / TURNS, turn = threadIdx.x / round, column = threadIdx.x % round;
   float a = 0.0f, b = 0.0f;
   if (is) {
     for (u32 pixel = turn; pixel < pixels; pixel += TURNS) {
@@ -40,14 +40,15 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
                        u64 kept_lane, float* output, u64 output_lane, float* sums, u64 sums_lane) {
   __shared__ float turns[2][TURNS][ROUND];
   __shared__ float means[MOST_GROUPS], roots[MOST_GROUPS];
+  const u32 round = blockDim.x / TURNS;
   const u64 lane = blockIdx.z, record = blockIdx.x;
   const u64 size = static_cast<u64>(of.pixels) * of.pitch;
   const float* x = input + lane * input_lane + record * size;
   float* plain = sums + lane * sums_lane + record * 2 * of.pitch;
   float* squares = plain + of.pitch;
   // About the first pixel, so that squares lose nothing.
-  for (u32 first = 0; first < of.channels; first += ROUND) {
-    const u32 channel = first + threadIdx.x % ROUND;
+  for (u32 first = 0; first < of.channels; first += round) {
+    const u32 channel = first + threadIdx.x % round;
     const bool is = channel < of.channels;
     const float pivot = is ? x[channel] : 0.0f;
     sums_over_pixels(of.pixels, channel, is, turns, [&](u32 pixel, u32 channel, float& a, float& b) {
@@ -55,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
       a += off;
       b = fmaf(off, off, b);
     });
-    if (threadIdx.x < ROUND && is) {
+    if (threadIdx.x < round && is) {
       plain[channel] = turned(turns[0], threadIdx.x);
       squares[channel] = turned(turns[1], threadIdx.x);
     }
@@ -86,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
   __syncthreads();
   const float* skips = skip ? skip + lane * skip_lane + record * size : nullptr;
   float* y = output + lane * output_lane + record * size;
-  for (u32 first = 0; first < of.pitch; first += ROUND) {
-    const u32 channel = first + threadIdx.x % ROUND;
+  for (u32 first = 0; first < of.pitch; first += round) {
+    const u32 channel = first + threadIdx.x % round;
     if (channel >= of.pitch) {
       continue;
     }
@@ -97,7 +98,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
       scale = roots[group] * gamma[lane * parameter_lane + channel];
       shift = fmaf(-means[group], scale, beta[lane * parameter_lane + channel]);
     }
-    for (u32 pixel = threadIdx.x / ROUND; pixel < of.pixels; pixel += TURNS) {
+    for (u32 pixel = threadIdx.x / round; pixel < of.pixels; pixel += TURNS) {
       const u64 at = static_cast<u64>(pixel) * of.pitch + channel;
       float value = fmaf(x[at], scale, shift);
       if (skips) {
@@ -116,6 +117,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
                         float* d_input, u64 d_input_lane, float* sums, u64 sums_lane) {
   __shared__ float turns[2][TURNS][ROUND];
   __shared__ float slopes[MOST_GROUPS], summands[MOST_GROUPS];
+  const u32 round = blockDim.x / TURNS;
   const u64 lane = blockIdx.z, record = blockIdx.x;
   const u64 size = static_cast<u64>(of.pixels) * of.pitch;
   const float* x = input + lane * input_lane + record * size;
@@ -125,8 +127,8 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
   float* plain = sums + lane * sums_lane + record * 2 * of.pitch;
   float* centred = plain + of.pitch;
   const u32 wide = of.channels / of.groups;
-  for (u32 first = 0; first < of.channels; first += ROUND) {
-    const u32 channel = first + threadIdx.x % ROUND;
+  for (u32 first = 0; first < of.channels; first += round) {
+    const u32 channel = first + threadIdx.x % round;
     const bool is = channel < of.channels;
     const float mean = is ? means[channel / wide] : 0.0f;
     sums_over_pixels(of.pixels, channel, is, turns, [&](u32 pixel, u32 channel, float& a, float& b) {
@@ -134,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
       a += d[at];
       b = fmaf(d[at], x[at] - mean, b);
     });
-    if (threadIdx.x < ROUND && is) {
+    if (threadIdx.x < round && is) {
       plain[channel] = turned(turns[0], threadIdx.x);
       centred[channel] = turned(turns[1], threadIdx.x);
     }
@@ -160,8 +162,8 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
   }
   __syncthreads();
   float* to = d_input + lane * d_input_lane + record * size;
-  for (u32 first = 0; first < of.pitch; first += ROUND) {
-    const u32 channel = first + threadIdx.x % ROUND;
+  for (u32 first = 0; first < of.pitch; first += round) {
+    const u32 channel = first + threadIdx.x % round;
     if (channel >= of.pitch) {
       continue;
     }
@@ -172,7 +174,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS)
       b = slopes[group];
       c = summands[group];
     }
-    for (u32 pixel = threadIdx.x / ROUND; pixel < of.pixels; pixel += TURNS) {
+    for (u32 pixel = threadIdx.x / round; pixel < of.pixels; pixel += TURNS) {
       const u64 at = static_cast<u64>(pixel) * of.pitch + channel;
       const float old = add ? to[at] : 0.0f;
       const float value = old + fmaf(d[at], a, fmaf(x[at], b, c));

@@ -24,11 +24,14 @@ typedef Tile<32, 32, 4, 4> LowHalf;
 typedef Tile<32, 16, 4, 4> LowThin;
 
 // Takes pieces of one factor, EXTENT wide, to shared memory. A `From` says how a quad is read: along the inner index
-// (ALONG_DEPTH), or along the other one; `place(x)` is worked out once for every quad of a thread.
+// (ALONG_DEPTH), or along the other one. `place(x)` is worked out once, `inner(k)` once a piece: a thread's quads lie at
+// one inner index along it, and at one place across it.
 template <u32 EXTENT, u32 THREADS, class From> struct Stage {
   static constexpr u32 QUADS = EXTENT * DEPTH / 4 / THREADS;
   static_assert(QUADS * THREADS * 4 == EXTENT * DEPTH, "every thread has as many quads");
-  typename From::Place places[QUADS];
+  static_assert(THREADS % (From::ALONG_DEPTH ? DEPTH / 4 : EXTENT / 4) == 0, "a thread's quads lie in a line");
+  static constexpr u32 PLACES = From::ALONG_DEPTH ? QUADS : 1;
+  typename From::Place places[PLACES];
   float4 held[QUADS];
 
   static __device__ __forceinline__ u32 x_of(u32 quad) {
@@ -43,15 +46,19 @@ template <u32 EXTENT, u32 THREADS, class From> struct Stage {
 
   __device__ __forceinline__ Stage(const From& from, u32 first) {
 #pragma unroll
-    for (u32 quad = 0; quad < QUADS; ++quad) {
+    for (u32 quad = 0; quad < PLACES; ++quad) {
       places[quad] = from.place(first + x_of(quad));
     }
   }
 
   __device__ __forceinline__ void fetch(const From& from, u32 k) {
+    typename From::Inner inner = from.inner(k + k_of(0));
 #pragma unroll
     for (u32 quad = 0; quad < QUADS; ++quad) {
-      held[quad] = from.at(places[quad], k + k_of(quad));
+      if (!From::ALONG_DEPTH && quad > 0) {
+        inner = from.inner(k + k_of(quad));
+      }
+      held[quad] = from.at(places[From::ALONG_DEPTH ? quad : 0], inner);
     }
   }
 
@@ -204,6 +211,7 @@ __device__ __forceinline__ void product(const Left& left, const Right& right, co
 struct AlongDepth {
   static constexpr bool ALONG_DEPTH = true;
   typedef const float* Place;
+  typedef u32 Inner;
   const float* from;
   u64 pitch;
   u32 extent, depth;
@@ -212,7 +220,11 @@ struct AlongDepth {
     return x < extent ? from + x * pitch : nullptr;
   }
 
-  __device__ __forceinline__ float4 at(Place row, u32 k) const {
+  __device__ __forceinline__ Inner inner(u32 k) const {
+    return k;
+  }
+
+  __device__ __forceinline__ float4 at(Place row, Inner k) const {
     return row && k < depth ? quad_at(row + k) : zeros();
   }
 };
@@ -221,6 +233,7 @@ struct AlongDepth {
 struct AcrossDepth {
   static constexpr bool ALONG_DEPTH = false;
   typedef const float* Place;
+  typedef u32 Inner;
   const float* from;
   u64 pitch;
   u32 extent, depth;
@@ -229,7 +242,11 @@ struct AcrossDepth {
     return x < extent ? from + x : nullptr;
   }
 
-  __device__ __forceinline__ float4 at(Place column, u32 k) const {
+  __device__ __forceinline__ Inner inner(u32 k) const {
+    return k;
+  }
+
+  __device__ __forceinline__ float4 at(Place column, Inner k) const {
     return column && k < depth ? quad_at(column + k * pitch) : zeros();
   }
 };

@@ -6,6 +6,8 @@ use super::tally::Tally;
 
 /// Threads of a block of kernels that go number by number.
 pub(super) const THREADS: u32 = 256;
+/// Threads of a warp.
+const WARP: usize = 32;
 /// Blocks along x of such a kernel at most: beyond, each thread takes several numbers.
 const MOST_BLOCKS: usize = 4096;
 /// Blocks along y at most.
@@ -89,9 +91,11 @@ impl<D: Driver> Queue<D> {
         work: Work,
         args: &[Arg<'_, D::Memory>],
     ) {
-        let along = numbers.div_ceil(THREADS as usize).clamp(1, MOST_BLOCKS);
+        // Whole warps, and not many more threads than numbers.
+        let threads = numbers.next_multiple_of(WARP).clamp(WARP, THREADS as usize);
+        let along = numbers.div_ceil(threads).clamp(1, MOST_BLOCKS);
         let blocks = [word(along), word(rows.clamp(1, MOST_ROWS)), word(self.lanes)];
-        self.queue(kernel, Grid { blocks, threads: THREADS }, work, args);
+        self.queue(kernel, Grid { blocks, threads: word(threads) }, work, args);
     }
 
     /// A kernel with so many blocks a lane.

@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, count, flag, optional, word};
 use super::driver::{Arg, Driver};
-use super::launch::{THREADS, Work};
+use super::launch::Work;
 use super::{Cuda, CudaSizes};
 use crate::backend::{NormShape, Sizes};
 use crate::layers::{Activation, InputGradient};
@@ -12,6 +12,11 @@ fn norm_of(shape: &NormShape) -> [u32; 5] {
     let pitch = CudaSizes.pitch(shape.extent.channels);
     let kept = CudaSizes.pitch(2 * shape.groups);
     [shape.extent.pixels(), shape.extent.channels, pitch, shape.groups, kept].map(word)
+}
+
+/// Threads of a block: four turns of as many channels as there are, up to 64; see `norm.cu`.
+fn threads(shape: &NormShape) -> u32 {
+    4 * word(CudaSizes.pitch(shape.extent.channels).min(64))
 }
 
 /// Floats of a record, and of its sums.
@@ -53,7 +58,7 @@ impl<D: Driver> Cuda<'_, D> {
             Arg::Address(self.norm_sums.as_ref().expect("norms were asked for"), 0),
             Arg::U64((shape.rows * sums) as u64),
         ];
-        self.queue.blocks("group_norm_forward", (shape.rows, THREADS), Work::of(floats), &args);
+        self.queue.blocks("group_norm_forward", (shape.rows, threads(shape)), Work::of(floats), &args);
     }
 
     pub(super) fn backward_norm(
@@ -89,7 +94,7 @@ impl<D: Driver> Cuda<'_, D> {
             Arg::Address(self.norm_sums.as_ref().expect("norms were asked for"), 0),
             Arg::U64((shape.rows * sums) as u64),
         ];
-        self.queue.blocks("group_norm_backward", (shape.rows, THREADS), Work::of(floats), &args);
+        self.queue.blocks("group_norm_backward", (shape.rows, threads(shape)), Work::of(floats), &args);
     }
 
     /// The parameters' gradients from the sums that [`Cuda::backward_norm`] left.
