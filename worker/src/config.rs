@@ -1,12 +1,15 @@
 //! What a worker is told at its start, checked as a whole.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use umbra_core::cluster::MAX_SLOTS;
 use umbra_core::ids::WorkerId;
 use umbra_core::seed::Stream;
 use umbra_core::spec::Violations;
+
+use crate::slot::Devices;
 
 /// What a file, flags or an embedding program say; see [`Config::try_new`].
 pub struct Settings {
@@ -39,6 +42,7 @@ pub struct Config {
     grace: Duration,
     host: String,
     jitter: Stream,
+    devices: Arc<Devices>,
 }
 
 impl Config {
@@ -86,6 +90,7 @@ impl Config {
                 grace: settings.grace,
                 host: settings.host.chars().take(253).collect(),
                 jitter: settings.jitter,
+                devices: Arc::new(Devices::new((0..settings.slots).map(|_| "cpu".to_owned()))),
             }),
             _ => Err(wrong),
         }
@@ -99,6 +104,11 @@ impl Config {
     /// How many packs are trained at once.
     pub fn slots(&self) -> u32 {
         self.slots
+    }
+
+    /// What the slots train on: for whoever watches it, and takes out a slot whose device is lost.
+    pub fn slot_devices(&self) -> &Arc<Devices> {
+        &self.devices
     }
 
     /// The folder that workers share.

@@ -22,6 +22,7 @@ pub fn hello(worker: &str) -> v1::Hello {
         numerics: vec![umbra_train::numerics_class()],
         running: Vec::new(),
         host: "test".into(),
+        devices: Vec::new(),
     }
 }
 
@@ -72,15 +73,16 @@ fn a_worker_that_cannot_work_is_refused_in_words() {
             refused(first(Some(Say::Hello(skewed))).await, Reason::VersionSkew, "another protocol");
         }
         refused_fields(first(None).await, &["hello"], "an empty message");
-        let early = Say::Heartbeat(v1::Heartbeat { running: vec![] });
+        let early = Say::Heartbeat(v1::Heartbeat::default());
         refused_fields(first(Some(early)).await, &["hello"], "no hello");
         type Change = fn(&mut v1::Hello);
-        let wrong: [(Change, &str); 6] = [
+        let wrong: [(Change, &str); 7] = [
             (|hello| hello.slots = 0, "slots"),
             (|hello| hello.slots = u32::MAX, "slots"),
             (|hello| hello.numerics.clear(), "numerics"),
             (|hello| hello.numerics = vec!["x".into(); 65], "numerics"),
             (|hello| hello.running = vec![v1::RunningPack::default(); 4097], "running"),
+            (|hello| hello.devices = vec![v1::SlotDevice::default(); 2], "devices"),
             (|hello| hello.worker_id = "../w".into(), "worker_id"),
         ];
         for (change, field) in wrong {
@@ -111,7 +113,14 @@ fn a_worker_that_breaks_the_protocol_is_cut_off() {
         };
         let messages = [
             ("a second hello", Say::Hello(hello("w"))),
-            ("a heartbeat for no audit", Say::Heartbeat(v1::Heartbeat { running: vec![running("")] })),
+            (
+                "a heartbeat for no audit",
+                Say::Heartbeat(v1::Heartbeat { running: vec![running("")], ..Default::default() }),
+            ),
+            (
+                "a heartbeat of more devices than slots",
+                Say::Heartbeat(v1::Heartbeat { devices: vec![Default::default(); 2], ..Default::default() }),
+            ),
             ("a report without an outcome", Say::Report(v1::Report { outcome: None, ..report(1, "") })),
             ("a report for no audit", Say::Report(v1::Report { audit_id: "../x".into(), ..report(1, "") })),
             ("a report of foreign bytes", Say::Report(report(1, "audit/b-12345678/pack-0/fence-1/logits"))),
