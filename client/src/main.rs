@@ -17,6 +17,7 @@ mod progress;
 mod remote;
 mod settings;
 mod view;
+mod workers;
 
 use std::process::ExitCode;
 

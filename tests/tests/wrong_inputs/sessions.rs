@@ -173,3 +173,51 @@ fn a_session_of_the_same_worker_replaces_the_first() {
         cluster.assert_healthy();
     });
 }
+
+#[test]
+fn what_devices_are_called_is_bounded_and_a_loss_is_logged_once() {
+    converse(|cluster| async move {
+        let channel = channel(&cluster).await;
+        let device = |lost: &str| v1::SlotDevice {
+            name: "H100\u{1b}[2J".repeat(1000),
+            memory_bytes: 80,
+            memory_free_bytes: u64::MAX,
+            utilisation: Some(f64::NAN),
+            lost: lost.into(),
+        };
+        let with = |devices: Vec<v1::SlotDevice>| v1::Hello { slots: 2, devices, ..hello("w") };
+        let mut session = Session::open(&channel, Some(Say::Hello(with(vec![device(""), device("")])))).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Welcome(_)))));
+        cluster.gauge("umbra_slots_lost", 0.0);
+        let reason = "it fell off the bus".repeat(1000);
+        for _ in 0..2 {
+            let devices = vec![device(""), device(&reason)];
+            session.say(Say::Heartbeat(v1::Heartbeat { devices, ..Default::default() })).await;
+        }
+        // What is answered was said last.
+        let audit_id = "a-12345678".to_owned();
+        let outcome = Some(v1::report::Outcome::Released(v1::Released::default()));
+        session.say(Say::Report(v1::Report { audit_id, pack: 0, fence: 1, outcome })).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Acknowledge(_)))));
+        cluster.gauge("umbra_slots_lost", 1.0);
+        // The worker says hello again.
+        let again = Say::Hello(with(vec![device(""), device(&reason)]));
+        let mut session = Session::open(&channel, Some(again)).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Welcome(_)))));
+        let list = cluster.ask(&["worker", "list"]).expect(0).json();
+        let slots = list["workers"][0]["slots"].as_array().expect("it has slots").clone();
+        assert_eq!((&slots[0]["state"], &slots[1]["state"]), (&"free".into(), &"lost".into()));
+        let text = |key: &str| slots[1][key].as_str().expect("it is text").to_owned();
+        assert_eq!((text("device").len(), text("lost").len()), (128, 300));
+        assert!(!text("device").contains('\u{1b}'));
+        assert_eq!((&slots[1]["memory_free_bytes"], &slots[1]["utilisation"]), (&80.into(), &().into()));
+        let label = format!("{{worker=\"w\",slot=\"1\",device=\"{}\"}}", text("device"));
+        assert_eq!(cluster.metrics().of(&format!("umbra_slot_memory_bytes{label}")), 80.0);
+        assert_eq!(cluster.metrics().of(&format!("umbra_slot_memory_free_bytes{label}")), 80.0);
+        let past = cluster.journal.past();
+        let logged = past.iter().filter(|entry| entry.is(cluster.coordinator(), "worker lost a slot"));
+        let reasons: Vec<_> = logged.map(|entry| entry.text("reason").to_owned()).collect();
+        assert_eq!(reasons, [text("lost")]);
+        cluster.assert_healthy();
+    });
+}
