@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=umbra");
     let files = [
         "umbra/v1/audit.proto",
+        "umbra/v1/cluster.proto",
         "umbra/v1/dataset.proto",
         "umbra/v1/findings.proto",
         "umbra/v1/worker.proto",

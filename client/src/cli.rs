@@ -34,7 +34,7 @@ enum Command {
     Attack(Box<attack::Args>),
     /// Run the coordinator: it takes audits, hands out work and computes the findings
     Coordinator(coordinator::Args),
-    /// Run a worker: it trains shadow models for a coordinator
+    /// Run a worker: it trains shadow models for a coordinator; or list a coordinator's workers
     Worker(worker::Args),
     /// Import, inspect, list and delete data sets
     #[command(subcommand)]
@@ -105,6 +105,9 @@ fn perform(cli: Cli) -> ExitCode {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(attack::run(*args, out, drain))))
         }
         Command::Coordinator(args) => with_runtime(|drain| Box::pin(coordinator::run(&args, out, drain))),
+        Command::Worker(worker::Args { command: Some(command), .. }) => {
+            quiet_log().and_then(|()| interruptible(|| Box::pin(worker::ask(command, out))))
+        }
         Command::Worker(args) => with_runtime(|drain| Box::pin(worker::run(&args, out, drain))),
         Command::Dataset(command) => {
             quiet_log().and_then(|()| interruptible(|| Box::pin(dataset::run(command, out))))
@@ -203,6 +206,9 @@ mod tests {
             "umbra coordinator --listen 127.0.0.1:0 --http 127.0.0.1:0 --state s --lease 5 --address-file a",
             "umbra worker --config w.toml --server http://127.0.0.1:7443 --slots 2 --scratch s --grace 30",
             "umbra worker --slots 2 --keep-weights W",
+            "umbra worker",
+            "umbra worker list",
+            "umbra worker list --server https://host:1 --token-file t --format json",
             "umbra dataset import --kind parquet FILE --schema FILE.toml",
             "umbra dataset import FILE --schema FILE.toml --name n",
             "umbra dataset inspect support2",
@@ -215,8 +221,15 @@ mod tests {
         ] {
             assert!(parse(words(line)).is_ok(), "{line}");
         }
-        for line in ["umbra", "umbra walk", "umbra run", "umbra run A --workers 0", "umbra run A --workers x"]
-        {
+        for line in [
+            "umbra",
+            "umbra walk",
+            "umbra run",
+            "umbra run A --workers 0",
+            "umbra run A --workers x",
+            "umbra worker --slots 2 list",
+            "umbra worker list --slots 2",
+        ] {
             let error = parse(words(line)).unwrap_err();
             assert!(error.use_stderr() || line == "umbra", "{line}");
         }

@@ -18,6 +18,7 @@ mod progress;
 mod remote;
 mod settings;
 mod view;
+mod workers;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use umbra_proto::MAX_MESSAGE;
 use umbra_proto::v1::audit_service_server::AuditServiceServer;
+use umbra_proto::v1::cluster_service_server::ClusterServiceServer;
 use umbra_proto::v1::dataset_service_server::DatasetServiceServer;
 use umbra_proto::v1::findings_service_server::FindingsServiceServer;
 use umbra_proto::v1::worker_service_server::WorkerServiceServer;
@@ -22,7 +23,7 @@ use umbra_runtime::files::{FileError, create_private_folder};
 use umbra_runtime::http::{self, Health};
 use umbra_runtime::{Metrics, TlsFiles};
 
-use crate::api::{Audits, Datasets, Findings, Gate, Workers};
+use crate::api::{Audits, Datasets, Findings, Fleet, Gate, Workers};
 use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
 use crate::board::Board;
 use crate::config::Config;
@@ -122,6 +123,7 @@ pub async fn serve(
     let router = server
         .add_service(health_service)
         .add_service(guarded!(AuditServiceServer, Audits::new(shell.clone())))
+        .add_service(guarded!(ClusterServiceServer, Fleet::new(shell.clone())))
         .add_service(guarded!(DatasetServiceServer, Datasets::new(shell.clone(), uploads.clone())))
         .add_service(guarded!(FindingsServiceServer, Findings::new(shell.clone())))
         .add_service(guarded!(WorkerServiceServer, Workers::new(shell.clone(), uploads.clone())));
@@ -202,6 +204,13 @@ fn describe_metrics() {
     metrics::describe_gauge!("umbra_worker_sessions", "workers that are connected");
     metrics::describe_gauge!("umbra_slots", "slots of connected workers");
     metrics::describe_gauge!("umbra_slots_busy", "slots that are taken");
+    metrics::describe_gauge!("umbra_slots_lost", "slots of connected workers that lost their device");
+    metrics::describe_gauge!("umbra_slot_memory_bytes", "memory of a slot's device");
+    metrics::describe_gauge!("umbra_slot_memory_free_bytes", "free memory of a slot's device");
+    metrics::describe_gauge!(
+        "umbra_slot_utilisation_ratio",
+        "share of time a slot's device was busy of late"
+    );
     metrics::describe_counter!("umbra_packs_assigned_total", "assignments of packs to slots");
     metrics::describe_counter!("umbra_packs_resumed_total", "assignments that went on from a checkpoint");
     metrics::describe_counter!("umbra_checkpoints_total", "checkpoints that workers stored");

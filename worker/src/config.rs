@@ -1,6 +1,7 @@
 //! What a worker is told at its start, checked as a whole.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use umbra_core::cluster::MAX_SLOTS;
@@ -8,6 +9,8 @@ use umbra_core::ids::WorkerId;
 use umbra_core::seed::Stream;
 use umbra_core::spec::Violations;
 use umbra_train::Device;
+
+use crate::slot::Devices;
 
 /// What a file, flags or an embedding program say; see [`Config::try_new`].
 pub struct Settings {
@@ -40,6 +43,7 @@ pub struct Config {
     grace: Duration,
     host: String,
     jitter: Stream,
+    devices: Arc<Devices>,
 }
 
 impl Config {
@@ -88,6 +92,7 @@ impl Config {
                 grace: settings.grace,
                 host: settings.host.chars().take(253).collect(),
                 jitter: settings.jitter,
+                devices: Arc::new(Devices::new((0..settings.slots).map(|_| "cpu".to_owned()))),
             }),
             _ => Err(wrong),
         }
@@ -106,6 +111,11 @@ impl Config {
     /// Where each slot trains.
     pub fn devices(&self) -> &[Device] {
         &self.slots
+    }
+
+    /// What the slots train on: for whoever watches it, and takes out a slot whose device is lost.
+    pub fn slot_devices(&self) -> &Arc<Devices> {
+        &self.devices
     }
 
     /// The folder that workers share.

@@ -20,6 +20,11 @@ pub(crate) fn worker(message: impl Into<String>) -> Fault {
     Fault::new(Domain::Worker, Retry::Elsewhere, message)
 }
 
+/// The device of a slot cannot do it; another may.
+pub(crate) fn device(message: impl Into<String>) -> Fault {
+    Fault::new(Domain::Device, Retry::Elsewhere, message)
+}
+
 /// The coordinator or its store does not take or give a blob.
 pub(crate) fn store(message: impl Into<String>) -> Fault {
     Fault::new(Domain::Store, Retry::Backoff, message)

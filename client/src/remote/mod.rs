@@ -19,6 +19,7 @@ use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::spec::AuditSpec;
 use umbra_proto::convert::spec_to;
 use umbra_proto::v1::audit_service_client::AuditServiceClient;
+use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
 use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::{MAX_MESSAGE, v1};
@@ -161,6 +162,11 @@ impl Remote {
     /// Audits.
     pub fn audits(&self) -> AuditServiceClient<Calls> {
         AuditServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Workers.
+    pub fn cluster(&self) -> ClusterServiceClient<Calls> {
+        ClusterServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// Data sets.

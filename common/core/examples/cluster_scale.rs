@@ -6,7 +6,7 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types)] // it measures
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use umbra_core::cluster::{
@@ -69,7 +69,13 @@ fn worker_id(worker: u32) -> WorkerId {
 
 fn join(worker: u32) -> Event {
     let numerics = vec!["lockstep/cpu/f32/avx2/v1".to_owned(), "lockstep/cpu/f32/scalar/v1".to_owned()];
-    Event::WorkerJoined { worker: worker_id(worker), slots: SLOTS, numerics, running: vec![] }
+    Event::WorkerJoined {
+        worker: worker_id(worker),
+        slots: SLOTS,
+        numerics,
+        running: vec![],
+        lost: BTreeSet::new(),
+    }
 }
 
 fn submit(audit: u32) -> Event {

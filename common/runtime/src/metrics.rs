@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::MetricKindMask;
 
 /// Upper bounds of histogram buckets, in seconds: from a store's commit to a pack's training.
 const BUCKETS: [f64; 14] =
@@ -11,6 +12,10 @@ const BUCKETS: [f64; 14] =
 
 /// How often old histogram samples must be folded into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A gauge that nobody sets for so long is dropped: what it measured is gone. Gauges of what stays are set
+/// several times a second.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// A handle on the process's metrics.
 #[derive(Clone)]
@@ -24,10 +29,7 @@ impl Metrics {
     pub fn install() -> Self {
         static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
         let handle = HANDLE.get_or_init(|| {
-            let recorder = PrometheusBuilder::new()
-                .set_buckets(&BUCKETS)
-                .expect("the list of buckets is not empty")
-                .build_recorder();
+            let recorder = recorder(IDLE);
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("keep another recorder of metrics, /metrics stays empty");
@@ -42,12 +44,46 @@ impl Metrics {
         self.handle.render()
     }
 
-    /// Keeps the memory of histograms bounded; runs until it is dropped.
+    /// Keeps the memory of histograms and of gauges with labels that come and go bounded, whether or not
+    /// anybody reads them; runs until it is dropped.
     pub async fn upkeep(&self) {
         let mut tick = tokio::time::interval(UPKEEP);
         loop {
             tick.tick().await;
-            self.handle.run_upkeep();
+            // Rendering is what looks for gauges that are idle, and folds samples into their buckets.
+            let _ = self.handle.render_to_write(&mut std::io::sink());
         }
+    }
+}
+
+/// A recorder that drops gauges which nobody sets for so long.
+fn recorder(idle: Duration) -> PrometheusRecorder {
+    PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)
+        .expect("the list of buckets is not empty")
+        .idle_timeout(MetricKindMask::GAUGE, Some(idle))
+        .build_recorder()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauges_that_nobody_sets_any_more_are_dropped_and_counters_stay() {
+        let recorder = recorder(Duration::ZERO);
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::counter!("umbra_test_total").increment(1);
+            metrics::gauge!("umbra_gone", "worker" => "w").set(1.0);
+            for _ in 0..3 {
+                metrics::gauge!("umbra_stays").set(2.0);
+                handle.render();
+            }
+            metrics::gauge!("umbra_stays").set(2.0);
+        });
+        let shown = handle.render();
+        assert!(!shown.contains("umbra_gone") && shown.contains("umbra_stays 2"), "{shown}");
+        assert!(shown.contains("umbra_test_total 1"), "{shown}");
     }
 }

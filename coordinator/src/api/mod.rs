@@ -3,6 +3,7 @@
 mod audits;
 mod datasets;
 mod findings;
+mod fleet;
 mod gate;
 mod pages;
 mod receive;
@@ -12,5 +13,6 @@ mod workers;
 pub use audits::Audits;
 pub use datasets::Datasets;
 pub use findings::Findings;
+pub use fleet::Fleet;
 pub use gate::Gate;
 pub use workers::Workers;

@@ -90,6 +90,13 @@ fn check(hello: &v1::Hello) -> Result<WorkerId, Status> {
     if !(1..=64).contains(&classes.len()) || !classes.iter().all(named) {
         return Err(bad_field("numerics", "a worker offers 1 to 64 classes of 1 to 128 characters"));
     }
+    let (told, slots) = (hello.devices.len(), hello.slots);
+    if told > 0 && told != slots as usize {
+        return Err(bad_field(
+            "devices",
+            format!("{told} devices of {slots} slots: tell of all slots or of none"),
+        ));
+    }
     if hello.running.len() > MAX_RUNNING {
         return Err(bad_field("running", format!("a worker holds at most {MAX_RUNNING} packs")));
     }

@@ -11,6 +11,7 @@ use umbra_proto::store::v1::StoredFile;
 use umbra_proto::v1;
 
 use super::sessions::Outbox;
+use super::workers::WorkersPage;
 use crate::facts::{AuditFacts, DatasetFacts};
 use crate::store::Op;
 
@@ -71,6 +72,15 @@ pub enum Command {
         fence: Fence,
         /// The pack.
         reply: oneshot::Sender<Option<PackId>>,
+    },
+    /// Which workers are connected, a page of them.
+    Workers {
+        /// Those after the one of this id.
+        after: Option<WorkerId>,
+        /// At most so many.
+        most: usize,
+        /// The page.
+        reply: oneshot::Sender<WorkersPage>,
     },
     /// A worker's session begins.
     Join {

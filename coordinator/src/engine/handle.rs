@@ -14,6 +14,7 @@ use umbra_proto::v1;
 use umbra_proto::v1::connect_request::Message as Said;
 
 use super::command::{Command, SubmitError};
+use super::member::Member;
 use super::records::{core_fence, decode};
 use super::sessions::Outbox;
 use super::term::{Term, TermEnd};
@@ -50,6 +51,7 @@ impl Term {
             Command::Fence { fence, reply } => {
                 answer(reply, self.cluster.live_fence(fence).map(|(pack, _)| pack));
             }
+            Command::Workers { after, most, reply } => answer(reply, self.workers(after.as_ref(), most)),
             Command::Join { worker, session, hello, out } => {
                 self.join(worker, session, *hello, out).await?;
             }
@@ -78,16 +80,16 @@ impl Term {
     }
 
     /// The configured class, unless workers are connected and none of them offers it: then the class
-    /// that most slots prefer, the first by name among equals.
+    /// that most slots prefer, the first by name among equals. Slots that are lost have no say.
     fn numerics(&self) -> String {
         let configured = &self.shell.config.numerics;
         let mut preferred = std::collections::BTreeMap::<String, u32>::new();
-        for worker in self.cluster.workers().filter(|worker| worker.connected) {
+        for worker in self.cluster.workers().filter(|worker| worker.connected && worker.lost < worker.slots) {
             if worker.numerics.contains(configured) {
                 return configured.clone();
             }
             if let Some(first) = worker.numerics.first() {
-                *preferred.entry(first.clone()).or_default() += worker.slots;
+                *preferred.entry(first.clone()).or_default() += worker.slots - worker.lost;
             }
         }
         let most = preferred.iter().rev().max_by_key(|(_, slots)| **slots);
@@ -174,7 +176,12 @@ impl Term {
         out: Outbox,
     ) -> Result<(), TermEnd> {
         tracing::info!(%worker, slots = hello.slots, running = hello.running.len(), "worker joined");
-        self.sessions.open(worker.clone(), session, out);
+        let member = match Member::try_new(&hello, self.shell.clock.unix_ms()) {
+            Ok(member) => member,
+            Err(error) => return self.cut_off(&worker, &error).await,
+        };
+        let lost = member.lost_slots();
+        self.sessions.open(worker.clone(), session, out, member);
         let welcome = v1::Welcome {
             lease_milliseconds: u32::try_from(self.shell.config.cluster.lease_ms).unwrap_or(u32::MAX),
             version: self.shell.config.version.clone(),
@@ -182,7 +189,8 @@ impl Term {
         self.sessions.send(&worker, v1::connect_response::Message::Welcome(welcome));
         self.introductions.note(&worker, &hello);
         let running = hello.running.clone();
-        match wire::joined(worker.clone(), hello) {
+        self.note_devices(&worker);
+        match wire::joined(worker.clone(), hello, lost) {
             Ok(event) => self.step(event).await?,
             Err(error) => self.cut_off(&worker, &error).await?,
         }
@@ -197,6 +205,8 @@ impl Term {
                 self.cut_off(&worker, &"a heartbeat of more packs than a worker holds").await
             }
             Said::Heartbeat(heartbeat) => {
+                // First, so that nothing that comes free is given to a slot that is lost.
+                self.hear_devices(&worker, &heartbeat.devices).await?;
                 for running in &heartbeat.running {
                     let fence = core_fence(running.fence);
                     match wire::pack_id(&running.audit_id, running.pack) {
@@ -266,7 +276,7 @@ impl Term {
         }
     }
 
-    async fn cut_off(
+    pub(super) async fn cut_off(
         &mut self,
         worker: &WorkerId,
         why: &(dyn std::fmt::Display + Sync),

@@ -12,6 +12,7 @@ mod handle;
 mod leftovers;
 mod lived;
 mod load;
+mod member;
 mod progress;
 pub mod records;
 mod run;
@@ -19,6 +20,7 @@ mod sessions;
 mod show;
 mod term;
 mod wire;
+mod workers;
 
 pub use chronicle::RunNotes;
 pub use command::{Command, Engine, EngineGone, SubmitError};

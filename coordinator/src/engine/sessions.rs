@@ -1,10 +1,13 @@
 //! The sessions of workers, seen from the engine: who is connected and where to answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use tokio::sync::{mpsc, oneshot};
 use umbra_core::ids::WorkerId;
 use umbra_proto::v1::{ConnectResponse, connect_response::Message};
+
+use super::member::Member;
 
 /// Where a session is answered. Dropping it ends the session: its stream ends once what waits is sent, and
 /// nothing more is heard from it.
@@ -25,7 +28,7 @@ impl Outbox {
 /// The sessions that are open.
 #[derive(Default)]
 pub struct Sessions {
-    open: HashMap<WorkerId, Session>,
+    open: BTreeMap<WorkerId, Session>,
     /// Workers that lost a message, and with it their session; the scheduler does not know yet.
     cut_off: VecDeque<WorkerId>,
 }
@@ -33,19 +36,31 @@ pub struct Sessions {
 struct Session {
     number: u64,
     outbox: Outbox,
+    member: Member,
 }
 
 impl Sessions {
     /// Opens a session; it replaces one of the same worker, whose stream ends.
-    pub fn open(&mut self, worker: WorkerId, number: u64, outbox: Outbox) {
+    pub fn open(&mut self, worker: WorkerId, number: u64, outbox: Outbox, member: Member) {
         // What the session before lost, the hello of this one makes good.
         self.cut_off.retain(|other| *other != worker);
-        self.open.insert(worker, Session { number, outbox });
+        self.open.insert(worker, Session { number, outbox, member });
     }
 
     /// Whether this is the worker's session now.
     pub fn is_current(&self, worker: &WorkerId, number: u64) -> bool {
         self.open.get(worker).is_some_and(|session| session.number == number)
+    }
+
+    /// What a connected worker said of itself.
+    pub fn member(&mut self, worker: &WorkerId) -> Option<&mut Member> {
+        self.open.get_mut(worker).map(|session| &mut session.member)
+    }
+
+    /// What connected workers said of themselves, by id from a bound on.
+    pub fn members(&self, from: Bound<&WorkerId>) -> impl Iterator<Item = (&WorkerId, &Member)> {
+        let open = self.open.range((from, Bound::Unbounded));
+        open.map(|(worker, session)| (worker, &session.member))
     }
 
     /// Ends a session.
@@ -86,7 +101,7 @@ mod tests {
         let worker = WorkerId::try_new("w").unwrap();
         let mut sessions = Sessions::default();
         let (outbox, mut messages, mut closed) = Outbox::new(1);
-        sessions.open(worker.clone(), 1, outbox);
+        sessions.open(worker.clone(), 1, outbox, Member::default());
         for _ in 0..3 {
             sessions.send(&worker, Message::Welcome(Welcome::default()));
         }
@@ -97,9 +112,9 @@ mod tests {
         assert_eq!(messages.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
 
         let (outbox, _messages, _closed) = Outbox::new(1);
-        sessions.open(worker.clone(), 2, outbox);
+        sessions.open(worker.clone(), 2, outbox, Member::default());
         let (outbox, _messages, _closed) = Outbox::new(1);
-        sessions.open(worker.clone(), 3, outbox);
+        sessions.open(worker.clone(), 3, outbox, Member::default());
         assert!(!sessions.is_current(&worker, 2) && sessions.is_current(&worker, 3));
         assert_eq!((sessions.count(), sessions.next_cut_off()), (1, None));
     }

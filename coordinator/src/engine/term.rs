@@ -14,6 +14,7 @@ use super::chronicle::{Chronicle, Introductions};
 use super::deletion::Deletion;
 use super::lived::Lived;
 use super::load::{LoadError, Loaded};
+use super::member::Warned;
 use super::progress::Progress;
 use super::records::{encode, key_of};
 use super::sessions::Sessions;
@@ -45,6 +46,8 @@ pub struct Term {
     pub(super) sessions: Sessions,
     pub(super) progress: Progress,
     pub(super) introductions: Introductions,
+    /// Lost slots that were logged.
+    pub(super) warned: Warned,
     pub(super) deletions: BTreeMap<AuditId, Deletion>,
     epoch: Epoch,
     lived: Lived,
@@ -92,6 +95,7 @@ impl Term {
             sessions: Sessions::default(),
             progress: Progress::default(),
             introductions: Introductions::default(),
+            warned: Warned::default(),
             deletions: BTreeMap::new(),
             epoch,
             lived: Lived::new(now),
@@ -370,13 +374,15 @@ impl Term {
             metrics::gauge!("umbra_packs", "state" => state).set(f64::from(count));
         }
         metrics::gauge!("umbra_worker_sessions").set(self.sessions.count() as f64);
-        let (mut slots, mut busy) = (0, 0);
+        let (mut slots, mut busy, mut lost) = (0, 0, 0);
         for worker in self.cluster.workers().filter(|worker| worker.connected) {
             slots += worker.slots;
             busy += worker.busy;
+            lost += worker.lost;
         }
         metrics::gauge!("umbra_slots").set(f64::from(slots));
         metrics::gauge!("umbra_slots_busy").set(f64::from(busy));
+        metrics::gauge!("umbra_slots_lost").set(f64::from(lost));
     }
 }
 

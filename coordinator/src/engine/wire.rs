@@ -1,5 +1,7 @@
 //! Between the workers' messages and the scheduler's events and actions.
 
+use std::collections::BTreeSet;
+
 use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, StillRunning};
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
@@ -32,11 +34,11 @@ pub fn pack_id(audit: &str, pack: u32) -> Result<PackId, Malformed> {
     Ok(PackId { audit, pack: PackIndex(pack) })
 }
 
-/// A worker's hello as an event.
+/// A worker's hello as an event; the slots it has lost are read from its devices.
 ///
 /// # Errors
 /// [`Malformed`] if a pack it names is not one.
-pub fn joined(worker: WorkerId, hello: v1::Hello) -> Result<Event, Malformed> {
+pub fn joined(worker: WorkerId, hello: v1::Hello, lost: BTreeSet<u32>) -> Result<Event, Malformed> {
     let running = hello
         .running
         .iter()
@@ -45,7 +47,7 @@ pub fn joined(worker: WorkerId, hello: v1::Hello) -> Result<Event, Malformed> {
             Ok(StillRunning { slot: running.slot, pack, fence: core_fence(running.fence) })
         })
         .collect::<Result<_, Malformed>>()?;
-    Ok(Event::WorkerJoined { worker, slots: hello.slots, numerics: hello.numerics, running })
+    Ok(Event::WorkerJoined { worker, slots: hello.slots, numerics: hello.numerics, running, lost })
 }
 
 /// A checkpoint's message as an event.

@@ -5,6 +5,7 @@
 
 mod place;
 mod puppet;
+mod workers;
 
 use place::{Place, draft};
 use puppet::Puppet;

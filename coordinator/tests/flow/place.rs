@@ -17,6 +17,7 @@ use umbra_core::cluster::ClusterConfig;
 use umbra_core::digest::Digest;
 use umbra_data::{Dataset, Imported, Schema, import};
 use umbra_proto::v1::audit_service_client::AuditServiceClient;
+use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
 use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::{CHUNK, v1};
@@ -213,6 +214,13 @@ impl Place {
 
     pub async fn list(&self) -> Vec<v1::Audit> {
         self.audits().list_audits(v1::ListAuditsRequest::default()).await.unwrap().into_inner().audits
+    }
+
+    /// One page of the connected workers.
+    pub async fn workers(&self, page_size: u32, token: &str) -> Result<v1::ListWorkersResponse, Status> {
+        let mut client = ClusterServiceClient::new(self.channel.clone());
+        let request = v1::ListWorkersRequest { page_size, page_token: token.into() };
+        client.list_workers(request).await.map(tonic::Response::into_inner)
     }
 
     /// How many blobs audits have.

@@ -60,6 +60,7 @@ impl<'p> Puppet<'p> {
             numerics: numerics.iter().map(|&class| class.into()).collect(),
             running: running.collect(),
             host: "stage".into(),
+            devices: Vec::new(),
         };
         let (say, said) = mpsc::channel(64);
         say.send(v1::ConnectRequest { message: Some(Say::Hello(hello)) }).await.unwrap();
@@ -69,6 +70,27 @@ impl<'p> Puppet<'p> {
         let welcome = puppet.next(|message| matches!(message, Hear::Welcome(_))).await;
         assert!(matches!(welcome, Hear::Welcome(welcome) if welcome.lease_milliseconds == 60_000));
         puppet
+    }
+
+    /// Says that these slots of so many have lost their device.
+    pub async fn lose_slots(&self, slots: u32, lost: &[u32]) {
+        let device = |slot| v1::SlotDevice {
+            name: format!("device {slot}"),
+            lost: if lost.contains(&slot) { "it fell off the bus".into() } else { String::new() },
+            ..v1::SlotDevice::default()
+        };
+        let devices = (0..slots).map(device).collect();
+        self.say(Say::Heartbeat(v1::Heartbeat { running: Vec::new(), devices })).await;
+    }
+
+    /// Fails a pack on its device.
+    pub async fn fail(&mut self, assign: &v1::Assign) {
+        let (domain, retry) = (v1::FaultDomain::Device.into(), v1::FaultRetry::Elsewhere.into());
+        let fault = v1::Fault { domain, retry, message: "the device is lost".into() };
+        let (audit_id, pack, fence) = (assign.audit_id.clone(), assign.pack, assign.fence);
+        let outcome = Some(v1::report::Outcome::Failed(fault));
+        self.say(Say::Report(v1::Report { audit_id, pack, fence, outcome })).await;
+        self.next(|message| matches!(message, Hear::Acknowledge(ack) if ack.fence == fence)).await;
     }
 
     async fn say(&self, message: Say) {

@@ -6,3 +6,4 @@ mod embedded;
 mod everywhere;
 mod one_logit;
 mod resume;
+mod workers;

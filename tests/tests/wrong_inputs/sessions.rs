@@ -22,6 +22,7 @@ pub fn hello(worker: &str) -> v1::Hello {
         numerics: vec![umbra_train::numerics_class()],
         running: Vec::new(),
         host: "test".into(),
+        devices: Vec::new(),
     }
 }
 
@@ -72,15 +73,16 @@ fn a_worker_that_cannot_work_is_refused_in_words() {
             refused(first(Some(Say::Hello(skewed))).await, Reason::VersionSkew, "another protocol");
         }
         refused_fields(first(None).await, &["hello"], "an empty message");
-        let early = Say::Heartbeat(v1::Heartbeat { running: vec![] });
+        let early = Say::Heartbeat(v1::Heartbeat::default());
         refused_fields(first(Some(early)).await, &["hello"], "no hello");
         type Change = fn(&mut v1::Hello);
-        let wrong: [(Change, &str); 6] = [
+        let wrong: [(Change, &str); 7] = [
             (|hello| hello.slots = 0, "slots"),
             (|hello| hello.slots = u32::MAX, "slots"),
             (|hello| hello.numerics.clear(), "numerics"),
             (|hello| hello.numerics = vec!["x".into(); 65], "numerics"),
             (|hello| hello.running = vec![v1::RunningPack::default(); 4097], "running"),
+            (|hello| hello.devices = vec![v1::SlotDevice::default(); 2], "devices"),
             (|hello| hello.worker_id = "../w".into(), "worker_id"),
         ];
         for (change, field) in wrong {
@@ -111,7 +113,14 @@ fn a_worker_that_breaks_the_protocol_is_cut_off() {
         };
         let messages = [
             ("a second hello", Say::Hello(hello("w"))),
-            ("a heartbeat for no audit", Say::Heartbeat(v1::Heartbeat { running: vec![running("")] })),
+            (
+                "a heartbeat for no audit",
+                Say::Heartbeat(v1::Heartbeat { running: vec![running("")], ..Default::default() }),
+            ),
+            (
+                "a heartbeat of more devices than slots",
+                Say::Heartbeat(v1::Heartbeat { devices: vec![Default::default(); 2], ..Default::default() }),
+            ),
             ("a report without an outcome", Say::Report(v1::Report { outcome: None, ..report(1, "") })),
             ("a report for no audit", Say::Report(v1::Report { audit_id: "../x".into(), ..report(1, "") })),
             ("a report of foreign bytes", Say::Report(report(1, "audit/b-12345678/pack-0/fence-1/logits"))),
@@ -161,6 +170,54 @@ fn a_session_of_the_same_worker_replaces_the_first() {
         first.end().await;
         cluster.gauge("umbra_worker_sessions", 1.0);
         cluster.gauge("umbra_slots", 1.0);
+        cluster.assert_healthy();
+    });
+}
+
+#[test]
+fn what_devices_are_called_is_bounded_and_a_loss_is_logged_once() {
+    converse(|cluster| async move {
+        let channel = channel(&cluster).await;
+        let device = |lost: &str| v1::SlotDevice {
+            name: "H100\u{1b}[2J".repeat(1000),
+            memory_bytes: 80,
+            memory_free_bytes: u64::MAX,
+            utilisation: Some(f64::NAN),
+            lost: lost.into(),
+        };
+        let with = |devices: Vec<v1::SlotDevice>| v1::Hello { slots: 2, devices, ..hello("w") };
+        let mut session = Session::open(&channel, Some(Say::Hello(with(vec![device(""), device("")])))).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Welcome(_)))));
+        cluster.gauge("umbra_slots_lost", 0.0);
+        let reason = "it fell off the bus".repeat(1000);
+        for _ in 0..2 {
+            let devices = vec![device(""), device(&reason)];
+            session.say(Say::Heartbeat(v1::Heartbeat { devices, ..Default::default() })).await;
+        }
+        // What is answered was said last.
+        let audit_id = "a-12345678".to_owned();
+        let outcome = Some(v1::report::Outcome::Released(v1::Released::default()));
+        session.say(Say::Report(v1::Report { audit_id, pack: 0, fence: 1, outcome })).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Acknowledge(_)))));
+        cluster.gauge("umbra_slots_lost", 1.0);
+        // The worker says hello again.
+        let again = Say::Hello(with(vec![device(""), device(&reason)]));
+        let mut session = Session::open(&channel, Some(again)).await;
+        assert!(matches!(session.hear().await, Ok(Some(Hear::Welcome(_)))));
+        let list = cluster.ask(&["worker", "list"]).expect(0).json();
+        let slots = list["workers"][0]["slots"].as_array().expect("it has slots").clone();
+        assert_eq!((&slots[0]["state"], &slots[1]["state"]), (&"free".into(), &"lost".into()));
+        let text = |key: &str| slots[1][key].as_str().expect("it is text").to_owned();
+        assert_eq!((text("device").len(), text("lost").len()), (128, 300));
+        assert!(!text("device").contains('\u{1b}'));
+        assert_eq!((&slots[1]["memory_free_bytes"], &slots[1]["utilisation"]), (&80.into(), &().into()));
+        let label = format!("{{worker=\"w\",slot=\"1\",device=\"{}\"}}", text("device"));
+        assert_eq!(cluster.metrics().of(&format!("umbra_slot_memory_bytes{label}")), 80.0);
+        assert_eq!(cluster.metrics().of(&format!("umbra_slot_memory_free_bytes{label}")), 80.0);
+        let past = cluster.journal.past();
+        let logged = past.iter().filter(|entry| entry.is(cluster.coordinator(), "worker lost a slot"));
+        let reasons: Vec<_> = logged.map(|entry| entry.text("reason").to_owned()).collect();
+        assert_eq!(reasons, [text("lost")]);
         cluster.assert_healthy();
     });
 }

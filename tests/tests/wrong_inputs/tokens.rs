@@ -8,6 +8,7 @@ use tonic::{Request, Status};
 use umbra_proto::error::Reason;
 use umbra_proto::v1;
 use umbra_proto::v1::audit_service_client::AuditServiceClient;
+use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
 use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::v1::worker_service_client::WorkerServiceClient;
@@ -62,6 +63,8 @@ async fn ask_everybody(channel: &Channel, header: Option<&str>) {
     let list = AuditServiceClient::new(with()).list_audits(v1::ListAuditsRequest::default()).await;
     refused(list, Reason::Unauthenticated, &what);
     let list = DatasetServiceClient::new(with()).list_datasets(v1::ListDatasetsRequest::default()).await;
+    refused(list, Reason::Unauthenticated, &what);
+    let list = ClusterServiceClient::new(with()).list_workers(v1::ListWorkersRequest::default()).await;
     refused(list, Reason::Unauthenticated, &what);
     let summary = FindingsServiceClient::new(with()).get_summary(v1::GetSummaryRequest::default()).await;
     refused(summary, Reason::Unauthenticated, &what);

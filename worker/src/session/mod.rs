@@ -93,6 +93,7 @@ impl Session {
                     return Ok(Outcome::GaveUp { unfinished: self.ledger.unfinished() });
                 }
                 Some(note) = self.notes.recv() => self.take_note(note),
+                () = self.crew.devices().changed() => self.tell_losses(),
                 event = self.link.next() => self.take_event(event)?,
                 () = beat(&mut self.heartbeat) => self.say_alive(),
             }
@@ -124,6 +125,7 @@ impl Session {
             numerics: self.crew.numerics().to_vec(),
             running: self.ledger.hello(),
             host: self.config.host().to_owned(),
+            devices: self.crew.devices().wire(),
         }
     }
 
@@ -135,6 +137,7 @@ impl Session {
         let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + beat, beat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.heartbeat = Some(heartbeat);
+        self.tell_losses();
         if self.ledger.is_leaving() {
             self.say(connect_request::Message::Draining(v1::Draining {}));
         }
@@ -201,6 +204,8 @@ impl Session {
     }
 
     fn end(&mut self, fence: Fence, ending: Ending) {
+        // Whoever hears that a slot is free must know already that it is lost.
+        self.tell_losses();
         if let Some(report) = self.ledger.ended(fence, ending, self.clock.now()) {
             self.say(connect_request::Message::Report(report));
         }
@@ -208,10 +213,22 @@ impl Session {
 
     fn say_alive(&mut self) {
         self.link.steady();
-        let running = self.ledger.heartbeat();
-        self.say(connect_request::Message::Heartbeat(v1::Heartbeat { running }));
+        self.say_what_runs();
         let now = self.clock.now();
         self.repeat_reports(Millis(now.0.saturating_sub(self.lease_ms)));
+    }
+
+    fn say_what_runs(&mut self) {
+        let (running, devices) = (self.ledger.heartbeat(), self.crew.devices().wire());
+        self.say(connect_request::Message::Heartbeat(v1::Heartbeat { running, devices }));
+    }
+
+    /// Tells of slots that were lost, without waiting for the next heartbeat; without a stream, once there is
+    /// one, since its hello may be older than the loss.
+    fn tell_losses(&mut self) {
+        if self.link.is_up() && self.crew.devices().take_untold() {
+            self.say_what_runs();
+        }
     }
 
     fn repeat_reports(&mut self, before: Millis) {

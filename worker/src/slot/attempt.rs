@@ -63,6 +63,10 @@ impl Attempt {
         &self,
         assign: v1::Assign,
     ) -> Result<(Task, Arc<umbra_data::Dataset>, Option<Bytes>), Fault> {
+        // It was given before the coordinator heard that the slot is lost.
+        if let Some(reason) = self.shop.devices.lost(assign.slot) {
+            return Err(faults::device(format!("slot {} takes no more packs: {reason}", assign.slot)));
+        }
         let task = Task::try_from_wire(assign, &self.shop.numerics)?;
         let waits = waits(self.shop.jitter.clone());
         let data = self.shop.datasets.get(&task.dataset, &task.content, &waits).await?;

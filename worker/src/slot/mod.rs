@@ -1,6 +1,7 @@
 //! The slots: one thread each that trains, and one task a pack that fetches before and publishes after.
 
 mod attempt;
+mod devices;
 mod handle;
 mod memberships;
 mod pack;
@@ -9,6 +10,7 @@ mod task;
 mod thread;
 mod weights;
 
+pub use devices::{DeviceReading, Devices};
 pub(crate) use handle::{Order, Orders, Progress, Reading};
 
 use std::panic::AssertUnwindSafe;
@@ -63,6 +65,8 @@ struct Shop {
     memberships: Arc<Memberships>,
     /// The scratch folder.
     scratch: Arc<Scratch>,
+    /// What the slots train on.
+    devices: Arc<Devices>,
     /// The folder in which weights are kept, if they are.
     weights: Option<PathBuf>,
     /// The numerics classes on offer, the best first.
@@ -94,6 +98,7 @@ impl Crew {
             client,
             memberships: Arc::default(),
             scratch,
+            devices: config.slot_devices().clone(),
             weights: config.keep_weights().map(Path::to_owned),
             numerics: vec![umbra_train::numerics_class()],
             jitter: config.jitter().clone(),
@@ -107,6 +112,11 @@ impl Crew {
     /// The numerics classes on offer, the best first.
     pub(crate) fn numerics(&self) -> &[String] {
         &self.shop.numerics
+    }
+
+    /// What the slots train on.
+    pub(crate) fn devices(&self) -> &Devices {
+        &self.shop.devices
     }
 
     /// Begins a pack on a free slot. One [`Note::Ended`] follows, whatever happens.

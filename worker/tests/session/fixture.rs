@@ -11,7 +11,7 @@ use umbra_data::Schema;
 use umbra_proto::v1;
 use umbra_proto::v1::connect_response::Message as Answer;
 use umbra_runtime::{Drain, SystemClock, Token};
-use umbra_worker::{Config, Connector, Outcome, Settings, WorkError, work};
+use umbra_worker::{Config, Connector, Devices, Outcome, Settings, WorkError, work};
 
 use crate::coordinator::{BOUND, Coordinator, Talk};
 
@@ -23,6 +23,7 @@ pub struct Fixture {
     pub coordinator: Coordinator,
     _folder: TempDir,
     pub drain: Drain,
+    pub devices: Arc<Devices>,
     dataset: v1::Blob,
     content: Digest,
     ended: oneshot::Receiver<Result<Outcome, WorkError>>,
@@ -50,6 +51,7 @@ impl Fixture {
             jitter: Seed::new(1).stream(Purpose::Simulation, &[]),
         })
         .unwrap();
+        let devices = config.slot_devices().clone();
         let token = Token::try_new("a-token-of-the-test", "the test").unwrap();
         let connector = Connector::try_new(&coordinator.uri(), None, Some(&token)).unwrap();
         let drain = Drain::new();
@@ -58,7 +60,7 @@ impl Fixture {
         drain.spawn("worker", async move {
             let _ = end.send(work(config, connector, Arc::new(SystemClock::new()), inner).await);
         });
-        Self { coordinator, _folder: folder, drain, dataset, content, ended }
+        Self { coordinator, _folder: folder, drain, devices, dataset, content, ended }
     }
 
     /// A pack of two shadows that take so many steps each, with a checkpoint every 500.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod coordinator;
+mod devices;
 mod fixture;
 
 use std::time::Duration;

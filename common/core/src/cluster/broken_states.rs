@@ -1,11 +1,11 @@
 //! That [`Cluster::check`] sees what it is there to see: states broken by hand, one for each invariant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::leases::Loss;
 use super::timers::Due;
 use super::worker::{Held, slot_id};
-use super::{Action, AuditDemand, Cluster, ClusterConfig, Event, Outcome, PackResult};
+use super::{Action, AuditDemand, Cluster, ClusterConfig, Event, Outcome, PackResult, WaitingReason};
 use crate::digest::Digest;
 use crate::fault::{Domain, Fault, Retry};
 use crate::ids::{AuditId, Fence, Millis, PackId, PackIndex, WorkerId};
@@ -29,8 +29,13 @@ fn healthy() -> Cluster {
     let numerics = "x".to_owned();
     let demand = AuditDemand { packs: 6, numerics: numerics.clone(), priority: 0, weight: 1 };
     cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
-    let joined =
-        Event::WorkerJoined { worker: worker(), slots: 3, numerics: vec![numerics], running: vec![] };
+    let joined = Event::WorkerJoined {
+        worker: worker(),
+        slots: 3,
+        numerics: vec![numerics],
+        running: vec![],
+        lost: BTreeSet::new(),
+    };
     let assigned = cluster.step(Millis(0), joined);
     assert_eq!(assigned.iter().filter(|action| matches!(action, Action::Assign { .. })).count(), 3);
     let fault = Fault::new(Domain::Device, Retry::Backoff, "broken");
@@ -78,7 +83,7 @@ fn a_stale_fence_that_owns_a_pack() {
     cluster.leases.insert(Fence(2), lease);
     let stray = Held { pack: pack(1), fence: Fence(2), deadline: None, over: false };
     cluster.change_worker(&worker(), |worker| {
-        worker.connect(4, vec!["x".to_owned()]);
+        worker.connect(4, vec!["x".to_owned()], BTreeSet::new());
         worker.occupy(3, stray)
     });
     assert_eq!(cluster.check(), Ok(()), "a claim elsewhere owns nothing");
@@ -99,6 +104,57 @@ fn a_slot_that_is_free_and_taken_or_lost() {
     });
     expect("S3", |cluster| {
         cluster.workers.insert(WorkerId::try_new("ghost").unwrap(), super::Worker::default());
+    });
+}
+
+/// A worker of one slot joins beside the other.
+fn join(cluster: &mut Cluster, name: &str, numerics: &str) -> WorkerId {
+    let (worker, numerics) = (WorkerId::try_new(name).unwrap(), vec![numerics.to_owned()]);
+    let (running, lost) = (Vec::new(), BTreeSet::new());
+    let joined = Event::WorkerJoined { worker: worker.clone(), slots: 1, numerics, running, lost };
+    cluster.step(Millis(0), joined);
+    assert_eq!(cluster.check(), Ok(()));
+    worker
+}
+
+fn lose(cluster: &mut Cluster, slots: impl IntoIterator<Item = u32>) {
+    let slots = slots.into_iter().collect();
+    cluster.step(Millis(0), Event::SlotsLost { worker: worker(), slots });
+    assert_eq!(cluster.check(), Ok(()));
+}
+
+#[test]
+fn a_lost_slot_that_counts_as_one_to_use() {
+    expect("S3", |cluster| {
+        let idle = join(cluster, "idle", "y");
+        cluster.change_worker(&idle, |worker| worker.lost.insert(0));
+    });
+    expect("S3", |cluster| {
+        cluster.change_worker(&worker(), |worker| worker.lost.insert(7));
+    });
+    expect("classes", |cluster| {
+        lose(cluster, [0]);
+        cluster.workers.get_mut(&worker()).unwrap().lost.clear();
+    });
+    expect("classes", |cluster| {
+        lose(cluster, 0..3);
+        let class = cluster.classes.get_mut("x").unwrap();
+        (class.on_duty, class.unable) = (class.unable, class.on_duty);
+    });
+}
+
+#[test]
+fn a_pack_that_waits_for_a_worker_without_a_device() {
+    expect("S8", |cluster| {
+        let other = join(cluster, "other", "x");
+        for fence in [2, 3] {
+            let (pack, fence) = (cluster.leases[&Fence(fence)].pack.clone(), Fence(fence));
+            let outcome = Outcome::Failed(Fault::new(Domain::Device, Retry::Elsewhere, "broken"));
+            cluster.step(Millis(0), Event::Reported { worker: worker(), pack, fence, outcome });
+        }
+        assert_eq!(cluster.check(), Ok(()));
+        assert_eq!(cluster.explain(&audit()), Some(WaitingReason::Avoiding { worker: worker() }));
+        cluster.workers.get_mut(&other).unwrap().lost.insert(0);
     });
 }
 
@@ -148,7 +204,7 @@ fn a_pack_that_goes_on_beyond_its_bounds() {
 fn something_that_waits_for_ever() {
     expect("S8", |cluster| {
         // A slot is free, a pack is ready, and nobody will look.
-        cluster.change_worker(&worker(), |worker| worker.connect(4, vec!["x".to_owned()]));
+        cluster.change_worker(&worker(), |worker| worker.connect(4, vec!["x".to_owned()], BTreeSet::new()));
         cluster.timers.announce(Millis(0), false);
     });
     expect("S8", |cluster| {

@@ -40,7 +40,7 @@ impl Cluster {
         let invariants: [(&str, Invariant); 11] = [
             ("S1", Self::s1_a_pack_has_at_most_one_live_fence),
             ("S2", Self::s2_a_stale_fence_owns_nothing),
-            ("S3", Self::s3_a_slot_is_free_or_holds_one_pack),
+            ("S3", Self::s3_a_slot_is_free_or_lost_or_holds_one_pack),
             ("S4", Self::s4_what_ended_has_nothing_going_on),
             ("S5", Self::s5_an_audit_ends_with_its_packs),
             ("S6", Self::s6_failures_and_losses_have_their_own_bounds),
@@ -115,17 +115,27 @@ impl Cluster {
         Ok(())
     }
 
-    fn s3_a_slot_is_free_or_holds_one_pack(&self) -> Result<(), String> {
+    fn s3_a_slot_is_free_or_lost_or_holds_one_pack(&self) -> Result<(), String> {
         for (id, worker) in &self.workers {
             let connected = worker.duty() != Duty::Gone;
             ensure(connected || !worker.held().is_empty(), || format!("worker {id} is gone and remembered"))?;
             if !connected {
                 continue;
             }
-            let slots = worker.free().iter().chain(worker.held().keys());
+            let empty = worker.lost.iter().filter(|slot| !worker.held().contains_key(slot));
+            let slots = worker.free().iter().chain(worker.held().keys()).chain(empty);
             let all: BTreeSet<_> = slots.clone().copied().collect();
             let exact = slots.count() == all.len() && all.iter().copied().eq(0..worker.slots);
-            ensure(exact, || format!("worker {id} has {} slots, free or held: {all:?}", worker.slots))?;
+            let both = worker.free().intersection(&worker.lost).next();
+            ensure(exact && both.is_none(), || {
+                format!(
+                    "worker {id} has {} slots, free {:?}, held {:?}, lost {:?}",
+                    worker.slots,
+                    worker.free(),
+                    worker.held().keys(),
+                    worker.lost
+                )
+            })?;
         }
         let mut slots = BTreeSet::new();
         for (fence, lease) in &self.leases {
@@ -211,6 +221,11 @@ impl Cluster {
             let holds = match &reason {
                 Some(WaitingReason::Starting) => self.has_work(),
                 Some(WaitingReason::BackingOff { until, .. }) => announced.is_some_and(|wake| wake <= *until),
+                // Another worker's slot will come free; one without a device never would.
+                Some(WaitingReason::Avoiding { worker }) => self
+                    .workers
+                    .iter()
+                    .any(|(id, other)| id != worker && other.duty() == Duty::On && other.usable() > 0),
                 _ => true,
             };
             ensure(holds, || format!("audit {id} waits because {reason:?}, and nothing will wake it"))?;

@@ -13,10 +13,14 @@ use crate::ids::{AuditId, WorkerId};
 pub(super) struct Class {
     /// Workers on duty with a free slot, least busy first.
     pub(super) free: BTreeSet<(u32, WorkerId)>,
-    /// Workers on duty.
+    /// Workers on duty with a slot that is not lost.
     pub(super) on_duty: u32,
-    /// Their slots.
+    /// Their slots that are not lost.
     pub(super) slots: u32,
+    /// Workers on duty without such a slot.
+    pub(super) unable: u32,
+    /// Lost slots of workers on duty.
+    pub(super) lost: u32,
     /// Connected workers that drain.
     pub(super) draining: u32,
     /// Connected workers that let a lease run out and have not spoken since.
@@ -28,7 +32,12 @@ pub(super) struct Class {
 impl Class {
     /// Connected workers that offer the class.
     pub(super) const fn connected(&self) -> u32 {
-        self.on_duty + self.draining + self.silent
+        self.on_duty + self.unable + self.draining + self.silent
+    }
+
+    /// The count that a worker on duty is part of.
+    fn fit(&mut self, worker: &Worker) -> &mut u32 {
+        if worker.usable() > 0 { &mut self.on_duty } else { &mut self.unable }
     }
 
     fn is_empty(&self) -> bool {
@@ -41,8 +50,9 @@ impl Class {
             Duty::Draining => self.draining += 1,
             Duty::Silent => self.silent += 1,
             Duty::On => {
-                self.on_duty += 1;
-                self.slots += worker.slots;
+                *self.fit(worker) += 1;
+                self.slots += worker.usable();
+                self.lost += worker.lost.len() as u32;
                 if worker.has_free_slot() {
                     self.free.insert((worker.busy(), id.clone()));
                 }
@@ -56,8 +66,9 @@ impl Class {
             Duty::Draining => self.draining -= 1,
             Duty::Silent => self.silent -= 1,
             Duty::On => {
-                self.on_duty -= 1;
-                self.slots -= worker.slots;
+                *self.fit(worker) -= 1;
+                self.slots -= worker.usable();
+                self.lost -= worker.lost.len() as u32;
                 self.free.remove(&(worker.busy(), id.clone()));
             }
         }

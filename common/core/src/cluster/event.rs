@@ -1,6 +1,6 @@
 //! What can happen to a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::record::{AuditDemand, Checkpoint, PackResult};
 use crate::fault::Fault;
@@ -40,6 +40,16 @@ pub enum Event {
         /// Everything it works on **and everything whose report was not acknowledged yet**: what is
         /// missing here counts as lost.
         running: Vec<StillRunning>,
+        /// Slots whose device it has lost: they take no pack in this session.
+        lost: BTreeSet<u32>,
+    },
+    /// A worker lost the devices of slots. They take no more packs until it joins again; what holds one
+    /// ends by its own report. Slots that are lost already, or that it does not have, change nothing.
+    SlotsLost {
+        /// The worker.
+        worker: WorkerId,
+        /// The slots.
+        slots: BTreeSet<u32>,
     },
     /// The connection to a worker is lost. Its leases go on until they run out.
     WorkerGone {

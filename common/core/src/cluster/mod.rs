@@ -53,7 +53,7 @@ pub use event::{Event, MAX_SLOTS, Outcome, StillRunning};
 pub use record::{
     AuditDemand, AuditRecord, Checkpoint, ClusterRecord, PackRecord, PackResult, Record, RecordKey,
 };
-pub use status::{AuditStatus, PackCounts, RunningPack, WaitingReason, WorkerStatus};
+pub use status::{AuditStatus, PackCounts, RunningPack, SlotStatus, WaitingReason, WorkerStatus};
 
 use crate::ids::{AuditId, Fence, Millis, PackId, WorkerId};
 use audit::Audit;
@@ -122,9 +122,10 @@ impl Cluster {
             Event::AuditSubmitted { audit, demand, done } => self.submit(audit, demand, done, out),
             Event::CancelAsked { audit } => self.cancel(&audit, out),
             Event::DeleteAsked { audit } => self.delete(&audit, out),
-            Event::WorkerJoined { worker, slots, numerics, running } => {
-                self.join(worker, slots, numerics, running, out);
+            Event::WorkerJoined { worker, slots, numerics, running, lost } => {
+                self.join(worker, slots, numerics, running, lost, out);
             }
+            Event::SlotsLost { worker, slots } => self.slots_lost(&worker, &slots),
             Event::WorkerGone { worker } => self.gone(&worker),
             Event::WorkerLeft { worker } => self.left(&worker),
             Event::DrainAsked { worker } => self.drain(&worker, out),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::worker::Duty;
 use super::{
-    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, RunningPack, WaitingReason, WorkerStatus,
+    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, RunningPack, SlotStatus, WaitingReason,
+    WorkerStatus,
 };
 use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 use crate::lifecycle::PackState;
@@ -66,14 +67,33 @@ impl Cluster {
 
     /// Every worker that is connected or still holds a lease, by name.
     pub fn workers(&self) -> impl Iterator<Item = WorkerStatus> + '_ {
-        self.workers.iter().map(|(id, worker)| WorkerStatus {
+        self.workers.keys().filter_map(|id| self.worker(id))
+    }
+
+    /// A worker at a glance.
+    pub fn worker(&self, id: &WorkerId) -> Option<WorkerStatus> {
+        let worker = self.workers.get(id)?;
+        Some(WorkerStatus {
             id: id.clone(),
             connected: worker.duty() != Duty::Gone,
             draining: worker.duty() == Duty::Draining,
             slots: worker.slots,
             busy: worker.busy(),
+            lost: worker.lost.len() as u32,
             numerics: worker.numerics.iter().cloned().collect(),
         })
+    }
+
+    /// What the slots `0..slots` of a connected worker are doing; none for another worker.
+    pub fn slots(&self, id: &WorkerId) -> Vec<SlotStatus> {
+        let Some(worker) = self.workers.get(id).filter(|worker| worker.duty() != Duty::Gone) else {
+            return Vec::new();
+        };
+        let status = |slot| SlotStatus {
+            pack: worker.held().get(&slot).map(|held| held.pack.clone()),
+            lost: worker.lost.contains(&slot),
+        };
+        (0..worker.slots).map(status).collect()
     }
 
     /// Why packs of an audit wait. None if none does, or there is no such audit.
@@ -92,6 +112,10 @@ impl Cluster {
         if class.on_duty == 0 {
             return Some(if class.silent > 0 {
                 WaitingReason::Silent { workers: class.silent }
+            } else if class.lost > 0 {
+                WaitingReason::Lost { slots: class.lost }
+            } else if class.unable > 0 {
+                WaitingReason::Busy { slots: 0 }
             } else {
                 WaitingReason::Draining { workers: class.draining }
             });

@@ -1,6 +1,6 @@
 //! Workers come, go, drain, and say that they are still there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{MAX_SLOTS, StillRunning};
 use super::leases::Standing;
@@ -22,6 +22,7 @@ impl Cluster {
         slots: u32,
         numerics: Vec<String>,
         running: Vec<StillRunning>,
+        lost: BTreeSet<u32>,
         out: &mut Out,
     ) {
         let slots = slots.min(MAX_SLOTS);
@@ -40,7 +41,7 @@ impl Cluster {
         }
         self.workers.entry(id.clone()).or_default();
         self.end_unclaimed(&id, &claims);
-        self.change_worker(&id, |worker| worker.connect(slots, numerics));
+        self.change_worker(&id, |worker| worker.connect(slots, numerics, lost));
         for (slot, (pack, fence)) in &claims {
             self.resume(&id, *slot, pack, *fence, out);
         }
@@ -117,6 +118,13 @@ impl Cluster {
                 true
             }
             Some(Duty::On | Duty::Draining) => true,
+        }
+    }
+
+    /// Slots of a worker lost their device: they are not used again in its session.
+    pub(super) fn slots_lost(&mut self, id: &WorkerId, slots: &BTreeSet<u32>) {
+        if self.hears(id) {
+            self.change_worker(id, |worker| worker.lose_slots(slots));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::fault::Fault;
-use crate::ids::{AuditId, Fence, Millis, PackIndex, SlotId, WorkerId};
+use crate::ids::{AuditId, Fence, Millis, PackId, PackIndex, SlotId, WorkerId};
 use crate::lifecycle::AuditState;
 
 /// How many packs of an audit stand where. The five add up to its packs.
@@ -62,8 +62,19 @@ pub struct WorkerStatus {
     pub slots: u32,
     /// Slots that are taken, by live or stale fences.
     pub busy: u32,
+    /// Slots that lost their device; one may still be taken.
+    pub lost: u32,
     /// The numerics classes it offers.
     pub numerics: Vec<String>,
+}
+
+/// A slot at a glance. It is free if neither holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotStatus {
+    /// The pack that holds it, under a live or a stale fence.
+    pub pack: Option<PackId>,
+    /// It lost its device and takes no more packs.
+    pub lost: bool,
 }
 
 /// Why packs of an audit wait. `Display` gives a sentence for people.
@@ -87,6 +98,11 @@ pub enum WaitingReason {
     Silent {
         /// How many there are.
         workers: u32,
+    },
+    /// Every slot of the workers that could take it lost its device.
+    Lost {
+        /// How many there are.
+        slots: u32,
     },
     /// Every slot of the class is taken.
     Busy {
@@ -124,6 +140,12 @@ impl fmt::Display for WaitingReason {
             Self::Silent { workers: 1 } => write!(f, "the only worker that could take it does not answer"),
             Self::Silent { workers } => {
                 write!(f, "the {workers} workers that could take it do not answer")
+            }
+            Self::Lost { slots: 1 } => {
+                write!(f, "the only slot that could take it lost its device: see `umbra worker list`")
+            }
+            Self::Lost { slots } => {
+                write!(f, "all {slots} slots that could take it lost their device: see `umbra worker list`")
             }
             Self::Busy { slots: 0 } => write!(f, "the workers that could take it have no slot"),
             Self::Busy { slots: 1 } => write!(f, "the only slot that could take it is busy"),

@@ -34,7 +34,8 @@ pub(super) struct Held {
     pub(super) over: bool,
 }
 
-/// A worker. Its slots `0..slots` are free or held; while it is gone, held slots beyond may exist.
+/// A worker. Each of its slots `0..slots` is free, held or lost, or lost and still held; while it is gone,
+/// held slots beyond may exist.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Worker {
     connected: bool,
@@ -44,6 +45,8 @@ pub(super) struct Worker {
     pub(super) numerics: BTreeSet<String>,
     free: BTreeSet<u32>,
     held: BTreeMap<u32, Held>,
+    /// Slots without a device: they are never free again in this session.
+    pub(super) lost: BTreeSet<u32>,
     /// The stale fences that this session was told about.
     refused: BTreeSet<Fence>,
 }
@@ -64,6 +67,11 @@ impl Worker {
 
     pub(super) fn busy(&self) -> u32 {
         self.held.len() as u32
+    }
+
+    /// Slots that have a device, free or held.
+    pub(super) fn usable(&self) -> u32 {
+        self.slots.saturating_sub(self.lost.len() as u32)
     }
 
     pub(super) fn free(&self) -> &BTreeSet<u32> {
@@ -89,15 +97,25 @@ impl Worker {
         self.held.get(&self.slot_of(pack, fence)?)
     }
 
-    /// Begins a session: every slot that is not held is free.
-    pub(super) fn connect(&mut self, slots: u32, numerics: Vec<String>) {
+    /// Begins a session: every slot that is neither held nor lost is free.
+    pub(super) fn connect(&mut self, slots: u32, numerics: Vec<String>, lost: BTreeSet<u32>) {
         self.connected = true;
         self.draining = false;
         self.silent = false;
         self.refused.clear();
         self.numerics = numerics.into_iter().take(MAX_NUMERICS).collect();
         self.slots = slots;
-        self.free = (0..slots).filter(|slot| !self.held.contains_key(slot)).collect();
+        self.lost = lost.into_iter().filter(|slot| *slot < slots).collect();
+        let is_free = |slot: &u32| !self.held.contains_key(slot) && !self.lost.contains(slot);
+        self.free = (0..slots).filter(is_free).collect();
+    }
+
+    /// Takes slots out for the rest of the session; what holds one keeps it until it is vacated.
+    pub(super) fn lose_slots(&mut self, slots: &BTreeSet<u32>) {
+        for slot in slots.iter().filter(|slot| **slot < self.slots) {
+            self.free.remove(slot);
+            self.lost.insert(*slot);
+        }
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -129,10 +147,10 @@ impl Worker {
         true
     }
 
-    /// Gives a slot back. Whatever held it is returned, once.
+    /// Gives a slot back, unless it is lost. Whatever held it is returned, once.
     pub(super) fn vacate(&mut self, slot: u32) -> Option<Held> {
         let held = self.held.remove(&slot)?;
-        if slot < self.slots {
+        if slot < self.slots && !self.lost.contains(&slot) {
             self.free.insert(slot);
         }
         Some(held)

@@ -148,7 +148,7 @@ impl World {
 
     fn misfortune(&mut self) {
         let machine = self.chance.below(self.machines.len());
-        match self.chance.below(12) {
+        match self.chance.below(13) {
             0..3 => {
                 self.tally.count("links broken");
                 self.break_link(machine, true);
@@ -168,6 +168,10 @@ impl World {
                 self.say(machine, Up::Drain);
             }
             7 if self.chance.one_in(3) && self.cluster.is_some() => self.crash(),
+            12 if self.is_up(machine) => {
+                let lost = self.machines[machine].lose(&mut self.chance);
+                self.say(machine, lost);
+            }
             8 => self.now = Millis(self.now.0 + self.config.lease_ms + 20),
             _ => self.recover(machine),
         }
@@ -199,6 +203,7 @@ impl World {
             self.recover(machine);
         }
         self.machines[0].numerics = vec!["x".to_owned(), "y".to_owned()];
+        self.machines[0].lost.clear();
         self.break_link(0, false);
         for _ in 0..10_000 {
             if self.is_quiet() {

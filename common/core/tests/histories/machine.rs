@@ -1,7 +1,7 @@
 //! A model worker: slots that train, checkpoint and report; it answers revokes, re-sends what was not
 //! acknowledged, and does all of that however late.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use umbra_core::cluster::{Checkpoint, Outcome, PackResult, RevokeReason, StillRunning};
 use umbra_core::digest::Digest;
@@ -14,7 +14,8 @@ use crate::chance::Chance;
 /// What a worker says. Ordered within one link.
 #[derive(Debug, Clone)]
 pub enum Up {
-    Hello { slots: u32, numerics: Vec<String>, running: Vec<StillRunning> },
+    Hello { slots: u32, numerics: Vec<String>, running: Vec<StillRunning>, lost: BTreeSet<u32> },
+    Lost { slots: BTreeSet<u32> },
     Progress { pack: PackId, fence: Fence, checkpoint: Option<Checkpoint> },
     Report { pack: PackId, fence: Fence, outcome: Outcome },
     Drain,
@@ -74,6 +75,8 @@ pub struct Machine {
     pub alive: bool,
     pub frozen: bool,
     pub draining: bool,
+    /// Slots whose device is lost for as long as the process lives.
+    pub lost: BTreeSet<u32>,
     jobs: BTreeMap<u32, Job>,
     reports: BTreeMap<Fence, Unacknowledged>,
 }
@@ -88,6 +91,7 @@ impl Machine {
             alive: true,
             frozen: false,
             draining: false,
+            lost: BTreeSet::new(),
             jobs: BTreeMap::new(),
             reports: BTreeMap::new(),
         }
@@ -114,7 +118,8 @@ impl Machine {
             fence: *fence,
         });
         let running = jobs.chain(reports).collect();
-        let hello = Up::Hello { slots: self.slots, numerics: self.numerics.clone(), running };
+        let (slots, numerics, lost) = (self.slots, self.numerics.clone(), self.lost.clone());
+        let hello = Up::Hello { slots, numerics, running, lost };
         let again = self.reports.iter().map(|(fence, report)| Up::Report {
             pack: report.pack.clone(),
             fence: *fence,
@@ -173,6 +178,9 @@ impl Machine {
                 job.checkpoint = Some(blobs.write_checkpoint(&job.pack, job.fence, job.step, job.author));
             }
             Outcome::Released { checkpoint: job.checkpoint.clone().filter(|_| drains) }
+        } else if self.lost.contains(&slot) {
+            // Given before the coordinator heard of it, or at work when it happened.
+            Outcome::Failed(Fault::new(Domain::Device, Retry::Elsewhere, "the device is lost"))
         } else if faults && chance.one_in(60) {
             Outcome::Failed(random_fault(chance))
         } else if faults && chance.one_in(150) {
@@ -198,12 +206,21 @@ impl Machine {
         Some(Up::Report { pack, fence, outcome })
     }
 
+    /// A slot loses its device; the worker says so at once, and names now and then those lost before.
+    pub fn lose(&mut self, chance: &mut Chance) -> Up {
+        let slot = chance.below(self.slots as usize) as u32;
+        self.lost.insert(slot);
+        let slots = if chance.one_in(2) { BTreeSet::from([slot]) } else { self.lost.clone() };
+        Up::Lost { slots }
+    }
+
     /// The process ends. Finished work may be on its disk; a machine that hibernated has everything.
     pub fn die(&mut self, chance: &mut Chance) {
         self.alive = false;
         self.frozen = false;
         self.draining = false;
         self.link = None;
+        self.lost.clear();
         if chance.one_in(4) {
             return;
         }

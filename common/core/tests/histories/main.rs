@@ -89,6 +89,7 @@ fn every_history_keeps_the_invariants_and_ends() {
             "machines killed",
             "refused",
             "sessions replaced",
+            "slots lost",
             "submitted with results",
             "transactions failed",
             "transactions in doubt",

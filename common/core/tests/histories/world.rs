@@ -1,6 +1,6 @@
 //! A whole model cluster: the scheduler, a shell around it with a store, and workers behind links.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use umbra_core::cluster::{
     Action, AuditDemand, Cluster, ClusterConfig, Event, PackResult, Record, RecordKey,
@@ -51,6 +51,8 @@ pub struct World {
     pub links: Vec<Link>,
     /// The link of each worker's current session.
     pub sessions: BTreeMap<WorkerId, usize>,
+    /// The slots that each worker's current session said are lost.
+    lost: BTreeMap<WorkerId, BTreeSet<u32>>,
     pub machines: Vec<Machine>,
     pub submissions: u64,
     /// Worker names given so far.
@@ -83,6 +85,7 @@ impl World {
             wake: None,
             links: Vec::new(),
             sessions: BTreeMap::new(),
+            lost: BTreeMap::new(),
             machines: Vec::new(),
             submissions: 0,
             names: 0,
@@ -192,6 +195,8 @@ impl World {
                     self.tally.count("assigned with a checkpoint");
                 }
                 self.tally.count("assigned");
+                let lost = self.lost.get(&slot.worker).is_some_and(|lost| lost.contains(&slot.slot));
+                assert!(!lost, "S3: pack {pack} was given to {slot}, which is lost");
                 self.oracle.renew(fence, self.now);
                 self.send(&slot.worker.clone(), Down::Assign { slot: slot.slot, pack, fence, resume_from });
             }
@@ -280,15 +285,21 @@ impl World {
             return;
         };
         match message {
-            Up::Hello { slots, numerics, running } => {
+            Up::Hello { slots, numerics, running, lost } => {
                 if let Some(old) = self.sessions.insert(worker.clone(), number) {
                     self.links[old].closed = true;
                     self.links[old].broken = true;
                     self.tally.count("sessions replaced");
                 }
-                self.step(Event::WorkerJoined { worker, slots, numerics, running });
+                self.lost.insert(worker.clone(), lost.clone());
+                self.step(Event::WorkerJoined { worker, slots, numerics, running, lost });
             }
             _ if !current => {}
+            Up::Lost { slots } => {
+                self.tally.count("slots lost");
+                self.lost.entry(worker.clone()).or_default().extend(&slots);
+                self.step(Event::SlotsLost { worker, slots });
+            }
             Up::Progress { pack, fence, checkpoint } => {
                 self.step(Event::Progress { worker, pack, fence, checkpoint });
             }

@@ -1,6 +1,6 @@
 //! A cluster with a store, driven by hand; every step's invariants are checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use umbra_core::cluster::{
     Action, AuditDemand, Checkpoint, Cluster, ClusterConfig, Event, MAX_RECORDS, Outcome, PackResult, Record,
@@ -158,7 +158,13 @@ impl Bench {
             slots,
             numerics: vec!["x".to_owned()],
             running,
+            lost: BTreeSet::new(),
         })
+    }
+
+    /// A worker loses slots.
+    pub fn lose(&mut self, name: &str, slots: impl IntoIterator<Item = u32>) -> Vec<Action> {
+        self.step(Event::SlotsLost { worker: worker(name), slots: slots.into_iter().collect() })
     }
 
     pub fn gone(&mut self, name: &str) -> Vec<Action> {

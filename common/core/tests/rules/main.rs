@@ -10,3 +10,4 @@ mod fences;
 mod reasons;
 mod restarts;
 mod sessions;
+mod slots;

@@ -1,4 +1,6 @@
-//! `umbra worker`.
+//! `umbra worker`: the daemon, and commands about workers.
+
+mod list;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +16,24 @@ use crate::human;
 use crate::output::Output;
 use crate::settings::{Flags, WorkerSettings};
 
+/// What to ask about workers.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List a coordinator's connected workers: their slots, devices and packs
+    List(list::Args),
+}
+
 /// Arguments of `umbra worker`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Every setting is a flag, an environment variable or a key of the settings file \
                         (token_file for --token-file); a flag wins over a variable, that over the \
                         file.\n\nExamples:\n  umbra worker --server http://127.0.0.1:7443 --slots 2\n  umbra \
-                        worker --config worker.toml --check-config")]
+                        worker --config worker.toml --check-config\n  umbra worker list")]
 pub struct Args {
+    /// What to ask; without it, a worker runs
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// A settings file (TOML)
     #[arg(long, value_name = "FILE", env = "UMBRA_CONFIG")]
     config: Option<PathBuf>,
@@ -29,6 +42,16 @@ pub struct Args {
     check_config: bool,
     #[command(flatten)]
     flags: Flags<WorkerSettings>,
+}
+
+/// Asks a coordinator about its workers.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn ask(command: Command, out: Output) -> Result<(), Failure> {
+    match command {
+        Command::List(args) => list::run(&args, &out).await,
+    }
 }
 
 /// Runs a worker until it is told to stop.

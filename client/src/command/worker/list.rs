@@ -1,0 +1,41 @@
+//! `umbra worker list`.
+
+use serde_json::{Value, json};
+use umbra_proto::v1;
+
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::remote::{ServerArgs, ask};
+use crate::workers;
+
+/// Arguments of `umbra worker list`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  umbra worker list\n  umbra worker list --server https://host:7443 \
+                        --tls-ca ca.pem --token-file token\n  umbra worker list --format json")]
+pub struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Lists connected workers, a row a slot.
+///
+/// # Errors
+/// If the call fails.
+pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
+    let remote = args.server.connect().await?;
+    let mut listed = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ask(v1::ListWorkersRequest { page_size: 500, page_token });
+        let answer =
+            remote.cluster().list_workers(request).await.map_err(|status| remote.failure(&status))?;
+        let page = answer.into_inner();
+        listed.extend(page.workers);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    let json = || json!({ "workers": listed.iter().map(workers::worker).collect::<Vec<Value>>() });
+    out.result(|| workers::text(&listed), json)
+}
