@@ -82,6 +82,7 @@ impl Config {
         if settings.grace.is_zero() || settings.grace > Self::MAX_GRACE {
             wrong.push("grace", format!("{:?} is out of range: use above 0 to one day", settings.grace));
         }
+        let names = names(&settings.slots);
         match worker {
             Ok(worker) if wrong.is_empty() => Ok(Self {
                 worker,
@@ -92,7 +93,7 @@ impl Config {
                 grace: settings.grace,
                 host: settings.host.chars().take(253).collect(),
                 jitter: settings.jitter,
-                devices: Arc::new(Devices::new((0..settings.slots).map(|_| "cpu".to_owned()))),
+                devices: Arc::new(Devices::new(names)),
             }),
             _ => Err(wrong),
         }
@@ -147,6 +148,21 @@ impl Config {
     pub(crate) fn jitter(&self) -> &Stream {
         &self.jitter
     }
+}
+
+/// What slots' devices are called.
+fn names(slots: &[Device]) -> Vec<String> {
+    let on_cuda = slots.iter().any(|device| *device != Device::Cpu);
+    // Devices that cannot be listed any more cannot be opened either; whoever tries will say why.
+    let found = if on_cuda { Device::cuda().unwrap_or_default() } else { Vec::new() };
+    let named = |device: &Device| match device {
+        Device::Cuda(ordinal) => found.iter().find(|found| found.ordinal == *ordinal),
+        Device::Cpu => None,
+    };
+    slots
+        .iter()
+        .map(|slot| named(slot).map_or_else(|| slot.to_string(), |found| found.name.clone()))
+        .collect()
 }
 
 #[cfg(test)]

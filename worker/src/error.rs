@@ -52,4 +52,7 @@ pub enum WorkError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Every slot has lost its device, and all packs were reported.
+    #[error("no slot of this worker has its device any more, start it again: {0}")]
+    DevicesLost(String),
 }

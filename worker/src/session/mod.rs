@@ -87,6 +87,11 @@ impl Session {
                 self.say_goodbye().await;
                 return Ok(Outcome::Left);
             }
+            // A device comes back to a new process, if at all: whoever watches over this one starts another.
+            if let Some(reason) = self.crew.devices().all_lost().filter(|_| self.ledger.unfinished() == 0) {
+                self.say_goodbye().await;
+                return Err(WorkError::DevicesLost(reason));
+            }
             tokio::select! {
                 () = self.drain.begun(), if !self.ledger.is_leaving() => self.leave(),
                 () = at(&mut self.deadline) => {
@@ -117,6 +122,7 @@ impl Session {
     }
 
     fn hello(&self) -> v1::Hello {
+        self.crew.read_gauges();
         v1::Hello {
             worker_id: self.config.worker().to_string(),
             protocol: PROTOCOL,
@@ -219,6 +225,7 @@ impl Session {
     }
 
     fn say_what_runs(&mut self) {
+        self.crew.read_gauges();
         let (running, devices) = (self.ledger.heartbeat(), self.crew.devices().wire());
         self.say(connect_request::Message::Heartbeat(v1::Heartbeat { running, devices }));
     }

@@ -130,7 +130,7 @@ impl Attempt {
         let publisher = Publisher::new(&self.shop, self.lease.fence);
         match trained {
             Trained::Dropped => Ending::Released(None),
-            Trained::Failed(fault) => Ending::Failed(fault),
+            Trained::Failed(fault) | Trained::DeviceLost(fault) => Ending::Failed(fault),
             Trained::Paused(snapshot) => Ending::Released(self.hand_back(&publisher, snapshot).await),
             Trained::Finished(finished) => self.publish_result(&publisher, finished).await,
         }

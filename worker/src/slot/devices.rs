@@ -69,6 +69,17 @@ impl Devices {
         device.map(|device| device.lost.clone()).filter(|reason| !reason.is_empty())
     }
 
+    /// Why no slot takes packs any more; nothing while one does.
+    pub fn all_lost(&self) -> Option<String> {
+        let board = self.board();
+        let lost = |device: &SlotDevice| (!device.lost.is_empty()).then(|| device.lost.clone());
+        if board.slots.iter().all(|device| lost(device).is_some()) {
+            board.slots.iter().find_map(lost)
+        } else {
+            None
+        }
+    }
+
     /// Every slot as the coordinator is told of it.
     pub(crate) fn wire(&self) -> Vec<SlotDevice> {
         self.board().slots.clone()
@@ -104,11 +115,13 @@ mod tests {
         devices.lose(1, "again");
         devices.lose(2, "there is no such slot");
         assert_eq!(devices.lost(1).as_deref(), Some("it fell off the bus"));
-        assert_eq!((devices.lost(0), devices.lost(2)), (None, None));
+        assert_eq!((devices.lost(0), devices.lost(2), devices.all_lost()), (None, None, None));
         assert!(devices.changed().now_or_never().is_some() && devices.changed().now_or_never().is_none());
         assert!(devices.take_untold() && !devices.take_untold());
         let lost: Vec<_> = devices.wire().into_iter().map(|device| device.lost).collect();
         assert_eq!(lost, ["", "it fell off the bus"]);
+        devices.lose(0, "so did this");
+        assert_eq!(devices.all_lost().as_deref(), Some("so did this"));
     }
 
     #[test]

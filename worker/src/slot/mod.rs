@@ -4,6 +4,8 @@ mod attempt;
 mod devices;
 mod handle;
 mod memberships;
+#[cfg(feature = "cuda")]
+mod nvml;
 mod pack;
 mod publish;
 mod task;
@@ -79,6 +81,8 @@ struct Shop {
 pub(crate) struct Crew {
     shop: Arc<Shop>,
     benches: Vec<Bench>,
+    #[cfg(feature = "cuda")]
+    gauges: nvml::Gauges,
     drain: Drain,
     notes: mpsc::UnboundedSender<Note>,
 }
@@ -103,10 +107,19 @@ impl Crew {
             numerics: vec![umbra_train::numerics_class()],
             jitter: config.jitter().clone(),
         };
-        let start =
-            |(slot, &device)| Bench::start(slot, device).map_err(|source| WorkError::Thread { slot, source });
+        let start = |(slot, &device)| {
+            Bench::start(slot, device, shop.devices.clone())
+                .map_err(|source| WorkError::Thread { slot, source })
+        };
         let benches = (0..).zip(config.devices()).map(start).collect::<Result<_, _>>()?;
-        Ok(Self { shop: Arc::new(shop), benches, drain, notes })
+        Ok(Self {
+            shop: Arc::new(shop),
+            benches,
+            #[cfg(feature = "cuda")]
+            gauges: nvml::Gauges::new(config.devices(), &umbra_train::Device::cuda().unwrap_or_default()),
+            drain,
+            notes,
+        })
     }
 
     /// The numerics classes on offer, the best first.
@@ -117,6 +130,12 @@ impl Crew {
     /// What the slots train on.
     pub(crate) fn devices(&self) -> &Devices {
         &self.shop.devices
+    }
+
+    /// Reads what devices tell of themselves now.
+    pub(crate) fn read_gauges(&self) {
+        #[cfg(feature = "cuda")]
+        self.gauges.read(&self.shop.devices);
     }
 
     /// Begins a pack on a free slot. One [`Note::Ended`] follows, whatever happens.

@@ -52,6 +52,17 @@ pub(super) enum Trained {
     Dropped,
     /// It cannot go on.
     Failed(Fault),
+    /// It cannot go on, and nor can any other pack on its device.
+    DeviceLost(Fault),
+}
+
+impl From<TrainError> for Trained {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Device(_) => Self::DeviceLost(error.fault()),
+            _ => Self::Failed(error.fault()),
+        }
+    }
 }
 
 /// A file that is removed when it is no longer needed.
@@ -96,7 +107,7 @@ pub(super) fn train(
 ) -> Trained {
     let run = match begin(device, task, data, memberships, resume) {
         Ok(run) => run,
-        Err(error) => return Trained::Failed(error.fault()),
+        Err(error) => return error.into(),
     };
     let mut run = Watched::new(run, task, progress);
     let keep = match files.weights.map(|folder| Keep::begin(folder, task, data)).transpose() {
@@ -112,7 +123,7 @@ pub(super) fn train(
         match orders.now() {
             Order::Work => {}
             Order::HandBack => {
-                return run.snapshot().map_or_else(|error| Trained::Failed(error.fault()), Trained::Paused);
+                return run.snapshot().map_or_else(Trained::from, Trained::Paused);
             }
             Order::Drop => return Trained::Dropped,
         }
@@ -120,7 +131,7 @@ pub(super) fn train(
         let began = Instant::now();
         let more = match run.advance(pace.slice().min(due - run.step)) {
             Ok(more) => more,
-            Err(error) => return Trained::Failed(error.fault()),
+            Err(error) => return error.into(),
         };
         pace.took(began.elapsed());
         // Before any checkpoint says that these shadows are done.
@@ -134,14 +145,14 @@ pub(super) fn train(
         if run.step >= due {
             match run.snapshot() {
                 Ok(snapshot) => snapshots.send_replace(snapshot),
-                Err(error) => return Trained::Failed(error.fault()),
+                Err(error) => return error.into(),
             };
         }
     }
     let resumed_from_step = run.first;
     match run.run.finish() {
         Ok(logits) => write(&logits, files.result, resumed_from_step),
-        Err(error) => Trained::Failed(error.fault()),
+        Err(error) => error.into(),
     }
 }
 

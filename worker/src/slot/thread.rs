@@ -15,7 +15,7 @@ use umbra_train::Device;
 use super::memberships::Memberships;
 use super::pack::{self, Files, Snapshot, Trained};
 use super::task::Task;
-use super::{Orders, Progress};
+use super::{Devices, Orders, Progress};
 use crate::faults;
 
 /// Training to be done.
@@ -55,11 +55,11 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Starts the thread of a slot on a device, which is that thread's alone.
-    pub(super) fn start(slot: u32, device: Device) -> io::Result<Self> {
+    pub(super) fn start(slot: u32, device: Device, devices: Arc<Devices>) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name(format!("slot-{slot}")).spawn(move || {
-            queue.into_iter().for_each(|job| serve(device, job));
+            queue.into_iter().for_each(|job| serve(device, job, |reason| devices.lose(slot, reason)));
             // Nobody may wait for it.
             let _ = end.send(());
         })?;
@@ -79,7 +79,7 @@ impl Bench {
     }
 }
 
-fn serve(device: Device, job: Job) {
+fn serve(device: Device, job: Job, lose: impl FnOnce(&str)) {
     let Job { task, data, memberships, resume, result, weights, orders, progress, snapshots, span, answer } =
         job;
     let _in_span = span.entered();
@@ -97,8 +97,13 @@ fn serve(device: Device, job: Job) {
             &snapshots,
         )
     };
+    let trained = guarded(train);
+    // Before anybody hears that the slot is free.
+    if let Trained::DeviceLost(fault) = &trained {
+        lose(&fault.message);
+    }
     // A task that is gone has no use for it.
-    let _ = answer.send(guarded(train));
+    let _ = answer.send(trained);
 }
 
 /// A panic is a fault of its pack; the slot goes on.

@@ -4,7 +4,7 @@ use umbra_proto::error::{Reason, refuse};
 use umbra_proto::v1::connect_request::Message as Said;
 use umbra_proto::v1::connect_response::Message as Answer;
 use umbra_proto::v1::{self, FaultDomain, FaultRetry, RevokeReason};
-use umbra_worker::DeviceReading;
+use umbra_worker::{DeviceReading, WorkError};
 
 use crate::coordinator::Talk;
 use crate::fixture::{ENDLESS, Fixture};
@@ -69,4 +69,17 @@ async fn heartbeats_carry_what_the_devices_tell() {
     let told = v1::SlotDevice { memory_bytes, memory_free_bytes, utilisation, ..device("") };
     beat(&mut talk, |devices| devices == [told.clone()]).await;
     part(fixture, talk).await;
+}
+
+#[tokio::test]
+async fn a_worker_without_any_device_reports_what_it_has_and_ends() {
+    let mut fixture = Fixture::start(1).await;
+    let (mut talk, _) = fixture.coordinator.welcome().await;
+    fixture.assign(&talk, 0, 1, ENDLESS).await;
+    talk.stepping(1).await;
+    fixture.devices.lose(0, REASON);
+    talk.revoke(1, RevokeReason::Cancelled).await;
+    assert_eq!(released(talk.report().await), None);
+    let ended = fixture.outcome().await;
+    assert!(matches!(&ended, Err(WorkError::DevicesLost(reason)) if reason == REASON), "{ended:?}");
 }
