@@ -18,13 +18,17 @@ const IMPURE: [&str; 12] = [
     "tokio",
 ];
 
-/// Where code may be unsafe: memory maps, SIMD, signals to children, an allocator that counts.
-const UNSAFE: [&str; 6] = [
+/// Where code may be unsafe: memory maps, SIMD, signals to children, an allocator that counts, a device's driver and
+/// what stands for it in tests.
+const UNSAFE: [&str; 9] = [
     "common/data/src/mmap.rs",
     "common/runtime/src/mapped.rs",
     "common/stats/src/lanes/",
     "tests/src/signal.rs",
     "worker/train/src/cpu/",
+    "worker/train/src/cuda/device",
+    "worker/train/tests/emu/",
+    "worker/train/tests/fake/",
     "worker/train/tests/no_allocation.rs",
 ];
 
