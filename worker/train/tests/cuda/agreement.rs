@@ -4,11 +4,14 @@ use umbra_core::shape::{DataShape, Form, Targets};
 use umbra_core::spec::{AuditSpec, AugmentDraft, ModelDraft, SpecDraft, TrainingDraft};
 use umbra_data::{Channel, Labels, Normalisation, UNKNOWN, Values};
 use umbra_train::TrainingData;
+use umbra_train::cpu::{Cpu, Isa};
 use umbra_train::cuda::Held;
+use umbra_train::engine::Engine;
+use umbra_train::lockstep::Lockstep;
 
 use super::common::{self, Table};
 use super::emu::Options;
-use super::{Device, agrees, perceptron, recipe};
+use super::{Device, agrees, anywhere, batch, network, perceptron, recipe};
 
 fn reversed(device: Device) -> Device {
     Device { options: Options { reversed: true, ..Options::default() }, ..device }
@@ -147,4 +150,27 @@ fn data_are_held_in_any_way() {
         let all = [resident, streamed, behind(devices[0].clone()), behind(devices[1].clone())];
         agrees(&format!("{:?}", values.number()), &spec, data, &all);
     }
+}
+
+/// As many steps as it takes to go round the memory that indices are sent from, on a device that is behind.
+#[test]
+fn what_is_sent_is_read_before_it_is_written_anew() {
+    const STEPS: u64 = 2500;
+    let table = Table::new(60, 3, 2);
+    let logistic = ModelDraft { architecture: "logistic".into(), ..ModelDraft::default() };
+    let spec = common::spec_of(logistic, TrainingDraft { batch: Some(16), ..recipe("sgd") });
+    let data = table.data();
+    let train = |engine: &mut dyn Engine| {
+        engine.start(0, spec.seed(), 0, 0);
+        for step in 0..STEPS {
+            engine.train(step, &batch(data, 0, step, 16));
+        }
+        let mut state = vec![0.0; engine.state_len()];
+        engine.save(0, &mut state);
+        state.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let cpu = Cpu::new(data, Isa::best());
+    let mut cpu = Lockstep::new(cpu, network(&spec, data), spec.training(), super::STEPS).unwrap();
+    let behind = Device { options: Options { deferred: true, ..Options::default() }, ..Device::of(1) };
+    assert!(train(&mut cpu) == train(&mut *anywhere(&spec, data, &behind)));
 }
