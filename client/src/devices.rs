@@ -75,14 +75,30 @@ impl Choice {
         let numbers = match (self, found) {
             (Self::Cpu, _) | (Self::Auto, Err(_)) => return cpu(),
             (Self::Cuda(_), Err(reason)) => return Err(format!("{reason}; --device cpu trains on the CPU")),
-            (Self::Auto | Self::Cuda(None), Ok(found)) => found.iter().map(|device| device.ordinal).collect(),
+            (Self::Auto | Self::Cuda(None), Ok(found)) => {
+                let fit = found.iter().filter(|device| device.unfit.is_none());
+                let fit: Vec<u32> = fit.map(|device| device.ordinal).collect();
+                match self {
+                    _ if !fit.is_empty() => fit,
+                    Self::Auto => return cpu(),
+                    _ => {
+                        let reasons: Vec<_> = found.iter().filter_map(unfit).collect();
+                        return Err(format!("{}; --device cpu trains on the CPU", reasons.join("; ")));
+                    }
+                }
+            }
             (Self::Cuda(Some(numbers)), Ok(found)) => {
-                if let Some(number) = numbers.iter().find(|&&number| found.len() as u64 <= u64::from(number))
-                {
-                    let visible = found.len();
-                    return Err(format!(
-                        "there is no CUDA device {number}: {visible} are visible, from 0 on (CUDA_VISIBLE_DEVICES)"
-                    ));
+                for number in numbers {
+                    let Some(device) = found.iter().find(|device| device.ordinal == *number) else {
+                        let visible = found.len();
+                        return Err(format!(
+                            "there is no CUDA device {number}: {visible} are visible, from 0 on \
+                             (CUDA_VISIBLE_DEVICES)"
+                        ));
+                    };
+                    if let Some(reason) = unfit(device) {
+                        return Err(reason);
+                    }
                 }
                 numbers.clone()
             }
@@ -97,6 +113,12 @@ impl Choice {
     }
 }
 
+/// Why a device cannot be used, if it cannot.
+fn unfit(device: &Found) -> Option<String> {
+    let reason = device.unfit.as_ref()?;
+    Some(format!("CUDA device {} ({}) cannot be used: {reason}", device.ordinal, device.name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +130,7 @@ mod tests {
             uuid: ordinal.to_string(),
             capability: (9, 0),
             memory: 1 << 36,
+            unfit: None,
         };
         Ok((0..count).map(one).collect())
     }
@@ -132,6 +155,15 @@ mod tests {
         says("cuda:2", found(2), None, "there is no CUDA device 2: 2 are visible");
         says("cuda", found(2), Some(8), "one slot a CUDA device, 2 here");
         says("cuda:0,0", found(2), None, "twice");
+        let old = |count| {
+            let mut all = found(count).unwrap();
+            all[0].unfit = Some("it is too old".to_owned());
+            Ok(all)
+        };
+        assert_eq!(slots("auto", old(2), None), cuda(&[1]));
+        assert_eq!(slots("auto", old(1), Some(1)), Ok(vec![Device::Cpu]));
+        says("cuda", old(1), None, "CUDA device 0 (a device) cannot be used: it is too old; --device cpu");
+        says("cuda:1,0", old(2), None, "CUDA device 0 (a device) cannot be used: it is too old");
         for wrong in ["", "gpu", "cuda:", "cuda:x", "cuda:0,"] {
             says(wrong, found(2), None, "is no device");
         }

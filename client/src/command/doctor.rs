@@ -3,6 +3,7 @@
 use serde_json::json;
 use umbra_train::Device;
 use umbra_train::cpu::{Isa, IsaLevel};
+use umbra_train::device::Found;
 use umbra_train::numerics_class;
 
 use crate::exit::Failure;
@@ -35,23 +36,26 @@ pub fn run(_: &Args, out: &Output) -> Result<(), Failure> {
             Err(reason) => lines.push(format!("cuda: {reason}")),
             Ok(found) => lines.extend(found.iter().map(|device| {
                 let (major, minor) = device.capability;
-                let gib = device.memory >> 30;
+                let (gib, ordinal) = (device.memory >> 30, device.ordinal);
+                let Found { name, uuid, .. } = device;
+                let unfit = device.unfit.as_ref().map(|why| format!("; it cannot be used: {why}"));
+                let unfit = unfit.unwrap_or_default();
                 format!(
-                    "cuda:{}: {}, {gib} GiB, compute capability {major}.{minor}, {}",
-                    device.ordinal, device.name, device.uuid
+                    "cuda:{ordinal}: {name}, {gib} GiB, compute capability {major}.{minor}, {uuid}{unfit}"
                 )
             })),
         }
         lines.join("\n")
     };
-    let cuda = |found: &[umbra_train::device::Found]| {
-        let one = |device: &umbra_train::device::Found| {
+    let cuda = |found: &[Found]| {
+        let one = |device: &Found| {
             json!({
                 "ordinal": device.ordinal,
                 "name": device.name,
                 "uuid": device.uuid,
                 "capability": [device.capability.0, device.capability.1],
                 "memory_bytes": device.memory,
+                "unfit": device.unfit,
             })
         };
         found.iter().map(one).collect::<Vec<_>>()

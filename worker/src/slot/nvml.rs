@@ -9,7 +9,7 @@ use super::devices::{DeviceReading, Devices};
 
 /// The gauges of a worker's CUDA slots.
 pub(super) struct Gauges {
-    nvml: Option<Nvml>,
+    nvml: Option<Box<Nvml>>,
     /// Slots, and what NVML calls their devices.
     slots: Vec<(u32, String)>,
 }
@@ -38,9 +38,9 @@ impl Gauges {
     }
 }
 
-fn start() -> Option<Nvml> {
+fn start() -> Option<Box<Nvml>> {
     match Nvml::init() {
-        Ok(nvml) => Some(nvml),
+        Ok(nvml) => Some(Box::new(nvml)),
         Err(error) => {
             tracing::info!(%error, "no memory and utilisation of devices are told: NVML cannot be started");
             None

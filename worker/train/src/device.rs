@@ -32,6 +32,8 @@ pub struct Found {
     pub capability: (u32, u32),
     /// Bytes of its memory.
     pub memory: u64,
+    /// Why it cannot be used, if it cannot.
+    pub unfit: Option<String>,
 }
 
 impl fmt::Display for Device {
@@ -106,6 +108,7 @@ fn found() -> Result<Vec<Found>, String> {
         uuid: device.uuid,
         capability: device.properties.capability,
         memory: device.properties.memory,
+        unfit: device.unfit,
     });
     Ok(found.collect())
 }

@@ -22,6 +22,8 @@ pub struct Device {
     pub uuid: String,
     /// What it says of itself.
     pub properties: Properties,
+    /// Why it cannot run the kernels, if it cannot.
+    pub unfit: Option<String>,
 }
 
 /// All devices that are visible, none where there is a driver but no device.
@@ -33,7 +35,12 @@ pub fn devices() -> Result<Vec<Device>, OpenError> {
         .map(|ordinal| {
             let device = device(ordinal)?;
             let uuid = result::device::get_uuid(device).map_err(refused("asking a device for its UUID"))?;
-            Ok(Device { ordinal, uuid: written(&uuid), properties: properties(device)? })
+            let properties = properties(device)?;
+            let unfit = match suffices(device, &properties) {
+                Err(OpenError::Unfit { reason, .. }) => Some(reason),
+                fit => fit.map(|()| None)?,
+            };
+            Ok(Device { ordinal, uuid: written(&uuid), properties, unfit })
         })
         .collect()
 }
