@@ -175,3 +175,33 @@ fn what_is_sent_is_read_before_it_is_written_anew() {
     let behind = Device { options: Options { deferred: true, ..Options::default() }, ..Device::of(1) };
     assert!(train(&mut cpu) == train(&mut *anywhere(&spec, data, &behind)));
 }
+
+/// Every buffer is full of NaN beyond the records of small batches, since records that are none were put to the model
+/// before.
+#[test]
+fn what_lies_beyond_a_partial_batch_takes_no_part() {
+    for (model, mut table) in common::architectures() {
+        let name = model.architecture.clone();
+        let spec = common::spec_of(model, recipe("sgd"));
+        let features = table.shape.features as usize;
+        table.features[52 * features..].fill(f32::NAN);
+        let data = table.data();
+        let train = |engine: &mut dyn Engine, poisoned: bool| {
+            let mut state = vec![0.0; engine.state_len()];
+            (0..engine.lanes()).for_each(|lane| engine.start(lane, spec.seed(), 0, 0));
+            for step in 0..4 {
+                if poisoned {
+                    engine.query(52, 8, 0);
+                }
+                let rows = (0..engine.lanes()).flat_map(|_| (0..3).map(|row| row * 5 + step as u32));
+                engine.train(step, &rows.collect::<Vec<_>>());
+            }
+            engine.save(engine.lanes() - 1, &mut state);
+            state.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let cpu = Cpu::new(data, Isa::best());
+        let mut cpu = Lockstep::new(cpu, network(&spec, data), spec.training(), super::STEPS).unwrap();
+        let expected = train(&mut cpu, false);
+        assert!(train(&mut *anywhere(&spec, data, &Device::of(3)), true) == expected, "{name}");
+    }
+}
