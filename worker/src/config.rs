@@ -9,6 +9,7 @@ use umbra_core::ids::WorkerId;
 use umbra_core::seed::Stream;
 use umbra_core::spec::Violations;
 use umbra_train::Device;
+use umbra_train::device::Found;
 
 use crate::slot::Devices;
 
@@ -44,6 +45,7 @@ pub struct Config {
     host: String,
     jitter: Stream,
     devices: Arc<Devices>,
+    found: Vec<Found>,
 }
 
 impl Config {
@@ -82,18 +84,19 @@ impl Config {
         if settings.grace.is_zero() || settings.grace > Self::MAX_GRACE {
             wrong.push("grace", format!("{:?} is out of range: use above 0 to one day", settings.grace));
         }
-        let names = names(&settings.slots);
+        let found = found(&settings.slots);
         match worker {
             Ok(worker) if wrong.is_empty() => Ok(Self {
                 worker,
-                slots: settings.slots,
                 scratch: settings.scratch,
                 scratch_bytes: settings.scratch_bytes,
                 keep_weights: settings.keep_weights,
                 grace: settings.grace,
                 host: settings.host.chars().take(253).collect(),
                 jitter: settings.jitter,
-                devices: Arc::new(Devices::new(names)),
+                devices: Arc::new(Devices::new(names(&settings.slots, &found))),
+                found,
+                slots: settings.slots,
             }),
             _ => Err(wrong),
         }
@@ -112,6 +115,11 @@ impl Config {
     /// Where each slot trains.
     pub fn devices(&self) -> &[Device] {
         &self.slots
+    }
+
+    /// The CUDA devices there are, where a slot trains on one.
+    pub fn found(&self) -> &[Found] {
+        &self.found
     }
 
     /// What the slots train on: for whoever watches it, and takes out a slot whose device is lost.
@@ -150,11 +158,15 @@ impl Config {
     }
 }
 
-/// What slots' devices are called.
-fn names(slots: &[Device]) -> Vec<String> {
+/// The CUDA devices there are; none are looked for where no slot trains on one.
+fn found(slots: &[Device]) -> Vec<Found> {
     let on_cuda = slots.iter().any(|device| *device != Device::Cpu);
     // Devices that cannot be listed any more cannot be opened either; whoever tries will say why.
-    let found = if on_cuda { Device::cuda().unwrap_or_default() } else { Vec::new() };
+    if on_cuda { Device::cuda().unwrap_or_default() } else { Vec::new() }
+}
+
+/// What slots' devices are called.
+fn names(slots: &[Device], found: &[Found]) -> Vec<String> {
     let named = |device: &Device| match device {
         Device::Cuda(ordinal) => found.iter().find(|found| found.ordinal == *ordinal),
         Device::Cpu => None,

@@ -3,6 +3,7 @@
 mod address;
 mod fault;
 pub mod findings;
+pub mod pages;
 pub mod upload;
 pub mod watch;
 

@@ -116,7 +116,7 @@ impl Crew {
             shop: Arc::new(shop),
             benches,
             #[cfg(feature = "cuda")]
-            gauges: nvml::Gauges::new(config.devices(), &umbra_train::Device::cuda().unwrap_or_default()),
+            gauges: nvml::Gauges::new(config.devices(), config.found()),
             drain,
             notes,
         })

@@ -77,20 +77,27 @@ struct Taps {
   Tap each[4];
 };
 
-__device__ __forceinline__ Taps taps_of(const Windows& of, u32 number) {
-  return {{tap_of(of, number), tap_of(of, number + 1), tap_of(of, number + 2), tap_of(of, number + 3)}};
-}
-
-__device__ __forceinline__ float4 four_of(const Windows& of, const Corner& corner, const Taps& taps) {
+__device__ __forceinline__ float4 quad_of(const Windows& of, const Corner& corner, const Taps& taps) {
   return make_float4(one_of(of, corner, taps.each[0]), one_of(of, corner, taps.each[1]),
                      one_of(of, corner, taps.each[2]), one_of(of, corner, taps.each[3]));
 }
 
+// A quad of windows' numbers whose pixels are padded, `Tap`, or follow each other, `Taps`.
+template <class Numbers> __device__ __forceinline__ Numbers numbers_of(const Windows& of, u32 number);
+
+template <> __device__ __forceinline__ Tap numbers_of<Tap>(const Windows& of, u32 number) {
+  return tap_of(of, number);
+}
+
+template <> __device__ __forceinline__ Taps numbers_of<Taps>(const Windows& of, u32 number) {
+  return {{tap_of(of, number), tap_of(of, number + 1), tap_of(of, number + 2), tap_of(of, number + 3)}};
+}
+
 // Windows by rows: the inner index is that of a window's numbers, (ky, kx, channel).
-struct ByWindow {
+template <class Numbers> struct ByWindow {
   static constexpr bool ALONG_DEPTH = true;
   typedef Corner Place;
-  typedef Tap Inner;
+  typedef Numbers Inner;
   Windows of;
   const float* from;
 
@@ -99,74 +106,32 @@ struct ByWindow {
   }
 
   __device__ __forceinline__ Inner inner(u32 number) const {
-    return tap_of(of, number);
+    return numbers_of<Numbers>(of, number);
   }
 
-  __device__ __forceinline__ float4 at(const Place& corner, const Inner& tap) const {
-    return quad_of(of, corner, tap);
-  }
-};
-
-// The same where pixels follow each other, so that a quad may go over several and is not aligned.
-struct ByDenseWindow {
-  static constexpr bool ALONG_DEPTH = true;
-  typedef Corner Place;
-  typedef Taps Inner;
-  Windows of;
-  const float* from;
-
-  __device__ __forceinline__ Place place(u32 window) const {
-    return corner_of(of, from, window);
-  }
-
-  __device__ __forceinline__ Inner inner(u32 number) const {
-    return taps_of(of, number);
-  }
-
-  __device__ __forceinline__ float4 at(const Place& corner, const Inner& taps) const {
-    return four_of(of, corner, taps);
+  __device__ __forceinline__ float4 at(const Place& corner, const Inner& numbers) const {
+    return quad_of(of, corner, numbers);
   }
 };
 
 // Windows by columns: the inner index is that of the windows, (record, y, x).
-struct ByTap {
+template <class Numbers> struct ByTap {
   static constexpr bool ALONG_DEPTH = false;
-  typedef Tap Place;
+  typedef Numbers Place;
   typedef Corner Inner;
   Windows of;
   const float* from;
 
   __device__ __forceinline__ Place place(u32 number) const {
-    return tap_of(of, number);
+    return numbers_of<Numbers>(of, number);
   }
 
   __device__ __forceinline__ Inner inner(u32 window) const {
     return corner_of(of, from, window);
   }
 
-  __device__ __forceinline__ float4 at(const Place& tap, const Inner& corner) const {
-    return quad_of(of, corner, tap);
-  }
-};
-
-// The same where pixels follow each other.
-struct ByDenseTap {
-  static constexpr bool ALONG_DEPTH = false;
-  typedef Taps Place;
-  typedef Corner Inner;
-  Windows of;
-  const float* from;
-
-  __device__ __forceinline__ Place place(u32 number) const {
-    return taps_of(of, number);
-  }
-
-  __device__ __forceinline__ Inner inner(u32 window) const {
-    return corner_of(of, from, window);
-  }
-
-  __device__ __forceinline__ float4 at(const Place& taps, const Inner& corner) const {
-    return four_of(of, corner, taps);
+  __device__ __forceinline__ float4 at(const Place& numbers, const Inner& corner) const {
+    return quad_of(of, corner, numbers);
   }
 };
 
@@ -331,12 +296,12 @@ __device__ __forceinline__ void conv_backward_data(const Phase& phase, u32 add, 
     conv_forward<TILE, LEFT>(windows, relus, input, input_lane, weight, bias, parameter_lane, skip, skip_lane,       \
                              output, output_lane);                                                                   \
   }
-CONV_FORWARD(conv_forward_wide, Wide, ByWindow)
-CONV_FORWARD(conv_forward_half, Half, ByWindow)
-CONV_FORWARD(conv_forward_thin, Thin, ByWindow)
-CONV_FORWARD(conv_forward_dense_wide, Wide, ByDenseWindow)
-CONV_FORWARD(conv_forward_dense_half, Half, ByDenseWindow)
-CONV_FORWARD(conv_forward_dense_thin, Thin, ByDenseWindow)
+CONV_FORWARD(conv_forward_wide, Wide, ByWindow<Tap>)
+CONV_FORWARD(conv_forward_half, Half, ByWindow<Tap>)
+CONV_FORWARD(conv_forward_thin, Thin, ByWindow<Tap>)
+CONV_FORWARD(conv_forward_dense_wide, Wide, ByWindow<Taps>)
+CONV_FORWARD(conv_forward_dense_half, Half, ByWindow<Taps>)
+CONV_FORWARD(conv_forward_dense_thin, Thin, ByWindow<Taps>)
 
 #define CONV_BACKWARD_WEIGHT(NAME, TILE, LEFT)                                                                       \
   extern "C" __global__ void __launch_bounds__(TILE::THREADS)                                                        \
@@ -345,12 +310,12 @@ CONV_FORWARD(conv_forward_dense_thin, Thin, ByDenseWindow)
     conv_backward_weight<TILE, LEFT>(windows, add, input, input_lane, d_output, d_output_lane, d_weight, d_bias,     \
                                      parameter_lane);                                                                \
   }
-CONV_BACKWARD_WEIGHT(conv_backward_weight_wide, Wide, ByTap)
-CONV_BACKWARD_WEIGHT(conv_backward_weight_half, LowHalf, ByTap)
-CONV_BACKWARD_WEIGHT(conv_backward_weight_thin, LowThin, ByTap)
-CONV_BACKWARD_WEIGHT(conv_backward_weight_dense_wide, Wide, ByDenseTap)
-CONV_BACKWARD_WEIGHT(conv_backward_weight_dense_half, LowHalf, ByDenseTap)
-CONV_BACKWARD_WEIGHT(conv_backward_weight_dense_thin, LowThin, ByDenseTap)
+CONV_BACKWARD_WEIGHT(conv_backward_weight_wide, Wide, ByTap<Tap>)
+CONV_BACKWARD_WEIGHT(conv_backward_weight_half, LowHalf, ByTap<Tap>)
+CONV_BACKWARD_WEIGHT(conv_backward_weight_thin, LowThin, ByTap<Tap>)
+CONV_BACKWARD_WEIGHT(conv_backward_weight_dense_wide, Wide, ByTap<Taps>)
+CONV_BACKWARD_WEIGHT(conv_backward_weight_dense_half, LowHalf, ByTap<Taps>)
+CONV_BACKWARD_WEIGHT(conv_backward_weight_dense_thin, LowThin, ByTap<Taps>)
 
 #define CONV_BACKWARD_DATA(NAME, TILE)                                                                               \
   extern "C" __global__ void __launch_bounds__(TILE::THREADS)                                                        \

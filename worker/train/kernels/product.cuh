@@ -93,6 +93,18 @@ struct ColumnSums {
   bool add;
 };
 
+// Reads quads that lie STEP apart.
+template <u32 STEP, u32 COUNT> __device__ __forceinline__ void read_quads(float (&to)[COUNT], const float* from) {
+#pragma unroll
+  for (u32 i = 0; i < COUNT; i += 4) {
+    const float4 quad = quad_at(from + i / 4 * STEP);
+    to[i] = quad.x;
+    to[i + 1] = quad.y;
+    to[i + 2] = quad.z;
+    to[i + 3] = quad.w;
+  }
+}
+
 // `ends.start(row, column)` is where four chains start, `ends.finish(row, column, sums)` takes them; columns are whole
 // vectors, rows beyond the last are not finished.
 template <class T, class Left, class Right, class Ends, class Sums>
@@ -140,22 +152,8 @@ __device__ __forceinline__ void product(const Left& left, const Right& right, co
       }
       const auto step = [&](u32 at) {
         float some_left[T::TM], some_right[T::TN];
-#pragma unroll
-        for (u32 i = 0; i < T::TM; i += 4) {
-          const float4 quad = quad_at(&lefts[buffer][at][my_row + i / 4 * ROW_STEP]);
-          some_left[i] = quad.x;
-          some_left[i + 1] = quad.y;
-          some_left[i + 2] = quad.z;
-          some_left[i + 3] = quad.w;
-        }
-#pragma unroll
-        for (u32 j = 0; j < T::TN; j += 4) {
-          const float4 quad = quad_at(&rights[buffer][at][my_column + j / 4 * COLUMN_STEP]);
-          some_right[j] = quad.x;
-          some_right[j + 1] = quad.y;
-          some_right[j + 2] = quad.z;
-          some_right[j + 3] = quad.w;
-        }
+        read_quads<ROW_STEP>(some_left, &lefts[buffer][at][my_row]);
+        read_quads<COLUMN_STEP>(some_right, &rights[buffer][at][my_column]);
 #pragma unroll
         for (u32 i = 0; i < T::TM; ++i) {
 #pragma unroll

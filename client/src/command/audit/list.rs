@@ -5,6 +5,7 @@ use umbra_proto::v1;
 
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::remote::pages::listed;
 use crate::remote::{ServerArgs, ask};
 use crate::view;
 
@@ -28,22 +29,14 @@ pub struct Args {
 /// If the call fails.
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
-    let limit = args.limit as usize;
     let state = args.state.as_deref().and_then(view::state_of).unwrap_or_default();
-    let mut audits = Vec::new();
-    let mut page_token = String::new();
-    while audits.len() < limit {
-        let page_size = (limit - audits.len()).min(500) as u32;
+    let audits = listed(args.limit as usize, async |page_size, page_token| {
         let request = ask(v1::ListAuditsRequest { page_size, page_token, state: state.into() });
         let answer = remote.audits().list_audits(request).await.map_err(|status| remote.failure(&status))?;
         let page = answer.into_inner();
-        audits.extend(page.audits);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    audits.truncate(limit);
+        Ok((page.audits, page.next_page_token))
+    })
+    .await?;
     let json = || json!({ "audits": audits.iter().map(view::audit).collect::<Vec<Value>>() });
     out.result(|| view::audits_text(&audits), json)
 }

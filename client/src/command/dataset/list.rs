@@ -5,6 +5,7 @@ use umbra_proto::v1;
 
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::remote::pages::listed;
 use crate::remote::{ServerArgs, ask};
 use crate::view;
 
@@ -21,19 +22,14 @@ pub struct Args {
 /// If the call fails.
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
-    let mut sets = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ask(v1::ListDatasetsRequest { page_size: 500, page_token });
+    let sets = listed(usize::MAX, async |page_size, page_token| {
+        let request = ask(v1::ListDatasetsRequest { page_size, page_token });
         let answer =
             remote.datasets().list_datasets(request).await.map_err(|status| remote.failure(&status))?;
         let page = answer.into_inner();
-        sets.extend(page.datasets);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
+        Ok((page.datasets, page.next_page_token))
+    })
+    .await?;
     let json = || json!({ "datasets": sets.iter().map(view::dataset).collect::<Vec<Value>>() });
     out.result(|| view::datasets_text(&sets), json)
 }

@@ -5,6 +5,7 @@ use umbra_proto::v1;
 
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::remote::pages::listed;
 use crate::remote::{ServerArgs, ask};
 use crate::workers;
 
@@ -23,19 +24,14 @@ pub struct Args {
 /// If the call fails.
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
-    let mut listed = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ask(v1::ListWorkersRequest { page_size: 500, page_token });
+    let all = listed(usize::MAX, async |page_size, page_token| {
+        let request = ask(v1::ListWorkersRequest { page_size, page_token });
         let answer =
             remote.cluster().list_workers(request).await.map_err(|status| remote.failure(&status))?;
         let page = answer.into_inner();
-        listed.extend(page.workers);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    let json = || json!({ "workers": listed.iter().map(workers::worker).collect::<Vec<Value>>() });
-    out.result(|| workers::text(&listed), json)
+        Ok((page.workers, page.next_page_token))
+    })
+    .await?;
+    let json = || json!({ "workers": all.iter().map(workers::worker).collect::<Vec<Value>>() });
+    out.result(|| workers::text(&all), json)
 }

@@ -15,38 +15,17 @@ fn loss_of(shape: &LossShape) -> [u32; 5] {
 }
 
 impl<D: Driver> Cuda<'_, D> {
-    pub(super) fn softmax_loss(
-        &mut self,
-        shape: &LossShape,
-        weights: &Buffer<D>,
-        logits: &Buffer<D>,
-        labels: &Labels<D>,
-        d_logits: &Buffer<D>,
-        losses: &Buffer<D>,
-    ) {
-        self.loss("softmax_cross_entropy", None, shape, weights, logits, labels, d_logits, losses);
-    }
-
-    pub(super) fn binary_loss(
-        &mut self,
-        shape: &LossShape,
-        weights: &Buffer<D>,
-        logits: &Buffer<D>,
-        labels: &Labels<D>,
-        d_logits: &Buffer<D>,
-        losses: &Buffer<D>,
-    ) {
-        let (kernel, by_labels) = match self.data.labels() {
+    /// The kernel of binary cross-entropies, and the labels of a record to divide by where there are several.
+    pub(super) fn binary(&self) -> (&'static str, Option<[u32; 3]>) {
+        match self.data.labels() {
             Known::Class(_) => ("one_logit_cross_entropy", None),
             Known::Several { count, .. } => ("several_cross_entropy", Some(divisor(count))),
-        };
-        self.loss(kernel, by_labels, shape, weights, logits, labels, d_logits, losses);
+        }
     }
 
-    fn loss(
+    pub(super) fn loss(
         &mut self,
-        kernel: &'static str,
-        by_labels: Option<[u32; 3]>,
+        (kernel, by_labels): (&'static str, Option<[u32; 3]>),
         shape: &LossShape,
         weights: &Buffer<D>,
         logits: &Buffer<D>,

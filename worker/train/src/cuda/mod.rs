@@ -332,7 +332,7 @@ impl<D: Driver> Backend for Cuda<'_, D> {
         d_logits: &mut Buffer<D>,
         losses: &mut Buffer<D>,
     ) {
-        self.softmax_loss(shape, weights, logits, labels, d_logits, losses);
+        self.loss(("softmax_cross_entropy", None), shape, weights, logits, labels, d_logits, losses);
     }
 
     fn binary_cross_entropy(
@@ -344,7 +344,7 @@ impl<D: Driver> Backend for Cuda<'_, D> {
         d_logits: &mut Buffer<D>,
         losses: &mut Buffer<D>,
     ) {
-        self.binary_loss(shape, weights, logits, labels, d_logits, losses);
+        self.loss(self.binary(), shape, weights, logits, labels, d_logits, losses);
     }
 
     fn clip(&mut self, gradients: &mut Buffer<D>, most: f32) {

@@ -65,37 +65,22 @@ pub(super) struct Source<'d, D: Driver> {
 
 impl<'d, D: Driver> Source<'d, D> {
     pub(super) fn new(driver: &mut D, data: TrainingData<'d>, held: Held) -> Result<Self, TrainError> {
-        let upload = |driver: &mut D, len: usize, bytes: &mut dyn Iterator<Item = u8>| {
-            let memory = driver.alloc(len.max(1).next_multiple_of(4))?;
-            send_all(driver, &memory, bytes);
-            Ok::<_, TrainError>(memory)
-        };
         let labels = match data.labels() {
-            Labels::Class(all) => {
-                let mut bytes = all.iter().flat_map(|label| label.to_ne_bytes());
-                upload(driver, size_of_val(all), &mut bytes)?
-            }
-            Labels::Several { labels, .. } => upload(driver, labels.len(), &mut labels.iter().copied())?,
+            Labels::Class(all) => sent(driver, all, u32::to_ne_bytes)?,
+            Labels::Several { labels, .. } => sent(driver, labels, u8::to_ne_bytes)?,
         };
-        let (scale, shift) = (data.normalisation().scale(), data.normalisation().shift());
-        let floats = |driver: &mut D, all: &[f32]| {
-            let mut bytes = all.iter().flat_map(|value| value.to_ne_bytes());
-            upload(driver, size_of_val(all), &mut bytes)
-        };
-        let (channels, normalises) = (scale.len(), !data.normalisation().is_identity());
-        let (scale, shift) = (floats(driver, scale)?, floats(driver, shift)?);
+        let normalisation = data.normalisation();
+        let (channels, normalises) = (normalisation.scale().len(), !normalisation.is_identity());
+        let scale = sent(driver, normalisation.scale(), f32::to_ne_bytes)?;
+        let shift = sent(driver, normalisation.shift(), f32::to_ne_bytes)?;
         let values = data.values();
         let place = match held {
             Held::Streamed => None,
-            Held::Resident => {
-                let len = values.len() * values.number().bytes();
-                let memory = match values {
-                    Values::U8(all) => upload(driver, len, &mut all.iter().copied())?,
-                    Values::I16(all) => upload(driver, len, &mut all.iter().flat_map(|x| x.to_ne_bytes()))?,
-                    Values::F32(all) => upload(driver, len, &mut all.iter().flat_map(|x| x.to_ne_bytes()))?,
-                };
-                Some(Place::Resident(memory))
-            }
+            Held::Resident => Some(Place::Resident(match values {
+                Values::U8(all) => sent(driver, all, u8::to_ne_bytes)?,
+                Values::I16(all) => sent(driver, all, i16::to_ne_bytes)?,
+                Values::F32(all) => sent(driver, all, f32::to_ne_bytes)?,
+            })),
         };
         let features = data.shape().features as usize;
         Ok(Self { values, features, held, place, labels, scale, shift, channels, normalises })
@@ -152,8 +137,8 @@ impl<D: Driver> Streamed<D> {
             let from = row as usize * features..(row as usize + 1) * features;
             match values {
                 Values::U8(all) => to.copy_from_slice(&all[from]),
-                Values::I16(all) => copy(&all[from], to, |x| x.to_ne_bytes()),
-                Values::F32(all) => copy(&all[from], to, |x| x.to_ne_bytes()),
+                Values::I16(all) => copy(&all[from], to, i16::to_ne_bytes),
+                Values::F32(all) => copy(&all[from], to, f32::to_ne_bytes),
             }
             end += record;
         }
@@ -168,18 +153,22 @@ fn copy<T: Copy, const N: usize>(from: &[T], to: &mut [u8], bytes: impl Fn(T) ->
     }
 }
 
-/// Sends bytes in pieces, so that the host holds no second copy of a data set.
-fn send_all<D: Driver>(driver: &mut D, memory: &D::Memory, bytes: &mut dyn Iterator<Item = u8>) {
+/// Device memory that holds all of these numbers. They are sent in pieces, so that the host holds no second copy of a
+/// data set.
+fn sent<D: Driver, T: Copy, const N: usize>(
+    driver: &mut D,
+    all: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+) -> Result<D::Memory, TrainError> {
     const PIECE: usize = 1 << 24;
+    let memory = driver.alloc((all.len() * N).max(1).next_multiple_of(4))?;
     let mut piece = Vec::new();
     let mut at = 0;
-    loop {
-        piece.clear();
-        piece.extend(bytes.take(PIECE));
-        if piece.is_empty() {
-            return;
-        }
-        driver.upload_now(&piece, memory, at);
+    for some in all.chunks(PIECE / N) {
+        piece.resize(some.len() * N, 0);
+        copy(some, &mut piece, &bytes);
+        driver.upload_now(&piece, &memory, at);
         at += piece.len() as u64;
     }
+    Ok(memory)
 }
