@@ -18,6 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("umbra_descriptor.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
+        // Connections are made elsewhere; `connect` is a call of ours.
+        .build_transport(false)
         .bytes(".umbra.v1.UploadDatasetRequest")
         .bytes(".umbra.v1.DownloadFileResponse")
         .bytes(".umbra.v1.ReadBlobResponse")
