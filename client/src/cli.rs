@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use umbra_runtime::{Drain, signals, telemetry};
 
-use crate::command::{attack, audit, completions, coordinator, dataset, doctor, plan, run, worker};
+use crate::command::{attack, audit, cluster, completions, coordinator, dataset, doctor, plan, run, worker};
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Output, note};
 
@@ -42,6 +42,9 @@ enum Command {
     /// Submit audits to a coordinator, watch them and fetch their reports
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Ask a cluster how it is
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Say what this machine trains on, and why not on more
     Doctor(doctor::Args),
     /// Print a script that completes umbra's commands in a shell
@@ -111,6 +114,9 @@ fn perform(cli: Cli) -> ExitCode {
         Command::Worker(args) => with_runtime(|drain| Box::pin(worker::run(&args, out, drain))),
         Command::Dataset(command) => {
             quiet_log().and_then(|()| interruptible(|| Box::pin(dataset::run(command, out))))
+        }
+        Command::Cluster(command) => {
+            quiet_log().and_then(|()| interruptible(|| Box::pin(cluster::run(command, out))))
         }
         Command::Audit(command) => {
             quiet_log().and_then(|()| interruptible(|| Box::pin(audit::run(command, out))))
@@ -208,6 +214,8 @@ mod tests {
             "umbra worker --slots 2 --keep-weights W",
             "umbra worker",
             "umbra worker list",
+            "umbra worker drain ID --server http://127.0.0.1:1,http://127.0.0.1:2",
+            "umbra cluster status",
             "umbra worker list --server https://host:1 --token-file t --format json",
             "umbra dataset import --kind parquet FILE --schema FILE.toml",
             "umbra dataset import FILE --schema FILE.toml --name n",

@@ -15,34 +15,18 @@ struct Inner {
     audits: Mutex<BTreeMap<AuditId, Arc<v1::Audit>>>,
     /// Counts changes of anything; watchers wake on it.
     changes: watch::Sender<u64>,
-    /// Whether every audit that is stored is on the board.
-    complete: watch::Sender<bool>,
 }
 
 impl Board {
     /// An empty board.
     pub fn new() -> Self {
-        Self(Arc::new(Inner {
-            audits: Mutex::default(),
-            changes: watch::Sender::new(0),
-            complete: watch::Sender::new(false),
-        }))
+        Self(Arc::new(Inner { audits: Mutex::default(), changes: watch::Sender::new(0) }))
     }
 
-    /// From now on every audit that is stored is on the board.
-    pub fn complete(&self) {
-        self.0.complete.send_replace(true);
-    }
-
-    /// Whether every audit that is stored is on the board; until then its absence says nothing.
-    pub fn is_complete(&self) -> bool {
-        *self.0.complete.borrow()
-    }
-
-    /// Waits until every audit that is stored is on the board.
-    pub async fn completed(&self) {
-        // The sender lives as long as the board.
-        let _ = self.0.complete.subscribe().wait_for(|complete| *complete).await;
+    /// Takes everything down: another coordinator leads, and what it does is not seen here.
+    pub fn clear(&self) {
+        self.audits().clear();
+        self.0.changes.send_modify(|changes| *changes += 1);
     }
 
     /// Shows an audit. What has not changed but for its revision is left as it is.

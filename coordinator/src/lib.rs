@@ -23,6 +23,7 @@ pub mod report;
 mod reuse;
 mod serve;
 mod shell;
+mod standing;
 pub mod store;
 mod time;
 

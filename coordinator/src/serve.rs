@@ -29,6 +29,7 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::engine::{self, Engine};
 use crate::shell::{Heavy, Shell};
+use crate::standing::Post;
 use crate::store::MetaStore;
 
 /// Where a coordinator listens.
@@ -61,7 +62,7 @@ const UPLOAD_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How long connections may take to end once the drain begins.
 const PARTING: Duration = Duration::from_secs(5);
 
-/// Starts a coordinator and returns once it answers calls, or once the drain has begun: its tasks run in
+/// Starts a coordinator and returns once it answers calls or knows that another leads, or once the drain has begun: its tasks run in
 /// `drain` until that begins, and a task that fails begins it. The caller waits with [`Drain::finished`].
 ///
 /// # Errors
@@ -82,14 +83,15 @@ pub async fn serve(
     let uploads = Uploads::open(blobs.clone(), &config.scratch.join("uploads"), limit).await?;
     let uploads = Arc::new(uploads);
     let lease = Duration::from_millis(config.cluster.lease_ms);
-    let board = Board::new();
-    let gate = Gate::new(config.token.clone(), board.clone());
+    let post = Post::new();
+    let gate = Gate::new(config.token.clone(), post.clone());
     let shell = Arc::new(Shell {
         config,
         store,
         blobs,
         clock,
-        board: board.clone(),
+        board: Board::new(),
+        post: post.clone(),
         engine,
         drain: drain.clone(),
         health: health.clone(),
@@ -111,11 +113,14 @@ pub async fn serve(
     }
     macro_rules! guarded {
         ($server:ident, $service:expr) => {
+            guarded!($server, $service, gate.clone())
+        };
+        ($server:ident, $service:expr, $gate:expr) => {
             InterceptedService::new(
                 $server::new($service)
                     .max_decoding_message_size(MAX_MESSAGE)
                     .max_encoding_message_size(MAX_MESSAGE),
-                gate.clone(),
+                $gate,
             )
         };
     }
@@ -123,12 +128,12 @@ pub async fn serve(
     let router = server
         .add_service(health_service)
         .add_service(guarded!(AuditServiceServer, Audits::new(shell.clone())))
-        .add_service(guarded!(ClusterServiceServer, Fleet::new(shell.clone())))
+        .add_service(guarded!(ClusterServiceServer, Fleet::new(shell.clone()), gate.for_followers()))
         .add_service(guarded!(DatasetServiceServer, Datasets::new(shell.clone(), uploads.clone())))
         .add_service(guarded!(FindingsServiceServer, Findings::new(shell.clone())))
         .add_service(guarded!(WorkerServiceServer, Workers::new(shell.clone(), uploads.clone())));
     reporter.set_service_status("", ServingStatus::NotServing).await;
-    drain.spawn("health", report_health(reporter, board.clone(), drain.clone()));
+    drain.spawn("health", report_health(reporter, post.clone(), drain.clone()));
     let incoming = TcpListenerStream::new(listeners.grpc);
     let token = drain.token();
     let served = router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await });
@@ -136,7 +141,7 @@ pub async fn serve(
     drain.spawn("uploads", tidy(uploads, drain.clone()));
     drain.spawn("engine", engine::run(shell, commands));
     tokio::select! {
-        () = board.completed() => {}
+        () = post.known() => {}
         () = drain.begun() => {}
     }
     Ok(())
@@ -162,16 +167,30 @@ async fn until_parted<E>(served: impl Future<Output = Result<(), E>>, drain: Dra
     }
 }
 
-/// The health service says SERVING from the moment the state is read until the drain begins.
-async fn report_health(reporter: HealthReporter, board: Board, drain: Drain) {
+/// The service that the health service says serves only where it leads: for load balancers.
+const LEADER_SERVICE: &str = "umbra.v1.AuditService";
+
+/// The health service says SERVING of the whole from the moment calls are answered, be it by naming the leader, until
+/// the drain begins; of [`LEADER_SERVICE`] while this coordinator leads.
+async fn report_health(reporter: HealthReporter, post: Post, drain: Drain) {
+    let follow = async {
+        reporter.set_service_status(LEADER_SERVICE, ServingStatus::NotServing).await;
+        post.known().await;
+        reporter.set_service_status("", ServingStatus::Serving).await;
+        loop {
+            post.leads().await;
+            reporter.set_service_status(LEADER_SERVICE, ServingStatus::Serving).await;
+            post.is_over().await;
+            reporter.set_service_status(LEADER_SERVICE, ServingStatus::NotServing).await;
+        }
+    };
     tokio::select! {
         () = drain.begun() => {}
-        () = board.completed() => {
-            reporter.set_service_status("", ServingStatus::Serving).await;
-            drain.begun().await;
-        }
+        () = follow => {}
     }
-    reporter.set_service_status("", ServingStatus::NotServing).await;
+    for service in ["", LEADER_SERVICE] {
+        reporter.set_service_status(service, ServingStatus::NotServing).await;
+    }
 }
 
 fn tls(files: &TlsFiles) -> ServerTlsConfig {
@@ -211,6 +230,9 @@ fn describe_metrics() {
         "umbra_slot_utilisation_ratio",
         "share of time a slot's device was busy of late"
     );
+    metrics::describe_gauge!("umbra_leader", "1 where this coordinator leads, else 0");
+    metrics::describe_counter!("umbra_leader_changes_total", "times this coordinator took the lead");
+    metrics::gauge!("umbra_leader").set(0.0);
     metrics::describe_counter!("umbra_packs_assigned_total", "assignments of packs to slots");
     metrics::describe_counter!("umbra_packs_resumed_total", "assignments that went on from a checkpoint");
     metrics::describe_counter!("umbra_checkpoints_total", "checkpoints that workers stored");
@@ -221,6 +243,7 @@ fn describe_metrics() {
     metrics::describe_histogram!("umbra_store_commit_seconds", "time of a commit to the meta store");
     // Counters are shown from the start, so that absence means an old coordinator and not zero.
     for counter in [
+        "umbra_leader_changes_total",
         "umbra_packs_assigned_total",
         "umbra_packs_resumed_total",
         "umbra_checkpoints_total",

@@ -11,6 +11,7 @@ use crate::blobs::BlobStore;
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::standing::Post;
 use crate::store::MetaStore;
 
 /// What every part of a running coordinator shares.
@@ -25,6 +26,8 @@ pub struct Shell {
     pub clock: Arc<dyn Clock>,
     /// Audits as clients see them.
     pub board: Board,
+    /// Whether it leads.
+    pub post: Post,
     /// The way to the engine.
     pub engine: Engine,
     /// Shutting down, and the tasks that are waited for.

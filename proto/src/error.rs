@@ -30,12 +30,14 @@ pub enum Reason {
     Unauthenticated,
     /// The coordinator is going away or not ready yet: try again.
     Unavailable,
+    /// Another coordinator leads: call that one; see [`not_leader`].
+    NotLeader,
     /// A mistake in Umbra or its environment; the log says more.
     Internal,
 }
 
 impl Reason {
-    const ALL: [(Self, &'static str, Code); 11] = [
+    const ALL: [(Self, &'static str, Code); 12] = [
         (Self::InvalidArgument, "INVALID_ARGUMENT", Code::InvalidArgument),
         (Self::NotFound, "NOT_FOUND", Code::NotFound),
         (Self::AlreadyExists, "ALREADY_EXISTS", Code::AlreadyExists),
@@ -46,6 +48,7 @@ impl Reason {
         (Self::TooLarge, "TOO_LARGE", Code::ResourceExhausted),
         (Self::Unauthenticated, "UNAUTHENTICATED", Code::Unauthenticated),
         (Self::Unavailable, "UNAVAILABLE", Code::Unavailable),
+        (Self::NotLeader, "NOT_LEADER", Code::Unavailable),
         (Self::Internal, "INTERNAL", Code::Internal),
     ];
 
@@ -76,6 +79,27 @@ impl Reason {
 pub fn refuse(reason: Reason, message: impl Into<String>) -> Status {
     let details = ErrorDetails::with_error_info(reason.name(), DOMAIN, []);
     Status::with_error_details(reason.code(), message, details)
+}
+
+/// The header of a refusal that names the leader's address, for connections that follow it.
+pub const LEADER_HEADER: &str = "umbra-leader";
+
+/// The refusal of a coordinator that does not lead: with the leader's address, if one is known, in the error's
+/// metadata (`leader`) and in [`LEADER_HEADER`].
+pub fn not_leader(leader: Option<&str>) -> Status {
+    let Some(leader) = leader else {
+        let message = "no coordinator leads now: try again in a moment";
+        return refuse(Reason::NotLeader, message);
+    };
+    let reason = Reason::NotLeader;
+    let metadata = [("leader".to_owned(), leader.to_owned())];
+    let details = ErrorDetails::with_error_info(reason.name(), DOMAIN, metadata);
+    let message = format!("this coordinator does not lead: call {leader}");
+    let mut status = Status::with_error_details(reason.code(), message, details);
+    if let Ok(value) = leader.parse() {
+        status.metadata_mut().insert(LEADER_HEADER, value);
+    }
+    status
 }
 
 /// A refusal of one field.
@@ -113,6 +137,18 @@ mod tests {
             assert_eq!((status.code(), Reason::of(&status)), (code, Some(reason)), "{name}");
         }
         assert_eq!(Reason::of(&Status::internal("plain")), None);
+    }
+
+    #[test]
+    fn a_follower_names_the_leader() {
+        let status = not_leader(Some("https://b:7443"));
+        assert_eq!(Reason::of(&status), Some(Reason::NotLeader));
+        assert_eq!(status.metadata().get(LEADER_HEADER).unwrap(), "https://b:7443");
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().metadata["leader"], "https://b:7443");
+        assert!(not_leader(None).metadata().get(LEADER_HEADER).is_none());
+        // A name that no header can hold is left out of it.
+        assert!(not_leader(Some("b\nc")).metadata().get(LEADER_HEADER).is_none());
     }
 
     #[test]

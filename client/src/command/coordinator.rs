@@ -54,7 +54,10 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
         cluster: settings.cluster,
         token: settings.token,
         listeners: Listeners { grpc, http: Some(http), tls: settings.tls },
-        address: format!("{scheme}://{grpc_at}"),
+        address: settings
+            .advertise
+            .as_ref()
+            .map_or_else(|| format!("{scheme}://{grpc_at}"), ToString::to_string),
     };
     start(&settings.state, parts, drain.clone()).await?;
     if let Some(path) = &settings.address_file {

@@ -2,6 +2,7 @@
 
 pub mod attack;
 pub mod audit;
+pub mod cluster;
 pub mod completions;
 pub mod coordinator;
 pub mod dataset;

@@ -55,7 +55,7 @@ impl Embedded {
             address: address.clone(),
         };
         coordinator::start(state, parts, serving.clone()).await?;
-        let connector = Connector::try_new(&address, None, Some(&token)).map_err(failed)?;
+        let connector = Connector::try_new(&[&address], None, Some(&token)).map_err(failed)?;
         let settings = Settings {
             worker: fresh_name()?,
             slots,
@@ -71,7 +71,7 @@ impl Embedded {
         let worker = work(config, connector, clock, working.clone());
         working.spawn("worker", async move { worker.await.map(|_outcome| ()) });
         let url = ServerUrl::parse(&address).map_err(failed)?;
-        let remote = Remote::connect(&url, Some(&token), &TlsFiles::default()).await?;
+        let remote = Remote::connect(&url.into(), Some(&token), &TlsFiles::default()).await?;
         Ok(Self { remote, serving, working })
     }
 

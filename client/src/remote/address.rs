@@ -15,6 +15,10 @@ pub struct ServerUrl {
     encrypted: bool,
 }
 
+/// The addresses of the coordinators of one cluster: any of them leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerUrls(Vec<ServerUrl>);
+
 /// An address that cannot be used, in one sentence with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidServer {
@@ -26,6 +30,57 @@ pub enum InvalidServer {
         "server \"{0}\" is another machine and would see patient data and the token in the clear: use https://"
     )]
     NeedsTls(String),
+    /// Some with, some without.
+    #[error("server \"{0}\" mixes http:// and https://: use one of them")]
+    Mixed(String),
+    /// Too many.
+    #[error("server \"{0}\" names {1} coordinators: name {most} at most", most = ServerUrls::MOST)]
+    TooMany(String, usize),
+}
+
+impl ServerUrls {
+    /// The most coordinators of a cluster.
+    pub const MOST: usize = 16;
+
+    /// Checks `URL` or `URL,URL,...`.
+    ///
+    /// # Errors
+    /// [`InvalidServer`].
+    pub fn parse(text: &str) -> Result<Self, InvalidServer> {
+        let shown = || text.chars().take(80).collect::<String>();
+        let urls: Vec<_> =
+            text.split(',').map(|url| ServerUrl::parse(url.trim())).collect::<Result<_, _>>()?;
+        if urls.len() > Self::MOST {
+            return Err(InvalidServer::TooMany(shown(), urls.len()));
+        }
+        if urls.iter().any(|url| url.is_encrypted() != urls[0].is_encrypted()) {
+            return Err(InvalidServer::Mixed(shown()));
+        }
+        Ok(Self(urls))
+    }
+
+    /// The addresses; at least one.
+    pub fn all(&self) -> &[ServerUrl] {
+        &self.0
+    }
+
+    /// Whether traffic is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.iter().all(ServerUrl::is_encrypted)
+    }
+}
+
+impl From<ServerUrl> for ServerUrls {
+    fn from(url: ServerUrl) -> Self {
+        Self(vec![url])
+    }
+}
+
+impl fmt::Display for ServerUrls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let urls: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&urls.join(","))
+    }
 }
 
 impl ServerUrl {
@@ -97,5 +152,16 @@ mod tests {
             assert!(matches!(ServerUrl::parse(open), Err(InvalidServer::NeedsTls(_))), "{open}");
         }
         assert_eq!(ServerUrl::parse("http://localhost:1/").unwrap().to_string(), "http://localhost:1");
+    }
+
+    #[test]
+    fn several_coordinators_are_named_with_commas() {
+        let several = ServerUrls::parse("https://a:1, https://b:2/").unwrap();
+        assert_eq!((several.all().len(), several.is_encrypted()), (2, true));
+        assert_eq!(several.to_string(), "https://a:1,https://b:2");
+        assert!(matches!(ServerUrls::parse("http://localhost:1,https://b:2"), Err(InvalidServer::Mixed(_))));
+        assert!(matches!(ServerUrls::parse("https://a:1,"), Err(InvalidServer::Malformed(_))));
+        let many = ["https://a:1"; 17].join(",");
+        assert!(matches!(ServerUrls::parse(&many), Err(InvalidServer::TooMany(_, 17))));
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn failure(server: &str, status: &Status) -> Failure {
 /// Whether the coordinator could not be reached or went away, so that trying again may help.
 pub(super) fn is_lost(status: &Status) -> bool {
     match Reason::of(status) {
-        Some(reason) => reason == Reason::Unavailable,
+        Some(reason) => matches!(reason, Reason::Unavailable | Reason::NotLeader),
         None => match status.code() {
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => true,
             // A broken transport is an error with a cause; one that was said has none.

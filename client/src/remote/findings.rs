@@ -26,9 +26,9 @@ const FILES: usize = 1000;
 /// If the audit has no findings yet, the disk is full, bytes do not fit their digest, or the coordinator
 /// is lost.
 pub async fn download(remote: &Remote, id: &str, folder: &Path) -> Result<Vec<FileEntry>, Failure> {
-    let request = ask(v1::ListFilesRequest { audit_id: id.to_owned() });
-    let answer = remote.findings().list_files(request).await.map_err(|status| remote.failure(&status))?;
-    let files = answer.into_inner().files;
+    let request = v1::ListFilesRequest { audit_id: id.to_owned() };
+    let answer = remote.call(async || remote.findings().list_files(ask(request.clone())).await).await;
+    let files = answer.map_err(|status| remote.failure(&status))?.files;
     if files.len() > FILES {
         return Err(Failure::failed(format!("the coordinator names {} files: it is broken", files.len())));
     }
@@ -125,8 +125,8 @@ impl Part {
     ) -> Result<(), Broken> {
         let name = self.name.clone();
         let request = v1::DownloadFileRequest { audit_id: id.to_owned(), name, offset: *offset };
-        let answer = remote.findings().download_file(request).await.map_err(Broken::Status)?;
-        let mut chunks = answer.into_inner();
+        let begun = remote.call(async || remote.findings().download_file(request.clone()).await).await;
+        let mut chunks = begun.map_err(Broken::Status)?;
         while let Some(answer) = chunks.message().await.map_err(Broken::Status)? {
             let chunk = answer.chunk;
             if *offset + chunk.len() as u64 > self.size {

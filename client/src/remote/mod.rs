@@ -3,6 +3,7 @@
 mod address;
 mod fault;
 pub mod findings;
+mod leader;
 pub mod pages;
 pub mod upload;
 pub mod watch;
@@ -14,22 +15,23 @@ use prost::Message as _;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::spec::AuditSpec;
 use umbra_proto::convert::spec_to;
+use umbra_proto::error::LEADER_HEADER;
 use umbra_proto::v1::audit_service_client::AuditServiceClient;
 use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
 use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::{MAX_MESSAGE, v1};
 use umbra_runtime::tls::TlsPaths;
-use umbra_runtime::{TlsFiles, Token};
+use umbra_runtime::{Following, Servers, TlsFiles, Token};
 
-pub use address::{DEFAULT_SERVER, ServerUrl};
+pub use address::{DEFAULT_SERVER, ServerUrl, ServerUrls};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -41,7 +43,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Coordinator")]
 pub struct ServerArgs {
-    /// The coordinator's address
+    /// The coordinator's address; with several coordinators, some or all of them: URL,URL
     #[arg(long, value_name = "URL", env = "UMBRA_SERVER", default_value = DEFAULT_SERVER)]
     server: String,
     /// The file that holds the coordinator's token
@@ -61,7 +63,8 @@ pub struct ServerArgs {
 /// A connection to a coordinator. Clones share it.
 #[derive(Clone)]
 pub struct Remote {
-    channel: InterceptedService<Channel, Bearer>,
+    channel: Calls,
+    servers: Servers,
     server: String,
 }
 
@@ -78,15 +81,30 @@ impl Interceptor for Bearer {
     }
 }
 
-type Calls = InterceptedService<Channel, Bearer>;
+type Calls = InterceptedService<Following, Bearer>;
 
 impl ServerArgs {
-    /// Checks the arguments and connects.
+    /// Checks the arguments and connects to the coordinator that leads.
     ///
     /// # Errors
     /// A wrong address, token or certificate file, or a coordinator that does not answer.
     pub async fn connect(&self) -> Result<Remote, Failure> {
-        let url = ServerUrl::parse(&self.server).map_err(|error| Failure::usage(error.to_string()))?;
+        let (urls, token, tls) = self.read()?;
+        Remote::connect(&urls, token.as_ref(), &tls).await
+    }
+
+    /// A connection to each coordinator that is named, leading or not; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A wrong address, token or certificate file.
+    pub fn each(&self) -> Result<Vec<Remote>, Failure> {
+        let (urls, token, tls) = self.read()?;
+        let one = |url: &ServerUrl| Remote::new(&url.clone().into(), token.as_ref(), &tls);
+        urls.all().iter().map(one).collect()
+    }
+
+    fn read(&self) -> Result<(ServerUrls, Option<Token>, TlsFiles), Failure> {
+        let urls = ServerUrls::parse(&self.server).map_err(|error| Failure::usage(error.to_string()))?;
         let token = self.token_file.as_deref().map(Token::read).transpose();
         let token = token.map_err(|error| Failure::usage(error.to_string()))?;
         let paths = TlsPaths {
@@ -95,7 +113,7 @@ impl ServerArgs {
             authorities: self.tls_ca.clone(),
         };
         let tls = TlsFiles::load(&paths).map_err(|error| Failure::usage(error.to_string()))?;
-        Remote::connect(&url, token.as_ref(), &tls).await
+        Ok((urls, token, tls))
     }
 }
 
@@ -129,30 +147,44 @@ pub fn endpoint(url: &ServerUrl, tls: &TlsFiles) -> Result<Endpoint, Failure> {
 }
 
 impl Remote {
-    /// Connects.
+    /// Connects to the coordinator that leads.
     ///
     /// # Errors
-    /// If nothing answers there.
-    pub async fn connect(url: &ServerUrl, token: Option<&Token>, tls: &TlsFiles) -> Result<Self, Failure> {
-        if url.is_encrypted() && tls.authorities.is_none() {
-            let message = format!("{url} needs --tls-ca: the certificates that vouch for the coordinator");
+    /// If nothing answers there, or none leads for a while.
+    pub async fn connect(urls: &ServerUrls, token: Option<&Token>, tls: &TlsFiles) -> Result<Self, Failure> {
+        let remote = Self::new(urls, token, tls)?;
+        leader::find(&remote).await?;
+        Ok(remote)
+    }
+
+    /// A connection that is made when it is used.
+    fn new(urls: &ServerUrls, token: Option<&Token>, tls: &TlsFiles) -> Result<Self, Failure> {
+        if urls.is_encrypted() && tls.authorities.is_none() {
+            let message = format!("{urls} needs --tls-ca: the certificates that vouch for the coordinator");
             return Err(Failure::usage(message));
         }
-        let channel = endpoint(url, tls)?.connect().await.map_err(|error| {
-            let causes = fault::causes(&error);
-            let message = format!(
-                "cannot reach a coordinator at {url}: {causes}; start `umbra coordinator` there, or name \
-                 another with --server"
-            );
-            Failure::new(Exit::Unreachable, message)
-        })?;
+        let mut endpoints =
+            urls.all().iter().map(|url| endpoint(url, tls)).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let first = endpoints.next().expect("there is at least one address");
+        // A leader may be one that was not named here, if it is as safe to talk to.
+        let (encrypted, known) = (urls.is_encrypted(), tls.clone());
+        let make = move |name: &str| {
+            let url = ServerUrl::parse(name).ok().filter(|url| url.is_encrypted() == encrypted)?;
+            endpoint(&url, &known).ok()
+        };
+        let servers = Servers::new(first, endpoints, LEADER_HEADER, make, Endpoint::connect_lazy);
         let value = token.map(|token| {
             let mut value = MetadataValue::try_from(token.header()).expect("tokens are visible ASCII");
             value.set_sensitive(true);
             value
         });
-        let channel = InterceptedService::new(channel, Bearer(value));
-        Ok(Self { channel, server: url.to_string() })
+        let channel = InterceptedService::new(servers.connection(), Bearer(value));
+        Ok(Self { channel, servers, server: urls.to_string() })
+    }
+
+    /// The addresses it was made for.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The failure that a call's status is.
@@ -185,9 +217,9 @@ impl Remote {
     /// # Errors
     /// If there is none, or the call fails.
     pub async fn audit(&self, id: &str) -> Result<v1::Audit, Failure> {
-        let request = ask(v1::GetAuditRequest { id: id.to_owned() });
-        let answer = self.audits().get_audit(request).await.map_err(|status| self.failure(&status))?;
-        self.given(answer.into_inner().audit)
+        let request = v1::GetAuditRequest { id: id.to_owned() };
+        let answer = self.call(async || self.audits().get_audit(ask(request.clone())).await).await;
+        self.given(answer.map_err(|status| self.failure(&status))?.audit)
     }
 
     /// What an answer must contain.

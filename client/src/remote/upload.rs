@@ -31,15 +31,17 @@ pub async fn upload(remote: &Remote, name: &str, set: &Encoded) -> Result<v1::Da
     };
     let part = |part| v1::UploadDatasetRequest { part: Some(part) };
     let first = part(v1::upload_dataset_request::Part::Header(header));
-    let bytes = set.bytes.clone();
-    let starts = (0..bytes.len()).step_by(CHUNK);
-    let chunks = starts.map(move |start| {
-        let end = bytes.len().min(start + CHUNK);
-        part(v1::upload_dataset_request::Part::Chunk(bytes.slice(start..end)))
-    });
-    let parts = tokio_stream::once(first).chain(tokio_stream::iter(chunks));
-    let answer = remote.datasets().upload_dataset(parts).await.map_err(|status| remote.failure(&status))?;
-    remote.given(answer.into_inner().dataset)
+    let parts = || {
+        let bytes = set.bytes.clone();
+        let starts = (0..bytes.len()).step_by(CHUNK);
+        let chunks = starts.map(move |start| {
+            let end = bytes.len().min(start + CHUNK);
+            part(v1::upload_dataset_request::Part::Chunk(bytes.slice(start..end)))
+        });
+        tokio_stream::once(first.clone()).chain(tokio_stream::iter(chunks))
+    };
+    let answer = remote.call(async || remote.datasets().upload_dataset(parts()).await).await;
+    remote.given(answer.map_err(|status| remote.failure(&status))?.dataset)
 }
 
 /// A data set by its name, if there is one.
@@ -47,9 +49,9 @@ pub async fn upload(remote: &Remote, name: &str, set: &Encoded) -> Result<v1::Da
 /// # Errors
 /// If the call fails.
 pub async fn find(remote: &Remote, name: &str) -> Result<Option<v1::Dataset>, Failure> {
-    let request = ask(v1::GetDatasetRequest { name: name.to_owned() });
-    match remote.datasets().get_dataset(request).await {
-        Ok(answer) => remote.given(answer.into_inner().dataset).map(Some),
+    let request = v1::GetDatasetRequest { name: name.to_owned() };
+    match remote.call(async || remote.datasets().get_dataset(ask(request.clone())).await).await {
+        Ok(answer) => remote.given(answer.dataset).map(Some),
         Err(status) if status.code() == Code::NotFound => Ok(None),
         Err(status) => Err(remote.failure(&status)),
     }

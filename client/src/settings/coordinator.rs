@@ -9,6 +9,7 @@ use umbra_runtime::{TlsFiles, Token};
 
 use super::{Daemon, Flags, Layers, Setting};
 use crate::exit::Failure;
+use crate::remote::ServerUrl;
 
 const LISTEN: &str = "127.0.0.1:7443";
 const HTTP: &str = "127.0.0.1:7480";
@@ -20,6 +21,8 @@ const GRACE: u64 = 30;
 pub struct CoordinatorSettings {
     /// Where gRPC listens.
     pub listen: ListenAddr,
+    /// The address others reach it at, if it is not where it listens.
+    pub advertise: Option<ServerUrl>,
     /// Where health and metrics are served, in plain HTTP.
     pub http: ListenAddr,
     /// The folder for everything that must survive.
@@ -47,6 +50,14 @@ impl Daemon for CoordinatorSettings {
             value: "IP:PORT",
             help: "Where clients and workers connect (gRPC); port 0 takes a free one",
             default: Some(LISTEN),
+        },
+        Setting {
+            key: "advertise",
+            flag: "advertise",
+            variable: "UMBRA_ADVERTISE",
+            value: "URL",
+            help: "The address under which clients, workers and other coordinators reach this one",
+            default: Some("where it listens"),
         },
         Setting {
             key: "http",
@@ -166,11 +177,17 @@ impl CoordinatorSettings {
             let message = "anybody who can reach it could call: give token_file or tls_client_ca";
             layers.mistake("listen", message);
         }
+        let advertise =
+            layers.text("advertise").and_then(|url| layers.keep("advertise", ServerUrl::parse(&url)));
+        if advertise.as_ref().is_some_and(|url| url.is_encrypted() != wants_tls) {
+            layers.mistake("advertise", "write https:// with tls_cert, http:// without");
+        }
         let defaults = ClusterConfig::default();
         let lease = layers.number("lease", 1..=3600).map(|seconds| seconds * 1000);
         Some(Self {
             http: address("http", HTTP)?,
             listen: listen?,
+            advertise,
             state: layers.path("state").unwrap_or_else(|| PathBuf::from(STATE)),
             token: token.flatten(),
             tls,
@@ -203,6 +220,15 @@ mod tests {
         let shown =
             |key: &str| CoordinatorSettings::SETTINGS.iter().find(|s| s.key == key).unwrap().default.unwrap();
         assert_eq!((shown("lease"), shown("grace"), shown("state")), ("30", "30", STATE));
+    }
+
+    #[test]
+    fn the_address_for_others_is_as_safe_as_the_port() {
+        assert!(read("--advertise http://127.0.0.1:7443").unwrap().advertise.is_some());
+        let failure = read("--advertise https://a:7443").unwrap_err().to_string();
+        assert!(failure.contains("--advertise: write https:// with tls_cert"), "{failure}");
+        let failure = read("--advertise nowhere").unwrap_err().to_string();
+        assert!(failure.contains("--advertise: server \"nowhere\" is not an address"), "{failure}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{Daemon, Flags, Layers, Setting};
 use crate::devices::Choice;
 use crate::exit::Failure;
 use crate::host;
-use crate::remote::{DEFAULT_SERVER, ServerUrl};
+use crate::remote::{DEFAULT_SERVER, ServerUrls};
 
 const SCRATCH: &str = "umbra-scratch";
 const SCRATCH_GIB: u64 = 64;
@@ -38,7 +38,7 @@ impl Daemon for WorkerSettings {
             flag: "server",
             variable: "UMBRA_SERVER",
             value: "URL",
-            help: "The coordinator",
+            help: "The coordinator; with several coordinators, some or all of them: URL,URL",
             default: Some(DEFAULT_SERVER),
         },
         Setting {
@@ -148,7 +148,7 @@ impl WorkerSettings {
 
     fn check(layers: &Layers<'_, Self>) -> Result<Option<Self>, Failure> {
         let server = layers.text("server").unwrap_or_else(|| DEFAULT_SERVER.to_owned());
-        let url = layers.keep("server", ServerUrl::parse(&server));
+        let urls = layers.keep("server", ServerUrls::parse(&server));
         let paths = TlsPaths {
             certificate: layers.path("tls_cert"),
             key: layers.path("tls_key"),
@@ -156,15 +156,16 @@ impl WorkerSettings {
         };
         let tls = layers.keep("tls_ca", TlsFiles::load(&paths));
         let token = layers.path("token_file").map(|path| layers.keep("token_file", Token::read(&path)));
-        let connector = match (&url, &tls) {
-            (Some(url), Some(tls)) if url.is_encrypted() && tls.authorities.is_none() => {
+        let connector = match (&urls, &tls) {
+            (Some(urls), Some(tls)) if urls.is_encrypted() && tls.authorities.is_none() => {
                 layers.mistake("tls_ca", "missing: an https:// server needs the authorities to trust");
                 None
             }
-            (Some(url), Some(tls)) => {
-                let tls = url.is_encrypted().then_some(tls);
+            (Some(urls), Some(tls)) => {
+                let tls = urls.is_encrypted().then_some(tls);
                 let token = token.as_ref().and_then(Option::as_ref);
-                layers.keep("server", Connector::try_new(&url.to_string(), tls, token))
+                let addresses: Vec<_> = urls.all().iter().map(ToString::to_string).collect();
+                layers.keep("server", Connector::try_new(&addresses, tls, token))
             }
             _ => None,
         };

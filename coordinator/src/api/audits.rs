@@ -193,6 +193,9 @@ impl Watch {
                 () = self.shell.drain.begun() => {
                     return Err(refuse(Reason::Unavailable, "the coordinator is going down: watch again in a moment"));
                 }
+                () = self.shell.post.is_over() => {
+                    self.shell.post.check()?;
+                }
                 changed = self.changes.changed() => if changed.is_err() { return Ok(None) },
             }
         }

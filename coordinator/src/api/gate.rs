@@ -5,19 +5,26 @@ use tonic::{Request, Status};
 use umbra_proto::error::{Reason, refuse};
 use umbra_runtime::token::Token;
 
-use crate::board::Board;
+use crate::standing::Post;
 
-/// Refuses calls without the coordinator's token, if it has one, and calls before its state is read.
+/// Refuses calls without the coordinator's token, if it has one, and calls that only a leader answers.
 #[derive(Clone)]
 pub struct Gate {
     token: Option<Token>,
-    board: Board,
+    /// Absent for services that answer without leading, too.
+    post: Option<Post>,
 }
 
 impl Gate {
     /// With a token, or without for everybody who can connect.
-    pub fn new(token: Option<Token>, board: Board) -> Self {
-        Self { token, board }
+    pub fn new(token: Option<Token>, post: Post) -> Self {
+        Self { token, post: Some(post) }
+    }
+
+    /// The same for a service that tells leaders from followers by itself.
+    #[must_use]
+    pub fn for_followers(&self) -> Self {
+        Self { token: self.token.clone(), post: None }
     }
 
     fn check_token(&self, request: &Request<()>) -> Result<(), Status> {
@@ -37,9 +44,7 @@ impl Gate {
 impl Interceptor for Gate {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         self.check_token(&request)?;
-        if self.board.is_complete() {
-            return Ok(request);
-        }
-        Err(refuse(Reason::Unavailable, "the coordinator is starting: try again in a moment"))
+        self.post.as_ref().map_or(Ok(()), Post::check)?;
+        Ok(request)
     }
 }

@@ -10,6 +10,7 @@ use umbra_core::lifecycle::AuditState;
 use umbra_proto::store::v1::StoredFile;
 use umbra_proto::v1;
 
+use super::glance::Glance;
 use super::sessions::Outbox;
 use super::workers::WorkersPage;
 use crate::facts::{AuditFacts, DatasetFacts};
@@ -72,6 +73,18 @@ pub enum Command {
         fence: Fence,
         /// The pack.
         reply: oneshot::Sender<Option<PackId>>,
+    },
+    /// The cluster in numbers.
+    Glance {
+        /// The numbers.
+        reply: oneshot::Sender<Glance>,
+    },
+    /// Have a connected worker leave; answered with what it is then, or nothing if it is not connected.
+    DrainWorker {
+        /// The worker.
+        worker: WorkerId,
+        /// What it is.
+        reply: oneshot::Sender<Option<v1::Worker>>,
     },
     /// Which workers are connected, a page of them.
     Workers {

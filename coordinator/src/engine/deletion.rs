@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::TryStreamExt as _;
 use tokio::sync::oneshot;
 use umbra_core::cluster::{Event, PackResult};
 use umbra_core::ids::{AuditId, PackIndex};
@@ -13,6 +14,7 @@ use super::term::{Term, TermEnd};
 use crate::blobs::BlobKey;
 use crate::keys;
 use crate::shell::Shell;
+use crate::store::{Epoch, Txn};
 
 /// A deletion that is not over: its records are going, or its blobs.
 #[derive(Default)]
@@ -57,9 +59,9 @@ impl Term {
         let borrowed = std::mem::take(&mut deletion.borrowed).into_iter();
         let named = self.named();
         let orphans = borrowed.filter(|key| !named.contains(key) && !self.owner_lives(key)).collect();
-        let (shell, id) = (self.shell.clone(), audit.clone());
+        let (shell, id, epoch) = (self.shell.clone(), audit.clone(), self.epoch);
         self.shell.drain.spawn(format!("delete blobs of {id}"), async move {
-            sweep(&shell, &id, orphans, &named).await;
+            sweep(&shell, epoch, &id, orphans, &named).await;
             // The engine may be gone: the next one knows nothing of this deletion.
             let _ = shell.engine.tell(Command::Swept { audit: id }).await;
         });
@@ -106,25 +108,45 @@ impl Term {
     }
 }
 
+/// Blobs of a deleted audit that are looked at before it is made sure that the term goes on.
+const SWEPT_AT_ONCE: usize = 1000;
+
 /// Deletes what an audit left, but for what others name. What a crash leaves is named by nobody.
-async fn sweep(shell: &Arc<Shell>, audit: &AuditId, orphans: Vec<String>, named: &BTreeSet<String>) {
-    use futures::TryStreamExt as _;
-    let swept = async {
-        let folder = BlobKey::try_new(keys::audit_blobs(audit)).ok();
-        if let Some(folder) = folder {
-            let mut below = shell.blobs.list(Some(&folder));
-            while let Some(info) = below.try_next().await? {
-                if !named.contains(info.key.as_str()) {
-                    shell.blobs.delete(&info.key).await?;
-                }
-            }
-        }
-        for key in orphans.into_iter().filter_map(|key| BlobKey::try_new(key).ok()) {
-            shell.blobs.delete(&key).await?;
-        }
-        Ok::<_, crate::blobs::BlobError>(())
-    };
-    if let Err(error) = swept.await {
-        tracing::warn!(%audit, %error, "leave blobs of a deleted audit behind");
+async fn sweep(
+    shell: &Arc<Shell>,
+    epoch: Epoch,
+    audit: &AuditId,
+    orphans: Vec<String>,
+    named: &BTreeSet<String>,
+) {
+    if let Err(error) = sweep_all(shell, epoch, audit, orphans, named).await {
+        tracing::warn!(%audit, error, "leave blobs of a deleted audit behind");
     }
+}
+
+async fn sweep_all(
+    shell: &Shell,
+    epoch: Epoch,
+    audit: &AuditId,
+    orphans: Vec<String>,
+    named: &BTreeSet<String>,
+) -> Result<(), String> {
+    if let Ok(folder) = BlobKey::try_new(keys::audit_blobs(audit)) {
+        let mut below = shell.blobs.list(Some(&folder)).try_chunks(SWEPT_AT_ONCE);
+        while let Some(found) = below.try_next().await.map_err(|error| error.to_string())? {
+            let keys = found.into_iter().map(|info| info.key);
+            delete(shell, epoch, keys.filter(|key| !named.contains(key.as_str()))).await?;
+        }
+    }
+    delete(shell, epoch, orphans.into_iter().filter_map(|key| BlobKey::try_new(key).ok())).await
+}
+
+/// Deletes blobs that were found before, if this term goes on. Only in a later one can an audit of the same id be
+/// taken, and the keys of its blobs differ: they carry later fences and epochs.
+async fn delete(shell: &Shell, epoch: Epoch, keys: impl Iterator<Item = BlobKey>) -> Result<(), String> {
+    shell.store.commit(Txn::new(epoch)).await.map_err(|error| error.to_string())?;
+    for key in keys {
+        shell.blobs.delete(&key).await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }

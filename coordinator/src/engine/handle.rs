@@ -51,6 +51,11 @@ impl Term {
             Command::Fence { fence, reply } => {
                 answer(reply, self.cluster.live_fence(fence).map(|(pack, _)| pack));
             }
+            Command::Glance { reply } => answer(reply, self.glance()),
+            Command::DrainWorker { worker, reply } => {
+                let drained = self.drain_worker(worker).await?;
+                answer(reply, drained);
+            }
             Command::Workers { after, most, reply } => answer(reply, self.workers(after.as_ref(), most)),
             Command::Join { worker, session, hello, out } => {
                 self.join(worker, session, *hello, out).await?;

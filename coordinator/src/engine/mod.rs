@@ -8,6 +8,7 @@
 mod chronicle;
 mod command;
 mod deletion;
+mod glance;
 mod handle;
 mod leftovers;
 mod lived;

@@ -49,7 +49,7 @@ pub struct Term {
     /// Lost slots that were logged.
     pub(super) warned: Warned,
     pub(super) deletions: BTreeMap<AuditId, Deletion>,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
     lived: Lived,
     wake_at: Option<Millis>,
     /// Audits whose view may have changed.
@@ -104,7 +104,6 @@ impl Term {
         };
         term.dirty = term.audits.keys().cloned().collect();
         term.carry_out(actions, Vec::new(), &[]).await?;
-        term.shell.board.complete();
         Ok(term)
     }
 
@@ -362,27 +361,25 @@ impl Term {
     }
 
     fn gauge(&self) {
-        let mut counts = [0u32; 4];
-        for status in self.audits.keys().filter_map(|id| self.cluster.audit(id)) {
-            let packs = status.counts;
-            let live = if status.state.is_terminal() { 0 } else { packs.waiting };
-            for (sum, count) in counts.iter_mut().zip([live, packs.running, packs.reported, packs.done]) {
-                *sum += count;
-            }
-        }
-        for (state, count) in ["waiting", "running", "reported", "done"].into_iter().zip(counts) {
+        let glance = self.glance();
+        let [waiting, running, reported, done] = glance.packs;
+        let packs = [("waiting", waiting), ("running", running), ("reported", reported), ("done", done)];
+        for (state, count) in packs {
             metrics::gauge!("umbra_packs", "state" => state).set(f64::from(count));
         }
-        metrics::gauge!("umbra_worker_sessions").set(self.sessions.count() as f64);
-        let (mut slots, mut busy, mut lost) = (0, 0, 0);
-        for worker in self.cluster.workers().filter(|worker| worker.connected) {
-            slots += worker.slots;
-            busy += worker.busy;
-            lost += worker.lost;
+        metrics::gauge!("umbra_worker_sessions").set(f64::from(glance.workers));
+        metrics::gauge!("umbra_slots").set(f64::from(glance.slots));
+        metrics::gauge!("umbra_slots_busy").set(f64::from(glance.slots_busy));
+        metrics::gauge!("umbra_slots_lost").set(f64::from(glance.slots_lost));
+    }
+}
+
+impl Drop for Term {
+    /// What this term began is of no use to the next one, which begins it again.
+    fn drop(&mut self) {
+        for entry in self.audits.values() {
+            entry.task.over.cancel();
         }
-        metrics::gauge!("umbra_slots").set(f64::from(slots));
-        metrics::gauge!("umbra_slots_busy").set(f64::from(busy));
-        metrics::gauge!("umbra_slots_lost").set(f64::from(lost));
     }
 }
 

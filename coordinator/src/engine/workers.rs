@@ -53,6 +53,18 @@ impl Term {
         }
     }
 
+    /// Has a worker leave: it gets no more packs, and is told to hand back what it has and to end.
+    pub(super) async fn drain_worker(&mut self, worker: WorkerId) -> Result<Option<v1::Worker>, TermEnd> {
+        if self.sessions.member(&worker).is_none() {
+            return Ok(None);
+        }
+        tracing::info!(%worker, "drain worker");
+        self.sessions.send(&worker, v1::connect_response::Message::Drain(v1::Drain {}));
+        self.step(Event::DrainAsked { worker: worker.clone() }).await?;
+        let member = self.sessions.members(Bound::Included(&worker)).next().filter(|(id, _)| **id == worker);
+        Ok(member.map(|(id, member)| view(id, member, true, self.cluster.slots(id))))
+    }
+
     /// The page of connected workers after the one of this id: at most so many, and not many slots.
     pub(super) fn workers(&mut self, after: Option<&WorkerId>, most: usize) -> WorkersPage {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);

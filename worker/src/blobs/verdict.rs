@@ -20,7 +20,9 @@ pub(super) fn verdict(status: &Status) -> Verdict {
     match Reason::of(status) {
         Some(Reason::StaleFence) => return Verdict::Stale,
         // The session says in words what is wrong with the credentials, and ends the worker.
-        Some(Reason::Unavailable | Reason::Internal | Reason::Unauthenticated) => return Verdict::Again,
+        Some(Reason::Unavailable | Reason::NotLeader | Reason::Internal | Reason::Unauthenticated) => {
+            return Verdict::Again;
+        }
         Some(
             Reason::InvalidArgument
             | Reason::NotFound

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
+use umbra_proto::error::LEADER_HEADER;
 use umbra_proto::v1::{self, connect_request, connect_response};
 use umbra_runtime::backoff::Waits;
 
@@ -17,6 +18,8 @@ use crate::connector::Client;
 /// Messages that may wait to be sent: more than a new stream begins with, which is a message or two for
 /// each of 1024 slots. A peer that leaves so many unread is as good as gone.
 const OUTBOX: usize = 4096;
+/// The longest wait before a leader that was named is called.
+const FOLLOWING: Duration = Duration::from_millis(200);
 /// How long the coordinator may take to say welcome.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -96,6 +99,9 @@ impl Link {
     /// Gives the stream up, for the reason in `status`.
     pub(super) fn close(&mut self, status: Status) -> LinkEvent {
         let wait = self.waits.after_failure();
+        // Whoever names the leader leaves nothing to wait for, but for one that is named in a circle.
+        let named = status.metadata().contains_key(LEADER_HEADER);
+        let wait = if named { wait.min(FOLLOWING) } else { wait };
         self.state = State::Waiting(Box::pin(tokio::time::sleep(wait)));
         LinkEvent::Down(status, wait)
     }

@@ -158,6 +158,11 @@ impl Session {
             connect_response::Message::Welcome(_) => Err("a second welcome".to_owned()),
             connect_response::Message::Assign(assign) => self.take_assign(assign),
             connect_response::Message::Revoke(revoke) => self.take_revoke(&revoke),
+            connect_response::Message::Drain(_) => {
+                tracing::info!("the coordinator wants this worker to leave");
+                self.drain.begin();
+                Ok(())
+            }
             connect_response::Message::Acknowledge(known) => {
                 Lease::try_from_wire(&known.audit_id, known.pack, known.fence).map(|lease| {
                     if self.ledger.acknowledge(lease.fence) {

@@ -53,7 +53,7 @@ impl Fixture {
         .unwrap();
         let devices = config.slot_devices().clone();
         let token = Token::try_new("a-token-of-the-test", "the test").unwrap();
-        let connector = Connector::try_new(&coordinator.uri(), None, Some(&token)).unwrap();
+        let connector = Connector::try_new(&[coordinator.uri()], None, Some(&token)).unwrap();
         let drain = Drain::new();
         let (end, ended) = oneshot::channel();
         let inner = drain.clone();

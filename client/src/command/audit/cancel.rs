@@ -22,8 +22,8 @@ pub struct Args {
 /// If there is none, or it has ended.
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
-    let request = ask(v1::CancelAuditRequest { id: args.id.clone() });
-    let answer = remote.audits().cancel_audit(request).await.map_err(|status| remote.failure(&status))?;
-    let audit = remote.given(answer.into_inner().audit)?;
+    let request = v1::CancelAuditRequest { id: args.id.clone() };
+    let answer = remote.call(async || remote.audits().cancel_audit(ask(request.clone())).await).await;
+    let audit = remote.given(answer.map_err(|status| remote.failure(&status))?.audit)?;
     out.result(|| format!("cancelled {}", args.id), || view::audit(&audit))
 }

@@ -31,9 +31,9 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
     let state = args.state.as_deref().and_then(view::state_of).unwrap_or_default();
     let audits = listed(args.limit as usize, async |page_size, page_token| {
-        let request = ask(v1::ListAuditsRequest { page_size, page_token, state: state.into() });
-        let answer = remote.audits().list_audits(request).await.map_err(|status| remote.failure(&status))?;
-        let page = answer.into_inner();
+        let request = v1::ListAuditsRequest { page_size, page_token, state: state.into() };
+        let page = remote.call(async || remote.audits().list_audits(ask(request.clone())).await).await;
+        let page = page.map_err(|status| remote.failure(&status))?;
         Ok((page.audits, page.next_page_token))
     })
     .await?;

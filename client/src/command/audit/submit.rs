@@ -94,8 +94,8 @@ pub async fn create(
     data: &Digest,
 ) -> Result<v1::Audit, Failure> {
     let message = v1::CreateAuditRequest { spec: Some(spec_to(spec)), request_id: request_id(spec, data) };
-    match remote.audits().create_audit(ask(message)).await {
-        Ok(answer) => remote.given(answer.into_inner().audit),
+    match remote.call(async || remote.audits().create_audit(ask(message.clone())).await).await {
+        Ok(answer) => remote.given(answer.audit),
         Err(status) => match violations(&status) {
             none if none.is_empty() => Err(remote.failure(&status)),
             violations => Err(file.refused(&violations)),

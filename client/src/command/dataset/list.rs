@@ -23,10 +23,9 @@ pub struct Args {
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
     let sets = listed(usize::MAX, async |page_size, page_token| {
-        let request = ask(v1::ListDatasetsRequest { page_size, page_token });
-        let answer =
-            remote.datasets().list_datasets(request).await.map_err(|status| remote.failure(&status))?;
-        let page = answer.into_inner();
+        let request = v1::ListDatasetsRequest { page_size, page_token };
+        let page = remote.call(async || remote.datasets().list_datasets(ask(request.clone())).await).await;
+        let page = page.map_err(|status| remote.failure(&status))?;
         Ok((page.datasets, page.next_page_token))
     })
     .await?;

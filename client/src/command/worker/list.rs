@@ -25,10 +25,9 @@ pub struct Args {
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let remote = args.server.connect().await?;
     let all = listed(usize::MAX, async |page_size, page_token| {
-        let request = ask(v1::ListWorkersRequest { page_size, page_token });
-        let answer =
-            remote.cluster().list_workers(request).await.map_err(|status| remote.failure(&status))?;
-        let page = answer.into_inner();
+        let request = v1::ListWorkersRequest { page_size, page_token };
+        let page = remote.call(async || remote.cluster().list_workers(ask(request.clone())).await).await;
+        let page = page.map_err(|status| remote.failure(&status))?;
         Ok((page.workers, page.next_page_token))
     })
     .await?;

@@ -1,5 +1,6 @@
 //! `umbra worker`: the daemon, and commands about workers.
 
+mod drain;
 mod list;
 
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ use crate::settings::{Flags, WorkerSettings};
 pub enum Command {
     /// List a coordinator's connected workers: their slots, devices and packs
     List(list::Args),
+    /// Have a worker hand back its packs and end
+    Drain(drain::Args),
 }
 
 /// Arguments of `umbra worker`.
@@ -29,7 +32,7 @@ pub enum Command {
 #[command(after_help = "Every setting is a flag, an environment variable or a key of the settings file \
                         (token_file for --token-file); a flag wins over a variable, that over the \
                         file.\n\nExamples:\n  umbra worker --server http://127.0.0.1:7443 --slots 2\n  umbra \
-                        worker --config worker.toml --check-config\n  umbra worker list")]
+                        worker --config worker.toml --check-config\n  umbra worker list\n  umbra worker drain worker-0a1b2c3d")]
 pub struct Args {
     /// What to ask; without it, a worker runs
     #[command(subcommand)]
@@ -51,6 +54,7 @@ pub struct Args {
 pub async fn ask(command: Command, out: Output) -> Result<(), Failure> {
     match command {
         Command::List(args) => list::run(&args, &out).await,
+        Command::Drain(args) => drain::run(&args, &out).await,
     }
 }
 
