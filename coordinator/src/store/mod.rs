@@ -49,6 +49,24 @@ pub trait MetaStore: Send + Sync + 'static {
     /// Who leads, or led last.
     fn leader(&self) -> BoxFuture<'_, Result<Option<Leader>, StoreError>>;
 
+    /// Resolves once it is known that a term is over: its lease could not be kept, its key is gone, or
+    /// another leads. A term that this store never had is over at once. An embedded store, which nobody
+    /// else can open, keeps its term for as long as it lives.
+    fn lost(&self, _epoch: Epoch) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Gives leadership up, so that another replica leads without waiting for a lease to end. Takes two
+    /// seconds at most; what fails is left to the lease. The term is over even so.
+    fn resign(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Whether several coordinators may use what is stored, one of which leads.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Performs a transaction whose limits are proven. Dropping the future does not undo it.
     fn apply(&self, txn: CheckedTxn) -> BoxFuture<'_, Result<Version, CommitError>>;
 
