@@ -8,6 +8,8 @@
 //! should drop what it believes and read the store again.
 
 mod embedded;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod key;
 mod txn;
 
@@ -15,6 +17,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 pub use embedded::{EmbeddedStore, OpenError};
+#[cfg(feature = "etcd")]
+pub use etcd::{EtcdError, EtcdOptions, EtcdStore, EtcdUser, InvalidEtcdOptions};
 pub use key::{InvalidKey, Key, Prefix};
 pub use txn::{
     CheckedTxn, Epoch, Expect, Expectation, MAX_OPS, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Txn, Version,
