@@ -15,6 +15,7 @@ mod datasets;
 mod engine;
 mod facts;
 mod findings;
+mod incoming;
 mod ingest;
 mod keys;
 mod limits;
@@ -29,4 +30,5 @@ mod time;
 
 pub use config::Config;
 pub use findings::FileScratch;
+pub use incoming::Incoming;
 pub use serve::{Listeners, ServeError, serve};

@@ -23,6 +23,7 @@ where
     let mut wait = Duration::from_secs(1);
     loop {
         let worked = tokio::select! {
+            biased;
             () = drain.begun() => return None,
             worked = work() => worked,
         };
@@ -30,6 +31,7 @@ where
             Err(fault) if may_pass(&fault) && wait <= LONGEST_WAIT => {
                 tracing::warn!(%name, %fault, wait_s = wait.as_secs(), "wait to try again");
                 tokio::select! {
+                    biased;
                     () = drain.begun() => return None,
                     () = tokio::time::sleep(wait) => {}
                 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
@@ -28,6 +27,7 @@ use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::{self, Engine};
+use crate::incoming::Incoming;
 use crate::shell::{Heavy, Shell};
 use crate::standing::Post;
 use crate::store::MetaStore;
@@ -35,7 +35,7 @@ use crate::store::MetaStore;
 /// Where a coordinator listens.
 pub struct Listeners {
     /// gRPC.
-    pub grpc: TcpListener,
+    pub grpc: Incoming,
     /// Plain HTTP for health and metrics.
     pub http: Option<TcpListener>,
     /// TLS for gRPC.
@@ -106,8 +106,7 @@ pub async fn serve(
     let mut server = Server::builder()
         .http2_keepalive_interval(Some((lease / 3).max(Duration::from_millis(200))))
         .http2_keepalive_timeout(Some(lease.max(Duration::from_secs(1))))
-        .max_concurrent_streams(Some(4096))
-        .tcp_nodelay(true);
+        .max_concurrent_streams(Some(4096));
     if let Some(files) = &listeners.tls {
         server = server.tls_config(tls(files)).map_err(ServeError::Tls)?;
     }
@@ -134,7 +133,7 @@ pub async fn serve(
         .add_service(guarded!(WorkerServiceServer, Workers::new(shell.clone(), uploads.clone())));
     reporter.set_service_status("", ServingStatus::NotServing).await;
     drain.spawn("health", report_health(reporter, post.clone(), drain.clone()));
-    let incoming = TcpListenerStream::new(listeners.grpc);
+    let incoming = listeners.grpc.into_stream();
     let token = drain.token();
     let served = router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await });
     drain.spawn("grpc", until_parted(served, drain.clone()));

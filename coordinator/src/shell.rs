@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tonic::Status;
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
 use umbra_runtime::http::Health;
@@ -36,6 +37,24 @@ pub struct Shell {
     pub health: Health,
     /// Work that takes a processor or much memory for a while and does not wait for people.
     pub heavy: Heavy,
+}
+
+impl Shell {
+    /// What the board shows, if it was the board of one term all the while: it is cleared when a term ends, and that
+    /// something is not on it would mean nothing.
+    ///
+    /// # Errors
+    /// A status that says that this coordinator does not lead (any more).
+    pub fn shown<T>(&self, look: impl Fn(&Board) -> T) -> Result<T, Status> {
+        loop {
+            let before = self.post.standing();
+            self.post.check()?;
+            let seen = look(&self.board);
+            if self.post.standing() == before {
+                return Ok(seen);
+            }
+        }
+    }
 }
 
 /// How many of each kind of heavy work go on at once. After a restart every result that was reported is

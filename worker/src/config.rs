@@ -11,7 +11,7 @@ use umbra_core::spec::Violations;
 use umbra_train::Device;
 use umbra_train::device::Found;
 
-use crate::slot::Devices;
+use crate::slot::{Devices, Understudy};
 
 /// What a file, flags or an embedding program say; see [`Config::try_new`].
 pub struct Settings {
@@ -46,6 +46,7 @@ pub struct Config {
     jitter: Stream,
     devices: Arc<Devices>,
     found: Vec<Found>,
+    understudy: Option<Arc<dyn Understudy>>,
 }
 
 impl Config {
@@ -96,10 +97,22 @@ impl Config {
                 jitter: settings.jitter,
                 devices: Arc::new(Devices::new(names(&settings.slots, &found))),
                 found,
+                understudy: None,
                 slots: settings.slots,
             }),
             _ => Err(wrong),
         }
+    }
+
+    /// The same worker, whose slots do not train: an understudy takes their place. For simulations and load tests.
+    #[must_use]
+    pub fn with_understudy(self, understudy: Arc<dyn Understudy>) -> Self {
+        Self { understudy: Some(understudy), ..self }
+    }
+
+    /// What stands in for training, if something does.
+    pub(crate) fn understudy(&self) -> Option<&Arc<dyn Understudy>> {
+        self.understudy.as_ref()
     }
 
     /// The worker's name.

@@ -21,5 +21,5 @@ pub use config::{Config, Settings};
 pub use connector::{Connector, ConnectorError};
 pub use error::{Outcome, WorkError};
 pub use scratch::ScratchError;
-pub use slot::{DeviceReading, Devices};
+pub use slot::{DeviceReading, Devices, Understudy};
 pub use work::work;

@@ -53,7 +53,7 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     let parts = Parts {
         cluster: settings.cluster,
         token: settings.token,
-        listeners: Listeners { grpc, http: Some(http), tls: settings.tls },
+        listeners: Listeners { grpc: grpc.into(), http: Some(http), tls: settings.tls },
         address: settings
             .advertise
             .as_ref()

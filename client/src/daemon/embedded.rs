@@ -51,7 +51,7 @@ impl Embedded {
         let parts = Parts {
             cluster: ClusterConfig { lease_ms: LEASE_MS, ..ClusterConfig::default() },
             token: Some(token.clone()),
-            listeners: Listeners { grpc, http: None, tls: None },
+            listeners: Listeners { grpc: grpc.into(), http: None, tls: None },
             address: address.clone(),
         };
         coordinator::start(state, parts, serving.clone()).await?;

@@ -15,6 +15,7 @@ use umbra_proto::v1::audit_service_server::AuditService;
 
 use super::pages::page;
 use super::refusals::{audit_id, gone, no_audit, no_dataset};
+use crate::board::Board;
 use crate::engine::{Command, SubmitError};
 use crate::facts::AuditFacts;
 use crate::limits;
@@ -31,7 +32,7 @@ impl Audits {
     }
 
     fn shown(&self, id: &AuditId) -> Result<v1::Audit, Status> {
-        let audit = self.0.board.get(id).ok_or_else(|| no_audit(id.as_str()))?;
+        let audit = self.0.shown(|board| board.get(id))?.ok_or_else(|| no_audit(id.as_str()))?;
         Ok(v1::Audit::clone(&audit))
     }
 }
@@ -99,7 +100,7 @@ impl AuditService for Audits {
         let request = request.into_inner();
         let wanted = v1::AuditState::try_from(request.state)
             .map_err(|_| bad_field("state", "it is not a state of this version"))?;
-        let mut audits = self.0.board.list();
+        let mut audits = self.0.shown(Board::list)?;
         audits.retain(|audit| wanted == v1::AuditState::Unspecified || audit.state() == wanted);
         let (audits, next_page_token) =
             page(&audits, |audit| &audit.id, request.page_size, &request.page_token)?;
@@ -150,7 +151,7 @@ impl AuditService for Audits {
         request: Request<v1::DeleteAuditRequest>,
     ) -> Result<Response<v1::DeleteAuditResponse>, Status> {
         let id = audit_id("id", &request.into_inner().id)?;
-        if self.0.board.get(&id).is_none() {
+        if self.0.shown(|board| board.get(&id))?.is_none() {
             return Err(no_audit(id.as_str()));
         }
         let delete = |reply| Command::Delete { audit: id.clone(), reply };
@@ -178,7 +179,7 @@ impl Watch {
     async fn next(&mut self) -> Result<Option<v1::Audit>, Status> {
         while !self.over {
             self.changes.mark_unchanged();
-            let Some(audit) = self.shell.board.get(&self.id) else {
+            let Some(audit) = self.shell.shown(|board| board.get(&self.id))? else {
                 return Err(no_audit(self.id.as_str()));
             };
             self.over = matches!(
@@ -190,6 +191,7 @@ impl Watch {
                 return Ok(Some(v1::Audit::clone(&audit)));
             }
             tokio::select! {
+                biased;
                 () = self.shell.drain.begun() => {
                     return Err(refuse(Reason::Unavailable, "the coordinator is going down: watch again in a moment"));
                 }

@@ -32,7 +32,7 @@ impl Findings {
 
     async fn files(&self, text: &str) -> Result<Vec<StoredFile>, Status> {
         let id = audit_id("audit_id", text)?;
-        let audit = self.0.board.get(&id).ok_or_else(|| no_audit(text))?;
+        let audit = self.0.shown(|board| board.get(&id))?.ok_or_else(|| no_audit(text))?;
         if audit.state() != v1::AuditState::Succeeded {
             let state = match audit.state() {
                 v1::AuditState::Failed => "it failed",

@@ -119,6 +119,7 @@ impl WorkerService for Workers {
         let (refused, refusal) = oneshot::channel::<Status>();
         self.shell.drain.spawn(format!("session {session}"), async move {
             let worker = tokio::select! {
+                biased;
                 () = shell.drain.begun() => return,
                 hello = hello(&mut stream) => hello.and_then(|hello| Ok((check(&hello)?, hello))),
             };
@@ -209,6 +210,7 @@ async fn listen(
 ) {
     loop {
         let message = tokio::select! {
+            biased;
             () = shell.drain.begun() => return,
             _ = &mut closed => return,
             message = stream.message() => message,

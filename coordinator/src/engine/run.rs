@@ -73,6 +73,7 @@ pub async fn run(shell: Arc<Shell>, mut commands: mpsc::Receiver<Command>) -> Re
                 let wait = waits.after_failure();
                 tracing::warn!(reason, wait_ms = wait.as_millis() as u64, "drop the term and reload");
                 tokio::select! {
+                    biased;
                     () = shell.drain.begun() => break,
                     () = tokio::time::sleep(wait) => {}
                 }

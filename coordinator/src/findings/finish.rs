@@ -47,6 +47,7 @@ pub async fn finish(
     let may_pass = |fault: &Fault| fault.retry != Retry::Never;
     let produce = || produce(shell, task, &results, epoch, notes.clone());
     let outcome = tokio::select! {
+        biased;
         () = task.over.cancelled() => {
             tracing::info!(%audit, "stop analysing");
             return;

@@ -101,7 +101,7 @@ async fn start(folder: &std::path::Path) -> (Drain, Channel) {
     let store = EmbeddedStore::open(folder.join("meta.redb")).await.unwrap();
     let blobs = BlobStore::local(folder.join("blobs")).await.unwrap();
     let clock = Arc::new(SystemClock::new());
-    let listeners = Listeners { grpc, http: None, tls: None };
+    let listeners = Listeners { grpc: grpc.into(), http: None, tls: None };
     serve(config, listeners, Arc::new(store), blobs, clock, drain.clone()).await.unwrap();
     let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
     let channel = endpoint.connect().await.unwrap();

@@ -93,14 +93,15 @@ impl Session {
                 return Err(WorkError::DevicesLost(reason));
             }
             tokio::select! {
+                biased;
                 () = self.drain.begun(), if !self.ledger.is_leaving() => self.leave(),
                 () = at(&mut self.deadline) => {
                     return Ok(Outcome::GaveUp { unfinished: self.ledger.unfinished() });
                 }
+                () = beat(&mut self.heartbeat) => self.say_alive(),
                 Some(note) = self.notes.recv() => self.take_note(note),
                 () = self.crew.devices().changed() => self.tell_losses(),
                 event = self.link.next() => self.take_event(event)?,
-                () = beat(&mut self.heartbeat) => self.say_alive(),
             }
         }
     }

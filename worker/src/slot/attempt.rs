@@ -117,6 +117,7 @@ impl Attempt {
         let publisher = Publisher::new(&self.shop, self.lease.fence);
         let mut storing = std::pin::pin!(publisher.checkpoints(to_store, &self.stored));
         tokio::select! {
+            biased;
             trained = &mut answered => return trained.unwrap_or_else(|_| gone()),
             () = &mut storing => {
                 tracing::warn!("the fence is stale: drop the pack");

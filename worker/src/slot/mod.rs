@@ -10,10 +10,12 @@ mod pack;
 mod publish;
 mod task;
 mod thread;
+mod understudy;
 mod weights;
 
 pub use devices::{DeviceReading, Devices};
 pub(crate) use handle::{Order, Orders, Progress, Reading};
+pub use understudy::Understudy;
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -107,9 +109,10 @@ impl Crew {
             numerics: vec![umbra_train::numerics_class()],
             jitter: config.jitter().clone(),
         };
-        let start = |(slot, &device)| {
-            Bench::start(slot, device, shop.devices.clone())
-                .map_err(|source| WorkError::Thread { slot, source })
+        let start = |(slot, &device)| match config.understudy() {
+            Some(understudy) => Ok(Bench::rehearse(slot, understudy.clone(), &drain)),
+            None => Bench::start(slot, device, shop.devices.clone())
+                .map_err(|source| WorkError::Thread { slot, source }),
         };
         let benches = (0..).zip(config.devices()).map(start).collect::<Result<_, _>>()?;
         Ok(Self {

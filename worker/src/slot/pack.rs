@@ -260,16 +260,20 @@ impl<'d, 'a> Watched<'d, 'a> {
 }
 
 fn write(logits: &PackLogits, path: &Path, resumed_from_step: u64) -> Trained {
-    let bytes = match logits.encode() {
-        Ok(bytes) => bytes,
-        Err(error) => return Trained::Failed(faults::spec(format!("the logits cannot be written: {error}"))),
-    };
-    if let Err(error) = files::write_atomic(path, &bytes, Privacy::Private) {
+    match logits.encode() {
+        Ok(bytes) => finish(&bytes, logits.lost(), path, resumed_from_step),
+        Err(error) => Trained::Failed(faults::spec(format!("the logits cannot be written: {error}"))),
+    }
+}
+
+/// Writes the encoded logits of a complete pack to its file.
+pub(super) fn finish(bytes: &[u8], lost: &[u32], path: &Path, resumed_from_step: u64) -> Trained {
+    if let Err(error) = files::write_atomic(path, bytes, Privacy::Private) {
         return Trained::Failed(faults::file(&error));
     }
     let file = ResultFile(path.to_owned());
-    let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
-    Trained::Finished(Finished { file, digest, size, lost: logits.lost().to_vec(), resumed_from_step })
+    let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
+    Trained::Finished(Finished { file, digest, size, lost: lost.to_vec(), resumed_from_step })
 }
 
 /// Finds how many steps fill a slice of some tens of milliseconds. No result depends on it.

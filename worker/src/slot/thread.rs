@@ -1,20 +1,22 @@
-//! A slot's thread: it takes one job after another and outlives what goes wrong in them.
+//! A slot's thread: it takes one job after another and outlives what goes wrong in them. In simulations an
+//! understudy takes its place.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use bytes::Bytes;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Span;
 use umbra_data::Dataset;
+use umbra_runtime::Drain;
 use umbra_train::Device;
 
 use super::memberships::Memberships;
 use super::pack::{self, Files, Snapshot, Trained};
 use super::task::Task;
+use super::understudy::{self, Understudy};
 use super::{Devices, Orders, Progress};
 use crate::faults;
 
@@ -45,7 +47,7 @@ pub(super) struct Job {
 }
 
 /// Where a slot takes its jobs from.
-pub(super) type Jobs = mpsc::Sender<Job>;
+pub(super) type Jobs = mpsc::UnboundedSender<Job>;
 
 /// A slot's thread.
 pub(super) struct Bench {
@@ -56,14 +58,28 @@ pub(super) struct Bench {
 impl Bench {
     /// Starts the thread of a slot on a device, which is that thread's alone.
     pub(super) fn start(slot: u32, device: Device, devices: Arc<Devices>) -> io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name(format!("slot-{slot}")).spawn(move || {
-            queue.into_iter().for_each(|job| serve(device, job, |reason| devices.lose(slot, reason)));
+            while let Some(job) = queue.blocking_recv() {
+                serve(device, job, |reason| devices.lose(slot, reason));
+            }
             // Nobody may wait for it.
             let _ = end.send(());
         })?;
         Ok(Self { jobs, ended })
+    }
+
+    /// Has an understudy serve a slot instead, as a task of the drain.
+    pub(super) fn rehearse(slot: u32, understudy: Arc<dyn Understudy>, drain: &Drain) -> Self {
+        let (jobs, queue) = mpsc::unbounded_channel::<Job>();
+        let (end, ended) = oneshot::channel();
+        drain.spawn(format!("slot {slot}"), async move {
+            understudy::serve(understudy, queue).await;
+            // Nobody may wait for it.
+            let _ = end.send(());
+        });
+        Self { jobs, ended }
     }
 
     /// The way to give it jobs.
