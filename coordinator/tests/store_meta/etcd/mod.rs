@@ -1,6 +1,10 @@
 //! The store in etcd: the contract, then what it owes beyond it. Each test starts the etcd that `UMBRA_ETCD`
 //! names, and is skipped where it names none.
 
+mod commits;
+mod election;
+mod proxy;
+mod secured;
 mod servers;
 
 use std::sync::Arc;

@@ -83,6 +83,8 @@ impl Servers {
             .into_iter()
             .flat_map(|(flag, value)| [flag.to_owned(), value])
             .collect();
+            // No test takes the machine's power away.
+            arguments.push("--unsafe-no-fsync".to_owned());
             arguments.extend_from_slice(more);
             Node { url, arguments, log: folder.path().join(format!("n{i}.log")), child: None }
         });
@@ -145,6 +147,13 @@ impl Node {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Kills it and starts it again over what it kept.
+    pub fn restart(&mut self) {
+        self.kill();
+        let binary = binary().expect("it ran before");
+        assert!(self.spawn(&binary).recv_timeout(PATIENCE).unwrap(), "{} does not start again", self.url);
     }
 
     pub fn freeze(&self) {
