@@ -265,7 +265,7 @@ pub async fn everything_survives_reopening(backend: &impl Backend) {
     assert!(store.commit(Txn::new(next).put(key("k"), "w")).await.unwrap() > version);
 }
 
-/// Makes one test of each item above for a backend.
+/// Makes one test of each item above for a backend, or none where there is none to test.
 macro_rules! contract {
     ($backend:expr) => {
         $crate::contract::contract!(
@@ -286,7 +286,9 @@ macro_rules! contract {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                $crate::contract::$name(&$backend).await;
+                if let Some(backend) = $backend {
+                    $crate::contract::$name(&backend).await;
+                }
             }
         )+
     };

@@ -29,7 +29,7 @@ impl Backend for Embedded {
     }
 }
 
-contract!(Embedded::new());
+contract!(Some(Embedded::new()));
 
 async fn refusal(path: &Path) -> OpenError {
     match EmbeddedStore::open(path).await {

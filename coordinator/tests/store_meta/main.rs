@@ -3,3 +3,5 @@
 
 mod contract;
 mod embedded;
+#[cfg(feature = "etcd")]
+mod etcd;

@@ -92,6 +92,7 @@ impl Calls {
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
         let mut may_have_happened = false;
+        let mut said = None;
         loop {
             for _ in &self.endpoints {
                 let (reason, sent) = match self.ask_once(deadline, &ask).await {
@@ -100,8 +101,11 @@ impl Calls {
                 };
                 may_have_happened |= sent;
                 if Instant::now() >= deadline {
+                    // The last attempt was cut short: the one before knows more.
+                    let reason = said.unwrap_or(reason);
                     return Err(Failure::Away { reason, sent: may_have_happened });
                 }
+                said = Some(reason);
             }
             tokio::time::sleep_until(deadline.min(Instant::now() + PAUSE)).await;
         }

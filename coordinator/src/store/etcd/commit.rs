@@ -27,6 +27,9 @@ use super::term::{Log, Term};
 /// How long it may take to find out about a transaction whose answer was lost, beyond the time for trying.
 const SETTLING: Duration = Duration::from_secs(3);
 
+/// The wait before an endpoint is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// What became of a transaction whose answer was lost.
 enum Settled {
     /// It happened, as this revision.
@@ -57,7 +60,9 @@ impl EtcdStore {
             log.number += 1;
             let request = self.request(term, &log, txn);
             log.open = Some(log.number);
-            let answer = self.calls.ask_once(deadline, |client| send(client, request.clone())).await;
+            // An attempt has its whole time: one that is cut short may have happened.
+            let full = Instant::now() + PATIENCE;
+            let answer = self.calls.ask_once(full, |client| send(client, request.clone())).await;
             let failure = match answer {
                 Ok(response) => {
                     log.open = None;
@@ -85,7 +90,7 @@ impl EtcdStore {
             match failure {
                 Failure::NoLease => return Err(deposed),
                 Failure::Away { .. } if Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 failure => return Err(CommitError::Unavailable(self.calls.words(&failure))),
             }

@@ -110,7 +110,11 @@ fn with_hint(text: &str) -> String {
         ("CertificateRequired", "it asks for a certificate: give one and its key"),
         ("BadCertificate", "it asks for a certificate that it trusts: give one and its key"),
         ("UnknownCA", "it does not trust the authority of the certificate given"),
-        ("frame with invalid size", "it may speak TLS: use https:// and give its authority"),
+        ("tls handshake eof", "if it answers without TLS, use http://, or turn TLS on there"),
+        // What a server with TLS does to one who talks to it without.
+        ("connection closed", "if it speaks TLS, use https:// and give its authority"),
+        ("broken pipe", "if it speaks TLS, use https:// and give its authority"),
+        ("frame with invalid size", "if it speaks TLS, use https:// and give its authority"),
     ];
     match hints.iter().find(|(mark, _)| text.contains(mark)) {
         Some((_, hint)) => format!("{text}: {hint}"),
