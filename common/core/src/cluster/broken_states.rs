@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::leases::Loss;
 use super::timers::Due;
-use super::worker::{Held, slot_id};
+use super::worker::{Held, Session, slot_id};
 use super::{Action, AuditDemand, Cluster, ClusterConfig, Event, Outcome, PackResult, WaitingReason};
 use crate::digest::Digest;
 use crate::fault::{Domain, Fault, Retry};
@@ -27,7 +27,14 @@ fn pack(pack: u32) -> PackId {
 fn healthy() -> Cluster {
     let mut cluster = Cluster::new(Millis(0), ClusterConfig::default());
     let numerics = "x".to_owned();
-    let demand = AuditDemand { packs: 6, numerics: numerics.clone(), priority: 0, weight: 1 };
+    let demand = AuditDemand {
+        packs: 6,
+        numerics: numerics.clone(),
+        priority: 0,
+        weight: 1,
+        max_slots: 0,
+        memory_bytes: 0,
+    };
     cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
     let joined = Event::WorkerJoined {
         worker: worker(),
@@ -35,6 +42,7 @@ fn healthy() -> Cluster {
         numerics: vec![numerics],
         running: vec![],
         lost: BTreeSet::new(),
+        memory: vec![],
     };
     let assigned = cluster.step(Millis(0), joined);
     assert_eq!(assigned.iter().filter(|action| matches!(action, Action::Assign { .. })).count(), 3);
@@ -83,7 +91,7 @@ fn a_stale_fence_that_owns_a_pack() {
     cluster.leases.insert(Fence(2), lease);
     let stray = Held { pack: pack(1), fence: Fence(2), deadline: None, over: false };
     cluster.change_worker(&worker(), |worker| {
-        worker.connect(4, vec!["x".to_owned()], BTreeSet::new());
+        worker.connect(session(4));
         worker.occupy(3, stray)
     });
     assert_eq!(cluster.check(), Ok(()), "a claim elsewhere owns nothing");
@@ -107,11 +115,16 @@ fn a_slot_that_is_free_and_taken_or_lost() {
     });
 }
 
+fn session(slots: u32) -> Session {
+    Session { slots, numerics: vec!["x".to_owned()], ..Session::default() }
+}
+
 /// A worker of one slot joins beside the other.
 fn join(cluster: &mut Cluster, name: &str, numerics: &str) -> WorkerId {
     let (worker, numerics) = (WorkerId::try_new(name).unwrap(), vec![numerics.to_owned()]);
     let (running, lost) = (Vec::new(), BTreeSet::new());
-    let joined = Event::WorkerJoined { worker: worker.clone(), slots: 1, numerics, running, lost };
+    let joined =
+        Event::WorkerJoined { worker: worker.clone(), slots: 1, numerics, running, lost, memory: vec![] };
     cluster.step(Millis(0), joined);
     assert_eq!(cluster.check(), Ok(()));
     worker
@@ -182,7 +195,14 @@ fn an_audit_that_ends_without_its_packs() {
         audit.change(PackIndex(0), |record| record.state = PackState::Failed);
     });
     let mut cluster = Cluster::new(Millis(0), ClusterConfig::default());
-    let demand = AuditDemand { packs: 1, numerics: "x".to_owned(), priority: 0, weight: 1 };
+    let demand = AuditDemand {
+        packs: 1,
+        numerics: "x".to_owned(),
+        priority: 0,
+        weight: 1,
+        max_slots: 0,
+        memory_bytes: 0,
+    };
     cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
     let result = PackResult { key: "k".to_owned(), digest: Digest::of(b"k"), bytes: 1, lost: vec![] };
     let ended = cluster.audits.get_mut(&audit()).unwrap();
@@ -204,7 +224,7 @@ fn a_pack_that_goes_on_beyond_its_bounds() {
 fn something_that_waits_for_ever() {
     expect("S8", |cluster| {
         // A slot is free, a pack is ready, and nobody will look.
-        cluster.change_worker(&worker(), |worker| worker.connect(4, vec!["x".to_owned()], BTreeSet::new()));
+        cluster.change_worker(&worker(), |worker| worker.connect(session(4)));
         cluster.timers.announce(Millis(0), false);
     });
     expect("S8", |cluster| {
@@ -221,7 +241,7 @@ fn bookkeeping_that_went_astray() {
         audit.come_due(pack, until);
         audit.enqueue(PackIndex(1), None);
     });
-    expect("classes", |cluster| cluster.classes.get_mut("x").unwrap().slots = 2);
+    expect("classes", |cluster| cluster.classes.get_mut("x").unwrap().on_duty = 2);
     expect("classes", |cluster| cluster.audits.get_mut(&audit()).unwrap().listed = None);
     expect("timers", |cluster| {
         let at = slot(cluster, 2);

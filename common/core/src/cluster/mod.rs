@@ -40,6 +40,7 @@ mod record;
 mod reports;
 mod restore;
 mod sessions;
+mod size;
 mod status;
 mod timers;
 mod worker;
@@ -61,7 +62,7 @@ use class::Class;
 use leases::{Lease, Loss};
 use out::Out;
 use timers::Timers;
-use worker::Worker;
+use worker::{Session, Worker};
 
 /// The scheduler's whole state.
 #[derive(Debug, Clone)]
@@ -122,8 +123,8 @@ impl Cluster {
             Event::AuditSubmitted { audit, demand, done } => self.submit(audit, demand, done, out),
             Event::CancelAsked { audit } => self.cancel(&audit, out),
             Event::DeleteAsked { audit } => self.delete(&audit, out),
-            Event::WorkerJoined { worker, slots, numerics, running, lost } => {
-                self.join(worker, slots, numerics, running, lost, out);
+            Event::WorkerJoined { worker, slots, numerics, running, lost, memory } => {
+                self.join(worker, Session { slots, numerics, lost, memory }, running, out);
             }
             Event::SlotsLost { worker, slots } => self.slots_lost(&worker, &slots),
             Event::WorkerGone { worker } => self.gone(&worker),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::size::Size;
 use super::worker::Duty;
 use super::{
     AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, RunningPack, SlotStatus, WaitingReason,
@@ -120,6 +121,14 @@ impl Cluster {
                 WaitingReason::Draining { workers: class.draining }
             });
         }
+        let (need, largest) = (audit.need(), class.largest());
+        if largest.is_some_and(|largest| largest < need.least()) {
+            let largest_bytes = largest.and_then(Size::bytes).unwrap_or(0);
+            return Some(WaitingReason::TooSmall { needed_bytes: need.bytes(), largest_bytes });
+        }
+        if audit.is_limited() {
+            return Some(WaitingReason::Limited { slots: audit.record.demand.max_slots });
+        }
         if !audit.is_ready() {
             return Some(match audit.queue().later().first() {
                 Some((until, pack)) => WaitingReason::BackingOff {
@@ -130,8 +139,8 @@ impl Cluster {
                 None => WaitingReason::Starting,
             });
         }
-        if class.free.is_empty() {
-            return Some(WaitingReason::Busy { slots: class.slots });
+        if class.fitting(need).next().is_none() {
+            return Some(WaitingReason::Busy { slots: class.slots(need) });
         }
         match (audit.pick(class), audit.queue().avoided()) {
             (None, Some(worker)) => Some(WaitingReason::Avoiding { worker: worker.clone() }),

@@ -109,6 +109,18 @@ pub enum WaitingReason {
         /// How many there are.
         slots: u32,
     },
+    /// No slot of the class could ever hold a shadow of it.
+    TooSmall {
+        /// What a slot must have.
+        needed_bytes: u64,
+        /// What the largest has.
+        largest_bytes: u64,
+    },
+    /// It uses as many slots as its own limit allows.
+    Limited {
+        /// How many those are.
+        slots: u32,
+    },
     /// What waits failed, and is tried again later.
     BackingOff {
         /// When the first is tried again.
@@ -150,6 +162,13 @@ impl fmt::Display for WaitingReason {
             Self::Busy { slots: 0 } => write!(f, "the workers that could take it have no slot"),
             Self::Busy { slots: 1 } => write!(f, "the only slot that could take it is busy"),
             Self::Busy { slots } => write!(f, "all {slots} slots that could take it are busy"),
+            Self::TooSmall { needed_bytes, largest_bytes } => {
+                let (needs, has) = (Bytes(*needed_bytes), Bytes(*largest_bytes));
+                write!(f, "a shadow needs a slot of {needs} and the largest has {has}: ")?;
+                write!(f, "use a smaller model or batch, or a larger device")
+            }
+            Self::Limited { slots: 1 } => write!(f, "it uses the only slot that max_slots allows it"),
+            Self::Limited { slots } => write!(f, "it uses all {slots} slots that max_slots allows it"),
             Self::BackingOff { wait_ms, fault, .. } => {
                 write!(f, "tries again in {} s", wait_ms.div_ceil(1000))?;
                 fault.as_ref().map_or(Ok(()), |fault| write!(f, ", after: {fault}"))
@@ -158,6 +177,20 @@ impl fmt::Display for WaitingReason {
                 write!(f, "failed on worker {worker}, and every other worker that could take it is busy")
             }
             Self::Starting => write!(f, "is being placed"),
+        }
+    }
+}
+
+/// Bytes as people read them.
+pub(super) struct Bytes(pub(super) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
+        let unit = (self.0.max(1).ilog2() / 10).min(3);
+        match unit {
+            0 => write!(f, "{} bytes", self.0),
+            unit => write!(f, "{:.1} {}", self.0 as f64 / f64::from(1 << (10 * unit)), UNITS[unit as usize]),
         }
     }
 }

@@ -74,6 +74,7 @@ fn every_history_keeps_the_invariants_and_ends() {
     println!("{tally:#?}");
     if histories >= 1_000 {
         let expected = [
+            "assigned to a larger slot",
             "assigned with a checkpoint",
             "audits cancelled",
             "audits failed",

@@ -10,4 +10,5 @@ mod fences;
 mod reasons;
 mod restarts;
 mod sessions;
+mod sizes;
 mod slots;
