@@ -49,7 +49,7 @@ fn the_memory_of_a_placement_is_what_is_taken() {
     }
 }
 
-/// The scheduler's estimate of a shadow, which knows no layout: below what a device takes, by less than a factor.
+/// The scheduler's estimate of a shadow, which knows no layout: below what a device takes, and over 0.3 of it.
 #[test]
 fn the_estimate_of_a_shadow_is_below_what_a_device_takes_for_one() {
     for (model, table) in common::architectures() {
