@@ -25,7 +25,8 @@ fn pack(pack: u32) -> PackId {
 
 /// One worker of three slots; pack 0 backs off, 1 to 3 run under fences 2 to 4, 4 and 5 wait.
 fn healthy() -> Cluster {
-    let mut cluster = Cluster::new(Millis(0), ClusterConfig::default());
+    let config = ClusterConfig { quarantine_after: 4, ..ClusterConfig::default() };
+    let mut cluster = Cluster::new(Millis(0), config);
     let numerics = "x".to_owned();
     let demand = AuditDemand {
         packs: 6,
@@ -208,6 +209,15 @@ fn an_audit_that_ends_without_its_packs() {
     let ended = cluster.audits.get_mut(&audit()).unwrap();
     ended.lease(PackIndex(0), PackState::Done { fence: None, result });
     assert!(cluster.check().unwrap_err().starts_with("S5"), "it is complete, and still runs");
+}
+
+#[test]
+fn a_quarantine_that_is_not_the_workers() {
+    expect("classes", |cluster| {
+        let idle = join(cluster, "idle", "y");
+        cluster.change_worker(&idle, |worker| worker.set_quarantined(true));
+    });
+    expect("timers", |cluster| cluster.conducts.clear());
 }
 
 #[test]

@@ -234,6 +234,9 @@ impl Cluster {
                         other.duty() == Duty::On && largest >= Some(audit.need().least())
                     })
                 }
+                Some(WaitingReason::Quarantined { until, .. }) => {
+                    announced.is_some_and(|wake| wake <= *until)
+                }
                 // One of its own packs will end.
                 Some(WaitingReason::Limited { .. }) => counts.running > 0,
                 _ => true,
@@ -308,6 +311,11 @@ impl Cluster {
                 fresh.classes.entry(name).or_default().list(need, key);
             }
         }
+        for (id, worker) in &self.workers {
+            ensure(worker.is_quarantined() == self.is_quarantined(id), || {
+                format!("worker {id} is in quarantine: {}", self.is_quarantined(id))
+            })?;
+        }
         ensure(fresh.classes == self.classes, || {
             format!("the classes are {:?}, not {:?}", self.classes, fresh.classes)
         })
@@ -328,6 +336,7 @@ impl Cluster {
             let pack = |pack: &PackIndex| PackId { audit: id.clone(), pack: *pack };
             due.extend(audit.queue().later().iter().map(|(at, index)| (*at, Due::Retry(pack(index)))));
         }
+        due.extend(self.conducts.iter().map(|(id, conduct)| (conduct.due, Due::Conduct(id.clone()))));
         ensure(due.len() == self.timers.len(), || {
             format!("{} timers run for {} deadlines", self.timers.len(), due.len())
         })?;

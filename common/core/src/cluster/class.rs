@@ -26,6 +26,8 @@ pub(super) struct Class {
     pub(super) draining: u32,
     /// Connected workers that let a lease run out and have not spoken since.
     pub(super) silent: u32,
+    /// Connected workers in quarantine.
+    pub(super) quarantined: u32,
     /// Audits with packs that could start now, by what a slot must have for them, in fair order. No set is
     /// empty.
     ready: BTreeMap<Need, BTreeSet<FairKey>>,
@@ -34,7 +36,7 @@ pub(super) struct Class {
 impl Class {
     /// Connected workers that offer the class.
     pub(super) const fn connected(&self) -> u32 {
-        self.on_duty + self.unable + self.draining + self.silent
+        self.on_duty + self.unable + self.draining + self.silent + self.quarantined
     }
 
     /// Free slots that are large enough, by size and worker: the smallest first, then the least busy worker.
@@ -91,6 +93,7 @@ impl Class {
             Duty::Gone => {}
             Duty::Draining => self.draining += 1,
             Duty::Silent => self.silent += 1,
+            Duty::Quarantined => self.quarantined += 1,
             Duty::On => {
                 *self.fit(worker) += 1;
                 self.lost += worker.lost.len() as u32;
@@ -109,6 +112,7 @@ impl Class {
             Duty::Gone => {}
             Duty::Draining => self.draining -= 1,
             Duty::Silent => self.silent -= 1,
+            Duty::Quarantined => self.quarantined -= 1,
             Duty::On => {
                 *self.fit(worker) -= 1;
                 self.lost -= worker.lost.len() as u32;

@@ -5,22 +5,25 @@
 //! no more of them for a while, which doubles each time; a single failure is enough while none succeeded
 //! since. The failures that led there are then no longer the packs' own: they move from the packs' bound of
 //! failures to their bound of losses, so that a broken worker ends no audit, and a fleet of them, or a
-//! recipe that breaks everything it runs on, still does.
+//! recipe that breaks everything it runs on, still does. The last worker on duty that could do the work is
+//! never put in quarantine: its failures are the audit's, which fails fast where nobody is left to try.
 //!
 //! All of this is in memory only: a new leader learns it anew, at the price of as many failures. It is kept
 //! by the worker's id, so a worker that says hello again is still in quarantine, and one that starts again,
 //! under a new id, is not.
 
-use std::collections::BTreeSet;
-
 use super::Cluster;
 use super::out::Out;
 use super::timers::Due;
+use super::worker::Duty;
 use crate::fault::{Domain, Fault, Retry};
 use crate::ids::{Millis, PackId, WorkerId};
 
-/// The most workers whose conduct is remembered; it is forgotten an hour after the latest failure.
+/// The most workers whose conduct is remembered.
 const MOST: usize = 10_000;
+
+/// The most failures that one quarantine excuses.
+const MOST_CHARGED: usize = 32;
 
 /// What is held against a worker: its failures since its last success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +32,9 @@ pub(super) struct Conduct {
     row: u32,
     /// The packs of those that no quarantine excused yet, the oldest first.
     charged: Vec<PackId>,
-    /// Whether at least two different packs are among them all, and the last one.
+    /// The pack of the latest.
     last: PackId,
+    /// Whether they are of different packs.
     several: bool,
     /// How often it was in quarantine.
     times: u32,
@@ -47,10 +51,15 @@ impl Cluster {
     pub(super) fn strike(&mut self, id: &WorkerId, pack: &PackId, fault: &Fault, out: &mut Out) -> bool {
         let its_own = matches!(fault.domain, Domain::Device | Domain::Worker);
         // Too little memory is the device's size, and what fails everywhere is the pack's.
-        if !its_own || matches!(fault.retry, Retry::Larger | Retry::Never) || self.config.quarantine_after == 0 {
+        if !its_own
+            || matches!(fault.retry, Retry::Larger | Retry::Never)
+            || self.config.quarantine_after == 0
+        {
             return false;
         }
-        let Some(mut conduct) = self.conducts.remove(id).or_else(|| self.clean(pack, fault)) else { return false };
+        let Some(mut conduct) = self.conducts.remove(id).or_else(|| self.clean(pack, fault)) else {
+            return false;
+        };
         self.timers.clear(conduct.due, Due::Conduct(id.clone()));
         conduct.row = conduct.row.saturating_add(1);
         conduct.several |= conduct.last != *pack;
@@ -59,7 +68,7 @@ impl Cluster {
         let mut excused = conduct.until.is_some();
         if excused {
             // What it had when it got there.
-        } else if conduct.row >= self.config.quarantine_after && conduct.several {
+        } else if conduct.row >= self.config.quarantine_after && conduct.several && self.has_other(id, pack) {
             let length = self.config.quarantine(conduct.times);
             conduct.times = conduct.times.saturating_add(1);
             conduct.until = Some(self.now.plus(length));
@@ -69,7 +78,9 @@ impl Cluster {
                 self.excuse(&charged, out);
             }
         } else {
-            conduct.charged.push(pack.clone());
+            if conduct.charged.len() < MOST_CHARGED {
+                conduct.charged.push(pack.clone());
+            }
             conduct.due = self.now.plus(self.config.max_quarantine_ms);
         }
         self.timers.set(conduct.due, Due::Conduct(id.clone()));
@@ -77,6 +88,13 @@ impl Cluster {
         self.conducts.insert(id.clone(), conduct);
         self.change_worker(id, |worker| worker.set_quarantined(quarantined));
         excused
+    }
+
+    /// Whether another worker could do what this one fails.
+    fn has_other(&self, id: &WorkerId, pack: &PackId) -> bool {
+        let Some(audit) = self.audits.get(&pack.audit) else { return false };
+        let class = self.classes.get(&audit.record.demand.numerics);
+        class.is_some_and(|class| class.has_other(audit.need(), id))
     }
 
     /// The first failure; none where too many workers have some.
@@ -133,16 +151,12 @@ impl Cluster {
         self.conducts.get(id).is_some_and(|conduct| conduct.until.is_some())
     }
 
-    /// The quarantine of the class that ends first, and how many workers are in one.
-    pub(super) fn quarantines(&self, numerics: &str) -> Option<(&Conduct, BTreeSet<&WorkerId>)> {
+    /// Of the workers that offer a class and are in quarantine, the one that is out first.
+    pub(super) fn first_released(&self, numerics: &str) -> Option<(&WorkerId, &Conduct)> {
         let offers = |id: &WorkerId| {
-            self.workers.get(id).is_some_and(|worker| {
-                worker.duty() == super::worker::Duty::Quarantined && worker.numerics.contains(numerics)
-            })
+            let worker = self.workers.get(id);
+            worker.is_some_and(|w| w.duty() == Duty::Quarantined && w.numerics.contains(numerics))
         };
-        let all: Vec<_> =
-            self.conducts.iter().filter(|(id, conduct)| conduct.until.is_some() && offers(id)).collect();
-        let (_, first) = all.iter().min_by_key(|(_, conduct)| conduct.until)?;
-        Some((first, all.iter().map(|(id, _)| *id).collect()))
+        self.conducts.iter().filter(|(id, _)| offers(id)).min_by_key(|(_, conduct)| conduct.until)
     }
 }

@@ -128,6 +128,7 @@ impl Cluster {
         while let Some((at, due)) = self.timers.pop(self.now) {
             match due {
                 Due::Lease(slot) => self.run_out(&slot),
+                Due::Conduct(worker) => self.conduct_due(&worker),
                 Due::Retry(pack) => {
                     if let Some(audit) = self.audits.get_mut(&pack.audit)
                         && audit.come_due(pack.pack, at)

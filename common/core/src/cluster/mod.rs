@@ -29,6 +29,7 @@ mod audits;
 mod broken_states;
 mod check;
 mod class;
+mod conduct;
 mod config;
 mod event;
 mod leases;
@@ -54,11 +55,14 @@ pub use event::{Event, MAX_SLOTS, Outcome, StillRunning};
 pub use record::{
     AuditDemand, AuditRecord, Checkpoint, ClusterRecord, PackRecord, PackResult, Record, RecordKey,
 };
-pub use status::{AuditStatus, PackCounts, RunningPack, SlotStatus, WaitingReason, WorkerStatus};
+pub use status::{
+    AuditStatus, PackCounts, QuarantineStatus, RunningPack, SlotStatus, WaitingReason, WorkerStatus,
+};
 
 use crate::ids::{AuditId, Fence, Millis, PackId, WorkerId};
 use audit::Audit;
 use class::Class;
+use conduct::Conduct;
 use leases::{Lease, Loss};
 use out::Out;
 use timers::Timers;
@@ -80,6 +84,8 @@ pub struct Cluster {
     lost: BTreeMap<PackId, Loss>,
     /// Who could work, and who wants work, by numerics class.
     classes: BTreeMap<String, Class>,
+    /// Workers that failed packs since they last succeeded.
+    conducts: BTreeMap<WorkerId, Conduct>,
     timers: Timers,
     /// Audits with records to take over, sweep up or delete, a few at every tick.
     chores: BTreeSet<AuditId>,
@@ -97,6 +103,7 @@ impl Cluster {
             leases: BTreeMap::new(),
             lost: BTreeMap::new(),
             classes: BTreeMap::new(),
+            conducts: BTreeMap::new(),
             timers: Timers::default(),
             chores: BTreeSet::new(),
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::size::Size;
 use super::worker::Duty;
 use super::{
-    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, RunningPack, SlotStatus, WaitingReason,
-    WorkerStatus,
+    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, QuarantineStatus, RunningPack, SlotStatus,
+    WaitingReason, WorkerStatus,
 };
 use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 use crate::lifecycle::PackState;
@@ -81,8 +81,15 @@ impl Cluster {
             slots: worker.slots,
             busy: worker.busy(),
             lost: worker.lost.len() as u32,
+            quarantine: self.quarantine(id),
             numerics: worker.numerics.iter().cloned().collect(),
         })
+    }
+
+    fn quarantine(&self, id: &WorkerId) -> Option<QuarantineStatus> {
+        let conduct = self.conducts.get(id)?;
+        let wait_ms = conduct.until?.0.saturating_sub(self.now.0);
+        Some(QuarantineStatus { wait_ms, fault: conduct.fault.clone() })
     }
 
     /// What the slots `0..slots` of a connected worker are doing; none for another worker.
@@ -113,6 +120,11 @@ impl Cluster {
         if class.on_duty == 0 {
             return Some(if class.silent > 0 {
                 WaitingReason::Silent { workers: class.silent }
+            } else if let Some((worker, conduct)) = self.first_released(wanted) {
+                let until = conduct.until.unwrap_or(self.now);
+                let wait_ms = until.0.saturating_sub(self.now.0);
+                let (worker, fault) = (worker.clone(), conduct.fault.clone());
+                WaitingReason::Quarantined { worker, until, wait_ms, fault }
             } else if class.lost > 0 {
                 WaitingReason::Lost { slots: class.lost }
             } else if class.unable > 0 {

@@ -60,7 +60,10 @@ impl Cluster {
             Outcome::Failed(fault) if fault.retry == Retry::Larger && self.outgrow(pack, size) => {
                 self.move_to_larger(pack, id, fault, out);
             }
-            Outcome::Failed(fault) => self.fail_pack(pack, Some(id), fault, out),
+            Outcome::Failed(fault) => {
+                let excused = self.strike(id, pack, &fault, out);
+                self.fail_pack(pack, Some(id), fault, excused, out);
+            }
             Outcome::Released { checkpoint } => self.release(id, pack, fence, checkpoint, out),
         }
     }
@@ -116,14 +119,26 @@ impl Cluster {
         self.hand_back(pack, id, true, out);
     }
 
-    /// A pack failed on a worker, or its result could not be verified.
-    fn fail_pack(&mut self, pack: &PackId, worker: Option<&WorkerId>, fault: Fault, out: &mut Out) {
-        let bound = self.config.max_attempts;
+    /// A pack failed on a worker, or its result could not be verified. It counts as a failure of the pack
+    /// or, `excused`, as a loss.
+    fn fail_pack(
+        &mut self,
+        pack: &PackId,
+        worker: Option<&WorkerId>,
+        fault: Fault,
+        excused: bool,
+        out: &mut Out,
+    ) {
+        let (bound, most_losses) = (self.config.max_attempts, self.config.max_losses);
         let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
         let mut attempts = 0;
         let mut is_last = false;
         audit.change(pack.pack, |record| {
-            record.attempts += 1;
+            if excused && record.losses < most_losses {
+                record.losses += 1;
+            } else {
+                record.attempts += 1;
+            }
             attempts = record.attempts;
             is_last = fault.retry == Retry::Never || attempts >= bound;
             record.state = if is_last { PackState::Failed } else { PackState::Waiting };
@@ -172,8 +187,15 @@ impl Cluster {
                 });
                 out.touch_pack(pack);
                 self.finish_if_complete(&pack.audit, out);
+                if let Some(worker) = worker {
+                    self.acquit(&worker);
+                }
             }
-            Err(fault) => self.fail_pack(pack, worker.as_ref(), fault, out),
+            Err(fault) => {
+                let strike = |worker: &WorkerId| self.strike(worker, pack, &fault, out);
+                let excused = worker.as_ref().is_some_and(strike);
+                self.fail_pack(pack, worker.as_ref(), fault, excused, out);
+            }
         }
     }
 

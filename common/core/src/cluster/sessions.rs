@@ -33,7 +33,11 @@ impl Cluster {
         }
         self.workers.entry(id.clone()).or_default();
         self.end_unclaimed(&id, &claims);
-        self.change_worker(&id, |worker| worker.connect(Session { slots, ..session }));
+        let quarantined = self.is_quarantined(&id);
+        self.change_worker(&id, |worker| {
+            worker.connect(Session { slots, ..session });
+            worker.set_quarantined(quarantined);
+        });
         for (slot, (pack, fence)) in &claims {
             self.resume(&id, *slot, pack, *fence, out);
         }
@@ -109,7 +113,7 @@ impl Cluster {
                 self.change_worker(id, |worker| worker.set_silent(false));
                 true
             }
-            Some(Duty::On | Duty::Draining) => true,
+            Some(Duty::On | Duty::Draining | Duty::Quarantined) => true,
         }
     }
 

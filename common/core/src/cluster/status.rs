@@ -64,8 +64,19 @@ pub struct WorkerStatus {
     pub busy: u32,
     /// Slots that lost their device; one may still be taken.
     pub lost: u32,
+    /// Its quarantine, while it is in one: it gets no more packs until then.
+    pub quarantine: Option<QuarantineStatus>,
     /// The numerics classes it offers.
     pub numerics: Vec<String>,
+}
+
+/// Why and for how long a worker gets no more packs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineStatus {
+    /// How long it still lasts, in milliseconds from the latest step.
+    pub wait_ms: u64,
+    /// The latest of the failures in a row.
+    pub fault: Fault,
 }
 
 /// A slot at a glance. It is free if neither holds.
@@ -98,6 +109,17 @@ pub enum WaitingReason {
     Silent {
         /// How many there are.
         workers: u32,
+    },
+    /// The workers that could take it failed everything of late and get no packs for a while.
+    Quarantined {
+        /// The worker that is out of it first.
+        worker: WorkerId,
+        /// When.
+        until: Millis,
+        /// How long that is from the latest step, in milliseconds.
+        wait_ms: u64,
+        /// Its latest failure.
+        fault: Fault,
     },
     /// Every slot of the workers that could take it lost its device.
     Lost {
@@ -152,6 +174,14 @@ impl fmt::Display for WaitingReason {
             Self::Silent { workers: 1 } => write!(f, "the only worker that could take it does not answer"),
             Self::Silent { workers } => {
                 write!(f, "the {workers} workers that could take it do not answer")
+            }
+            Self::Quarantined { worker, wait_ms, fault, .. } => {
+                let seconds = wait_ms.div_ceil(1000);
+                write!(
+                    f,
+                    "worker {worker} failed several packs in a row and gets no more for {seconds} s, "
+                )?;
+                write!(f, "after: {fault}")
             }
             Self::Lost { slots: 1 } => {
                 write!(f, "the only slot that could take it lost its device: see `umbra worker list`")

@@ -20,6 +20,8 @@ pub(super) enum Duty {
     Draining,
     /// It let a lease run out and has not spoken since.
     Silent,
+    /// It failed everything of late.
+    Quarantined,
     /// It has no session.
     Gone,
 }
@@ -52,6 +54,7 @@ pub(super) struct Worker {
     connected: bool,
     draining: bool,
     silent: bool,
+    quarantined: bool,
     pub(super) slots: u32,
     pub(super) numerics: BTreeSet<String>,
     /// Free slots by their size; no set is empty.
@@ -71,6 +74,7 @@ impl Worker {
             Self { connected: false, .. } => Duty::Gone,
             Self { draining: true, .. } => Duty::Draining,
             Self { silent: true, .. } => Duty::Silent,
+            Self { quarantined: true, .. } => Duty::Quarantined,
             _ => Duty::On,
         }
     }
@@ -168,6 +172,14 @@ impl Worker {
 
     pub(super) fn drain(&mut self) {
         self.draining = true;
+    }
+
+    pub(super) fn set_quarantined(&mut self, quarantined: bool) {
+        self.quarantined = quarantined;
+    }
+
+    pub(super) fn is_quarantined(&self) -> bool {
+        self.quarantined
     }
 
     pub(super) fn set_silent(&mut self, silent: bool) {

@@ -96,6 +96,8 @@ pub struct Machine {
     pub alive: bool,
     pub frozen: bool,
     pub draining: bool,
+    /// Whatever it is given fails.
+    pub broken: bool,
     /// Slots whose device is lost for as long as the process lives.
     pub lost: BTreeSet<u32>,
     jobs: BTreeMap<u32, Job>,
@@ -113,6 +115,7 @@ impl Machine {
             alive: true,
             frozen: false,
             draining: false,
+            broken: false,
             lost: BTreeSet::new(),
             jobs: BTreeMap::new(),
             reports: BTreeMap::new(),
@@ -204,6 +207,8 @@ impl Machine {
         } else if self.lost.contains(&slot) {
             // Given before the coordinator heard of it, or at work when it happened.
             Outcome::Failed(Fault::new(Domain::Device, Retry::Elsewhere, "the device is lost"))
+        } else if self.broken {
+            Outcome::Failed(Fault::new(Domain::Worker, Retry::Elsewhere, "the disk is full"))
         } else if faults && chance.one_in(60) {
             Outcome::Failed(random_fault(chance))
         } else if self.memory[slot as usize] == SMALL && chance.one_in(8) {

@@ -74,6 +74,9 @@ impl World {
             max_losses: if chance.one_in(4) { chance.between(0, 2) as u32 } else { 50 },
             backoff_ms: 20,
             max_backoff_ms: 200,
+            quarantine_after: chance.between(0, 3) as u32,
+            quarantine_ms: 100,
+            max_quarantine_ms: 800,
         };
         let mut world = Self {
             chance,
@@ -140,7 +143,13 @@ impl World {
         }
         let before = Before::of(self.now, &event, cluster);
         let renewed = before.renewed_by(&event, cluster);
+        let quarantined =
+            |cluster: &Cluster| cluster.workers().filter(|worker| worker.quarantine.is_some()).count();
+        let before_it = quarantined(cluster);
         let actions = cluster.step(self.now, event);
+        if quarantined(cluster) > before_it {
+            self.tally.count("workers quarantined");
+        }
         if let Err(broken) = cluster.check() {
             panic!("{broken}");
         }
@@ -201,6 +210,9 @@ impl World {
                 self.tally.count("assigned");
                 let lost = self.lost.get(&slot.worker).is_some_and(|lost| lost.contains(&slot.slot));
                 assert!(!lost, "S3: pack {pack} was given to {slot}, which is lost");
+                let worker = self.cluster.as_ref().and_then(|cluster| cluster.worker(&slot.worker));
+                let quarantined = worker.is_some_and(|worker| worker.quarantine.is_some());
+                assert!(!quarantined, "pack {pack} was given to {slot}, which is in quarantine");
                 self.check_size(&pack, &slot);
                 self.oracle.renew(fence, self.now);
                 self.send(&slot.worker.clone(), Down::Assign { slot: slot.slot, pack, fence, resume_from });

@@ -32,7 +32,16 @@ pub struct Given {
 }
 
 pub fn config() -> ClusterConfig {
-    ClusterConfig { lease_ms: LEASE, max_attempts: 3, max_losses: 2, backoff_ms: 100, max_backoff_ms: 400 }
+    ClusterConfig {
+        lease_ms: LEASE,
+        max_attempts: 3,
+        max_losses: 2,
+        backoff_ms: 100,
+        max_backoff_ms: 400,
+        quarantine_after: 3,
+        quarantine_ms: 60_000,
+        max_quarantine_ms: 3_600_000,
+    }
 }
 
 pub fn audit(name: &str) -> AuditId {

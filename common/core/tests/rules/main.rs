@@ -7,6 +7,7 @@ mod endings;
 mod fairness;
 mod faults;
 mod fences;
+mod quarantine;
 mod reasons;
 mod restarts;
 mod sessions;
