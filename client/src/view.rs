@@ -97,7 +97,13 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "delta": statistics.delta,
             "intersections": crossed,
         },
-        "placement": { "pack": placement.pack, "checkpoint_steps": placement.checkpoint_steps },
+        "placement": {
+            "pack": placement.pack,
+            "checkpoint_steps": placement.checkpoint_steps,
+            "priority": placement.priority,
+            "weight": placement.weight,
+            "max_slots": placement.max_slots,
+        },
     });
     without_nulls(full)
 }

@@ -11,7 +11,7 @@ use umbra_core::plan::{Plan, plan};
 use umbra_core::shape::DataShape;
 use umbra_core::spec::AuditSpec;
 use umbra_data::Dataset;
-use umbra_proto::convert::{blob, draft_from, shape_from, shape_to, spec_to};
+use umbra_proto::convert::{blob, draft_from, named_by, shape_from, shape_to, spec_to};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
 
@@ -100,7 +100,7 @@ impl AuditFacts {
     pub fn new(spec: AuditSpec, request_id: String, dataset: DatasetFacts, created: u64) -> Self {
         let plan = plan(&spec, &dataset.shape);
         let mut hasher = FieldHasher::new("umbra audit id v1");
-        hasher.put("spec", &spec_to(&spec).encode_to_vec());
+        hasher.put("spec", &named_by(spec_to(&spec)).encode_to_vec());
         hasher.put("data", dataset.digest.as_bytes());
         hasher.put("request", request_id.as_bytes());
         let id = AuditId::derive(spec.name(), &hasher.finish());

@@ -96,6 +96,9 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
     draft.placement = PlacementDraft {
         pack: placement.u32("pack").optional(),
         checkpoint_steps: placement.u64("checkpoint_steps").optional(),
+        priority: placement.i32("priority").optional(),
+        weight: placement.u32("weight").optional(),
+        max_slots: placement.u32("max_slots").optional(),
     };
     note_violations(&document, &draft);
     document.finish()?;

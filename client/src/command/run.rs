@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use umbra_core::spec::{AuditSpec, Violation};
-use umbra_proto::convert::{shape_to, spec_to};
+use umbra_proto::convert::{named_by, shape_to, spec_to};
 use umbra_proto::v1;
 use umbra_runtime::Drain;
 
@@ -165,7 +165,7 @@ impl Job {
 
     fn identity(&self) -> Identity {
         let commitment = self.spec.seed().commitment().to_string();
-        let spec = view::spec(&spec_to(&self.spec), &commitment);
+        let spec = view::spec(&named_by(spec_to(&self.spec)), &commitment);
         Identity { spec, data_digest: self.data.digest.to_string() }
     }
 

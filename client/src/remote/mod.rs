@@ -19,7 +19,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::spec::AuditSpec;
-use umbra_proto::convert::spec_to;
+use umbra_proto::convert::{named_by, spec_to};
 use umbra_proto::error::LEADER_HEADER;
 use umbra_proto::v1::audit_service_client::AuditServiceClient;
 use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
@@ -243,7 +243,7 @@ pub fn ask<T>(message: T) -> Request<T> {
 /// The id under which an audit is asked for: the same file on the same data is the same request.
 pub fn request_id(spec: &AuditSpec, data: &Digest) -> String {
     let mut hasher = FieldHasher::new("umbra request v1");
-    hasher.put("spec", &spec_to(spec).encode_to_vec());
+    hasher.put("spec", &named_by(spec_to(spec)).encode_to_vec());
     hasher.put("data", data.as_bytes());
     hasher.finish().to_string()
 }

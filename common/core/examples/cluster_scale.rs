@@ -19,6 +19,8 @@ const WORKERS: u32 = 1_000;
 const SLOTS: u32 = 8;
 const AUDITS: u32 = 10;
 const PACKS: u32 = 10_000;
+/// The memory of a worker's slots; one worker in four does not tell.
+const SIZES: [u64; 4] = [0, 16 << 30, 24 << 30, 80 << 30];
 
 #[derive(Default)]
 struct Scale {
@@ -75,12 +77,16 @@ fn join(worker: u32) -> Event {
         numerics,
         running: vec![],
         lost: BTreeSet::new(),
+        memory: vec![SIZES[worker as usize % SIZES.len()]; SLOTS as usize],
     }
 }
 
 fn submit(audit: u32) -> Event {
     let numerics = "lockstep/cpu/f32/avx2/v1".to_owned();
-    let demand = AuditDemand { packs: PACKS, numerics, priority: 0, weight: 1 + audit % 3 };
+    // What the smallest slots hold, what the largest alone hold, or not known.
+    let memory_bytes = SIZES[audit as usize % SIZES.len()];
+    let weight = 1 + audit % 3;
+    let demand = AuditDemand { packs: PACKS, numerics, priority: 0, weight, max_slots: 0, memory_bytes };
     let audit = AuditId::try_new(format!("audit-{audit}")).expect("it is a name");
     Event::AuditSubmitted { audit, demand, done: BTreeMap::<PackIndex, PackResult>::new() }
 }

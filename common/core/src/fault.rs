@@ -28,6 +28,15 @@ pub enum Retry {
     Backoff,
     /// Try again, on another worker where there is one.
     Elsewhere,
+    /// There was too little memory: try again on a slot with more, where there is one.
+    Larger,
+}
+
+impl Retry {
+    /// Whether the worker where it happened is not the one to try again on.
+    pub const fn is_elsewhere(self) -> bool {
+        matches!(self, Self::Elsewhere | Self::Larger)
+    }
 }
 
 /// A classified fault: what happened, in one sentence, and what to do about it.

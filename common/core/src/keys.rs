@@ -238,6 +238,9 @@ mod tests {
         placed.name = "b".into();
         placed.placement.pack = Some(2);
         placed.placement.checkpoint_steps = Some(5);
+        placed.placement.priority = Some(9);
+        placed.placement.weight = Some(3);
+        placed.placement.max_slots = Some(2);
         assert_eq!(keys(&placed), (train, logits, findings));
 
         let statistics: [fn(&mut StatisticsDraft); 11] = [

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod keys;
 pub mod lifecycle;
 pub mod membership;
+pub mod memory;
 pub mod plan;
 pub mod seed;
 pub mod shape;

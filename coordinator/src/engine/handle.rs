@@ -9,6 +9,7 @@ use umbra_core::cluster::{AuditDemand, Event, Outcome, PackResult};
 use umbra_core::fault::Fault;
 use umbra_core::ids::{AuditId, PackId, PackIndex, WorkerId};
 use umbra_core::lifecycle::AuditState;
+use umbra_core::memory::least_memory;
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
 use umbra_proto::v1::connect_request::Message as Said;
@@ -123,11 +124,14 @@ impl Term {
             return Ok(Err(SubmitError::DatasetGone));
         }
         let done = self.lasting(done);
+        let placement = facts.spec.placement();
         let demand = AuditDemand {
             packs: facts.plan.packs.len() as u32,
             numerics: numerics.clone(),
-            priority: 0,
-            weight: 1,
+            priority: placement.priority(),
+            weight: placement.weight(),
+            max_slots: placement.max_slots().unwrap_or(0),
+            memory_bytes: least_memory(&facts.spec, &facts.dataset.shape),
         };
         let request: Bytes = facts.to_stored().encode_to_vec().into();
         let extra = vec![Op::Put { key: keys::request(&id), value: request }];

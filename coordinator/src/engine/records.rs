@@ -72,6 +72,8 @@ pub fn decode_audit(key: &Key, bytes: &Bytes) -> Result<Record, Damaged> {
             numerics: demand.numerics,
             priority: demand.priority,
             weight: demand.weight,
+            max_slots: demand.max_slots,
+            memory_bytes: demand.memory_bytes,
         },
         sequence: stored.sequence,
         fault: stored.fault.as_ref().map(fault_from),
@@ -108,6 +110,7 @@ pub fn decode_pack(key: &Key, bytes: &Bytes) -> Result<Record, Damaged> {
         checkpoint,
         last_fault: stored.last_fault.as_ref().map(fault_from),
         avoid,
+        too_small: stored.too_small_bytes,
     }))
 }
 
@@ -145,6 +148,8 @@ fn audit_to(record: &AuditRecord) -> stored::StoredAudit {
             numerics: record.demand.numerics.clone(),
             priority: record.demand.priority,
             weight: record.demand.weight,
+            max_slots: record.demand.max_slots,
+            memory_bytes: record.demand.memory_bytes,
         }),
         fault: record.fault.as_ref().map(fault_to),
         sequence: record.sequence,
@@ -167,6 +172,7 @@ fn pack_to(record: &PackRecord) -> stored::StoredPack {
         }),
         last_fault: record.last_fault.as_ref().map(fault_to),
         avoid_worker_id: record.avoid.as_ref().map(WorkerId::to_string).unwrap_or_default(),
+        too_small_bytes: record.too_small,
         fence: record.state.fence().map_or(0, wire_fence),
         ..stored::StoredPack::default()
     };
@@ -261,6 +267,7 @@ mod tests {
             }),
             last_fault: Some(Fault::new(Domain::Device, Retry::Elsewhere, "hot")),
             avoid: Some(WorkerId::try_new("w").unwrap()),
+            too_small: 1 << 34,
         })
     }
 
@@ -285,7 +292,14 @@ mod tests {
             let record = Record::Audit(AuditRecord {
                 id: AuditId::try_new("a-1").unwrap(),
                 state,
-                demand: AuditDemand { packs: 7, numerics: "n".into(), priority: -2, weight: 3 },
+                demand: AuditDemand {
+                    packs: 7,
+                    numerics: "n".into(),
+                    priority: -2,
+                    weight: 3,
+                    max_slots: 4,
+                    memory_bytes: 5,
+                },
                 sequence: 11,
                 fault: Some(Fault::new(Domain::Spec, Retry::Never, "bad")),
                 deleting: true,

@@ -47,7 +47,8 @@ pub fn joined(worker: WorkerId, hello: v1::Hello, lost: BTreeSet<u32>) -> Result
             Ok(StillRunning { slot: running.slot, pack, fence: core_fence(running.fence) })
         })
         .collect::<Result<_, Malformed>>()?;
-    Ok(Event::WorkerJoined { worker, slots: hello.slots, numerics: hello.numerics, running, lost })
+    let memory = hello.devices.iter().map(|device| device.memory_bytes).collect();
+    Ok(Event::WorkerJoined { worker, slots: hello.slots, numerics: hello.numerics, running, lost, memory })
 }
 
 /// A checkpoint's message as an event.

@@ -68,10 +68,11 @@ const DOMAINS: [(Domain, v1::FaultDomain); 6] = [
     (Domain::Bug, v1::FaultDomain::Bug),
 ];
 
-const RETRIES: [(Retry, v1::FaultRetry); 3] = [
+const RETRIES: [(Retry, v1::FaultRetry); 4] = [
     (Retry::Never, v1::FaultRetry::Never),
     (Retry::Backoff, v1::FaultRetry::Backoff),
     (Retry::Elsewhere, v1::FaultRetry::Elsewhere),
+    (Retry::Larger, v1::FaultRetry::Larger),
 ];
 
 /// A fault as a message.

@@ -74,7 +74,13 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
                 statistics.intersections.into_iter().map(|crossed| crossed.attributes).collect(),
             ),
         },
-        placement: PlacementDraft { pack: placement.pack, checkpoint_steps: placement.checkpoint_steps },
+        placement: PlacementDraft {
+            pack: placement.pack,
+            checkpoint_steps: placement.checkpoint_steps,
+            priority: placement.priority,
+            weight: placement.weight,
+            max_slots: placement.max_slots,
+        },
     }
 }
 
@@ -146,8 +152,20 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
         placement: Some(v1::PlacementSpec {
             pack: draft.placement.pack,
             checkpoint_steps: draft.placement.checkpoint_steps,
+            priority: draft.placement.priority,
+            weight: draft.placement.weight,
+            max_slots: draft.placement.max_slots,
         }),
     }
+}
+
+/// A specification without what says how urgent it is: what names an audit. An audit that is submitted again with
+/// another priority is the same audit.
+pub fn named_by(mut spec: v1::AuditSpec) -> v1::AuditSpec {
+    if let Some(placement) = &mut spec.placement {
+        (placement.priority, placement.weight, placement.max_slots) = (None, None, None);
+    }
+    spec
 }
 
 #[cfg(test)]
@@ -229,10 +247,21 @@ mod tests {
                     intersections: Some(vec![vec!["sex".into(), "race".into()]]),
                     ..StatisticsDraft::default()
                 },
+                placement: PlacementDraft {
+                    priority: Some(-7),
+                    weight: Some(30),
+                    max_slots: Some(4),
+                    ..PlacementDraft::default()
+                },
                 ..SpecDraft::default()
             };
             let spec = AuditSpec::try_new(&draft).unwrap();
             assert_eq!(AuditSpec::try_new(&draft_from(spec_to(&spec))).unwrap(), spec);
+            let calm = SpecDraft { placement: PlacementDraft::default(), ..draft.clone() };
+            let calm = AuditSpec::try_new(&calm).unwrap();
+            let (spec, calm) = (spec_to(&spec), spec_to(&calm));
+            assert!(spec != calm && named_by(spec) == named_by(calm.clone()));
+            assert_eq!(named_by(calm.clone()), calm, "names from before these fields stay");
         }
     }
 }

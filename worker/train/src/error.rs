@@ -40,7 +40,8 @@ impl TrainError {
             Self::Job(_) => (Domain::Spec, Retry::Never),
             Self::Data(_) | Self::NoMembers { .. } => (Domain::Data, Retry::Never),
             Self::Checkpoint(_) => (Domain::Store, Retry::Backoff),
-            Self::Memory { .. } | Self::Device(_) => (Domain::Device, Retry::Elsewhere),
+            Self::Memory { .. } => (Domain::Device, Retry::Larger),
+            Self::Device(_) => (Domain::Device, Retry::Elsewhere),
         };
         Fault::new(domain, retry, self.to_string())
     }

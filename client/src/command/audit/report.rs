@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use umbra_proto::convert::named_by;
+
 use super::watch;
 use crate::exit::Failure;
 use crate::headlines::Headlines;
@@ -38,9 +40,8 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         )));
     }
     watch::ended(&audit)?;
-    let spec = remote.given(audit.spec.as_ref())?;
-    let identity =
-        Identity { spec: view::spec(spec, &audit.seed_commitment), data_digest: audit.data_digest.clone() };
+    let spec = view::spec(&named_by(remote.given(audit.spec.clone())?), &audit.seed_commitment);
+    let identity = Identity { spec, data_digest: audit.data_digest.clone() };
     match OutFolder::open(&args.out, identity)? {
         Opened::Complete => note("umbra: the findings are there already"),
         Opened::Taken(folder) => {

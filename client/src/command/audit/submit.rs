@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use umbra_core::digest::Digest;
-use umbra_core::spec::AuditSpec;
+use umbra_core::spec::{AuditSpec, Placement};
 use umbra_proto::convert::spec_to;
 use umbra_proto::error::violations;
 use umbra_proto::v1;
@@ -21,7 +21,7 @@ use crate::view;
 #[command(
     after_help = "The same file on the same data is the same audit: submitting it again shows the one \
                         that is there.\n\nExamples:\n  umbra audit submit AUDIT.toml\n  umbra audit submit \
-                        AUDIT.toml --watch"
+                        AUDIT.toml --watch\n  umbra audit submit AUDIT.toml --priority 50 --max-slots 8"
 )]
 pub struct Args {
     /// The audit file
@@ -30,7 +30,38 @@ pub struct Args {
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
+    urgency: Urgency,
+    #[command(flatten)]
     server: ServerArgs,
+}
+
+/// What goes before the [placement] of the file.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+struct Urgency {
+    /// Audits of a higher priority go first, from -100 to 100
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(
+        i64::from(-Placement::MAX_PRIORITY)..=i64::from(Placement::MAX_PRIORITY)))]
+    priority: Option<i32>,
+    /// The share of slots among audits of one priority, from 1 to 1000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(
+        1..=i64::from(Placement::MAX_WEIGHT)))]
+    weight: Option<u32>,
+    /// The most slots that the audit uses at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(
+        1..=i64::from(Placement::MAX_SLOTS)))]
+    max_slots: Option<u32>,
+}
+
+impl Urgency {
+    /// The specification of the file, with what was given instead.
+    fn of(self, spec: AuditSpec) -> Result<AuditSpec, Failure> {
+        let mut draft = spec.to_draft();
+        let placement = &mut draft.placement;
+        placement.priority = self.priority.or(placement.priority);
+        placement.weight = self.weight.or(placement.weight);
+        placement.max_slots = self.max_slots.or(placement.max_slots);
+        AuditSpec::try_new(&draft).map_err(|wrong| Failure::usage(wrong.to_string()))
+    }
 }
 
 /// Submits an audit and prints its id.
@@ -41,7 +72,7 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let file = AuditFile::read(&args.file)?;
     let (remote, spec, data) = match file.source() {
         Source::Named(name) => {
-            let spec = file.spec(name)?;
+            let spec = args.urgency.of(file.spec(name)?)?;
             let remote = args.server.connect().await?;
             let Some(set) = upload::find(&remote, name).await? else {
                 let violation = umbra_core::spec::Violation {
@@ -61,13 +92,22 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
             let set = dataset::import(table).await?;
             set.note_warnings(&table.path);
             let name = set.name(&table.path);
-            let spec = file.spec(&name)?;
+            let spec = args.urgency.of(file.spec(&name)?)?;
             let remote = args.server.connect().await?;
             upload::upload(&remote, &name, &set).await?;
             (remote, spec, set.digest)
         }
     };
     let audit = create(&remote, &file, &spec, &data).await?;
+    let placed = |spec: Option<&v1::AuditSpec>| {
+        let placement = spec.and_then(|spec| spec.placement);
+        placement.map(|placement| (placement.priority, placement.weight, placement.max_slots))
+    };
+    if placed(audit.spec.as_ref()) != placed(Some(&spec_to(&spec))) {
+        note(
+            "umbra: this audit is there already, and keeps the priority, weight and max_slots it was submitted with",
+        );
+    }
     if args.watch {
         note(&format!("submitted {}", audit.id));
         return watch::follow(&remote, &audit.id, out).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::class::{Class, FairKey};
 use super::queue::Queue;
+use super::size::{Need, Size};
 use super::{AuditRecord, PackCounts, PackRecord, PackResult};
 use crate::ids::{Millis, PackId, PackIndex, WorkerId};
 use crate::lifecycle::{AuditState, PackPhase, PackState};
@@ -18,8 +19,10 @@ pub(super) struct Audit {
     /// Results that existed before it was submitted and have no record yet.
     adopt: BTreeMap<PackIndex, PackResult>,
     queue: Queue,
+    /// What a slot must have for its packs, which are alike: the estimate, or more than was too small.
+    need: Need,
     /// Its place in its class, while it has packs that could start.
-    pub(super) listed: Option<FairKey>,
+    pub(super) listed: Option<(Need, FairKey)>,
     /// Where the sweep of an ended audit's records has come to.
     swept: u32,
 }
@@ -39,7 +42,11 @@ impl Audit {
             .map(|pack| (pack.id.pack, pack))
             .collect();
         let queue = Queue::default();
-        let mut audit = Self { record, packs, tally: [0; 5], adopt, queue, listed: None, swept: 0 };
+        let mut need = Need::about(record.demand.memory_bytes);
+        for pack in packs.values().filter(|pack| pack.too_small > 0) {
+            need = need.max(Need::above(pack.too_small));
+        }
+        let mut audit = Self { record, packs, tally: [0; 5], adopt, queue, need, listed: None, swept: 0 };
         for pack in audit.packs.values() {
             audit.tally[pack.state.phase() as usize] += 1;
         }
@@ -63,7 +70,24 @@ impl Audit {
 
     /// Whether a pack could start now, given a slot.
     pub(super) fn is_ready(&self) -> bool {
-        self.is_running() && (self.queue.has_touched() || self.has_fresh())
+        self.is_running() && !self.is_limited() && (self.queue.has_touched() || self.has_fresh())
+    }
+
+    /// Whether it uses as many slots as it may.
+    pub(super) fn is_limited(&self) -> bool {
+        let most = self.record.demand.max_slots;
+        most > 0 && self.counts().running >= most
+    }
+
+    /// What a slot must have for one of its packs.
+    pub(super) fn need(&self) -> Need {
+        self.need
+    }
+
+    /// A slot of so many bytes was too small for a pack.
+    pub(super) fn outgrow(&mut self, pack: PackIndex, bytes: u64) {
+        self.change(pack, |record| record.too_small = record.too_small.max(bytes));
+        self.need = self.need.max(Need::above(bytes));
     }
 
     fn has_fresh(&self) -> bool {
@@ -142,11 +166,11 @@ impl Audit {
         due
     }
 
-    /// The best match of a waiting pack with a free worker of the class.
-    pub(super) fn pick<'a>(&self, class: &'a Class) -> Option<(PackIndex, &'a WorkerId)> {
-        self.queue.pick(class).or_else(|| {
-            let (_, worker) = class.free.first()?;
-            self.has_fresh().then_some((PackIndex(self.queue.fresh), worker))
+    /// The best match of a waiting pack with a free slot of the class.
+    pub(super) fn pick<'a>(&self, class: &'a Class) -> Option<(PackIndex, Size, &'a WorkerId)> {
+        self.queue.pick(class, self.need).or_else(|| {
+            let (size, worker) = class.fitting(self.need).next()?;
+            self.has_fresh().then_some((PackIndex(self.queue.fresh), size, worker))
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::leases::Loss;
 use super::timers::Due;
-use super::worker::{Held, slot_id};
+use super::worker::{Held, Session, slot_id};
 use super::{Action, AuditDemand, Cluster, ClusterConfig, Event, Outcome, PackResult, WaitingReason};
 use crate::digest::Digest;
 use crate::fault::{Domain, Fault, Retry};
@@ -25,9 +25,17 @@ fn pack(pack: u32) -> PackId {
 
 /// One worker of three slots; pack 0 backs off, 1 to 3 run under fences 2 to 4, 4 and 5 wait.
 fn healthy() -> Cluster {
-    let mut cluster = Cluster::new(Millis(0), ClusterConfig::default());
+    let config = ClusterConfig { quarantine_after: 4, ..ClusterConfig::default() };
+    let mut cluster = Cluster::new(Millis(0), config);
     let numerics = "x".to_owned();
-    let demand = AuditDemand { packs: 6, numerics: numerics.clone(), priority: 0, weight: 1 };
+    let demand = AuditDemand {
+        packs: 6,
+        numerics: numerics.clone(),
+        priority: 0,
+        weight: 1,
+        max_slots: 0,
+        memory_bytes: 0,
+    };
     cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
     let joined = Event::WorkerJoined {
         worker: worker(),
@@ -35,6 +43,7 @@ fn healthy() -> Cluster {
         numerics: vec![numerics],
         running: vec![],
         lost: BTreeSet::new(),
+        memory: vec![],
     };
     let assigned = cluster.step(Millis(0), joined);
     assert_eq!(assigned.iter().filter(|action| matches!(action, Action::Assign { .. })).count(), 3);
@@ -83,7 +92,7 @@ fn a_stale_fence_that_owns_a_pack() {
     cluster.leases.insert(Fence(2), lease);
     let stray = Held { pack: pack(1), fence: Fence(2), deadline: None, over: false };
     cluster.change_worker(&worker(), |worker| {
-        worker.connect(4, vec!["x".to_owned()], BTreeSet::new());
+        worker.connect(session(4));
         worker.occupy(3, stray)
     });
     assert_eq!(cluster.check(), Ok(()), "a claim elsewhere owns nothing");
@@ -107,11 +116,16 @@ fn a_slot_that_is_free_and_taken_or_lost() {
     });
 }
 
+fn session(slots: u32) -> Session {
+    Session { slots, numerics: vec!["x".to_owned()], ..Session::default() }
+}
+
 /// A worker of one slot joins beside the other.
 fn join(cluster: &mut Cluster, name: &str, numerics: &str) -> WorkerId {
     let (worker, numerics) = (WorkerId::try_new(name).unwrap(), vec![numerics.to_owned()]);
     let (running, lost) = (Vec::new(), BTreeSet::new());
-    let joined = Event::WorkerJoined { worker: worker.clone(), slots: 1, numerics, running, lost };
+    let joined =
+        Event::WorkerJoined { worker: worker.clone(), slots: 1, numerics, running, lost, memory: vec![] };
     cluster.step(Millis(0), joined);
     assert_eq!(cluster.check(), Ok(()));
     worker
@@ -182,12 +196,28 @@ fn an_audit_that_ends_without_its_packs() {
         audit.change(PackIndex(0), |record| record.state = PackState::Failed);
     });
     let mut cluster = Cluster::new(Millis(0), ClusterConfig::default());
-    let demand = AuditDemand { packs: 1, numerics: "x".to_owned(), priority: 0, weight: 1 };
+    let demand = AuditDemand {
+        packs: 1,
+        numerics: "x".to_owned(),
+        priority: 0,
+        weight: 1,
+        max_slots: 0,
+        memory_bytes: 0,
+    };
     cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
     let result = PackResult { key: "k".to_owned(), digest: Digest::of(b"k"), bytes: 1, lost: vec![] };
     let ended = cluster.audits.get_mut(&audit()).unwrap();
     ended.lease(PackIndex(0), PackState::Done { fence: None, result });
     assert!(cluster.check().unwrap_err().starts_with("S5"), "it is complete, and still runs");
+}
+
+#[test]
+fn a_quarantine_that_is_not_the_workers() {
+    expect("classes", |cluster| {
+        let idle = join(cluster, "idle", "y");
+        cluster.change_worker(&idle, |worker| worker.set_quarantined(true));
+    });
+    expect("timers", |cluster| cluster.conducts.clear());
 }
 
 #[test]
@@ -204,7 +234,7 @@ fn a_pack_that_goes_on_beyond_its_bounds() {
 fn something_that_waits_for_ever() {
     expect("S8", |cluster| {
         // A slot is free, a pack is ready, and nobody will look.
-        cluster.change_worker(&worker(), |worker| worker.connect(4, vec!["x".to_owned()], BTreeSet::new()));
+        cluster.change_worker(&worker(), |worker| worker.connect(session(4)));
         cluster.timers.announce(Millis(0), false);
     });
     expect("S8", |cluster| {
@@ -221,7 +251,7 @@ fn bookkeeping_that_went_astray() {
         audit.come_due(pack, until);
         audit.enqueue(PackIndex(1), None);
     });
-    expect("classes", |cluster| cluster.classes.get_mut("x").unwrap().slots = 2);
+    expect("classes", |cluster| cluster.classes.get_mut("x").unwrap().on_duty = 2);
     expect("classes", |cluster| cluster.audits.get_mut(&audit()).unwrap().listed = None);
     expect("timers", |cluster| {
         let at = slot(cluster, 2);

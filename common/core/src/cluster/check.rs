@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::FairKey;
+use super::size::Need;
 use super::timers::Due;
 use super::worker::{Duty, slot_id};
 use super::{Cluster, Record, WaitingReason};
@@ -123,11 +124,15 @@ impl Cluster {
                 continue;
             }
             let empty = worker.lost.iter().filter(|slot| !worker.held().contains_key(slot));
-            let slots = worker.free().iter().chain(worker.held().keys()).chain(empty);
+            let free = worker.free().values().flatten();
+            let slots = free.clone().chain(worker.held().keys()).chain(empty);
             let all: BTreeSet<_> = slots.clone().copied().collect();
             let exact = slots.count() == all.len() && all.iter().copied().eq(0..worker.slots);
-            let both = worker.free().intersection(&worker.lost).next();
-            ensure(exact && both.is_none(), || {
+            let both = free.clone().find(|slot| worker.lost.contains(slot));
+            let sized = worker.free().iter().all(|(size, slots)| {
+                !slots.is_empty() && slots.iter().all(|slot| worker.size(*slot) == *size)
+            });
+            ensure(exact && both.is_none() && sized, || {
                 format!(
                     "worker {id} has {} slots, free {:?}, held {:?}, lost {:?}",
                     worker.slots,
@@ -222,10 +227,18 @@ impl Cluster {
                 Some(WaitingReason::Starting) => self.has_work(),
                 Some(WaitingReason::BackingOff { until, .. }) => announced.is_some_and(|wake| wake <= *until),
                 // Another worker's slot will come free; one without a device never would.
-                Some(WaitingReason::Avoiding { worker }) => self
-                    .workers
-                    .iter()
-                    .any(|(id, other)| id != worker && other.duty() == Duty::On && other.usable() > 0),
+                Some(WaitingReason::Avoiding { worker }) => {
+                    let mut others = self.workers.iter().filter(|(id, _)| *id != worker);
+                    others.any(|(_, other)| {
+                        let largest = other.supply().last_key_value().map(|(size, _)| *size);
+                        other.duty() == Duty::On && largest >= Some(audit.need().least())
+                    })
+                }
+                Some(WaitingReason::Quarantined { until, .. }) => {
+                    announced.is_some_and(|wake| wake <= *until)
+                }
+                // One of its own packs will end.
+                Some(WaitingReason::Limited { .. }) => counts.running > 0,
                 _ => true,
             };
             ensure(holds, || format!("audit {id} waits because {reason:?}, and nothing will wake it"))?;
@@ -283,14 +296,25 @@ impl Cluster {
             fresh.list_worker(id);
         }
         for (id, audit) in &self.audits {
-            let wanted = FairKey::of(audit);
+            let needs = audit.packs().values().map(|pack| pack.too_small).filter(|bytes| *bytes > 0);
+            let estimate = Need::about(audit.record.demand.memory_bytes);
+            let need = needs.map(Need::above).fold(estimate, Need::max);
+            ensure(audit.need() == need || !audit.is_running(), || {
+                format!("audit {id} needs {:?}, not {need:?}", audit.need())
+            })?;
+            let wanted = FairKey::of(audit).map(|key| (audit.need(), key));
             ensure(audit.listed == wanted, || {
                 format!("audit {id} is listed as {:?}, not {wanted:?}", audit.listed)
             })?;
-            if let Some(key) = wanted {
+            if let Some((need, key)) = wanted {
                 let name = audit.record.demand.numerics.clone();
-                fresh.classes.entry(name).or_default().ready.insert(key);
+                fresh.classes.entry(name).or_default().list(need, key);
             }
+        }
+        for (id, worker) in &self.workers {
+            ensure(worker.is_quarantined() == self.is_quarantined(id), || {
+                format!("worker {id} is in quarantine: {}", self.is_quarantined(id))
+            })?;
         }
         ensure(fresh.classes == self.classes, || {
             format!("the classes are {:?}, not {:?}", self.classes, fresh.classes)
@@ -312,6 +336,7 @@ impl Cluster {
             let pack = |pack: &PackIndex| PackId { audit: id.clone(), pack: *pack };
             due.extend(audit.queue().later().iter().map(|(at, index)| (*at, Due::Retry(pack(index)))));
         }
+        due.extend(self.conducts.iter().map(|(id, conduct)| (conduct.due, Due::Conduct(id.clone()))));
         ensure(due.len() == self.timers.len(), || {
             format!("{} timers run for {} deadlines", self.timers.len(), due.len())
         })?;

@@ -1,22 +1,23 @@
 //! One numerics class: the workers that offer it and the audits that want it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cluster;
 use super::audit::Audit;
+use super::size::{Need, Size};
 use super::worker::{Duty, Worker};
 use crate::ids::{AuditId, WorkerId};
 
 /// Supply and demand of one numerics class, kept in the order in which they are used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Class {
-    /// Workers on duty with a free slot, least busy first.
-    pub(super) free: BTreeSet<(u32, WorkerId)>,
+    /// Workers on duty with a free slot, by its size; of each size the least busy first. No set is empty.
+    free: BTreeMap<Size, BTreeSet<(u32, WorkerId)>>,
+    /// Slots that are not lost, by size, of workers on duty. No map is empty.
+    supply: BTreeMap<Size, BTreeMap<WorkerId, u32>>,
     /// Workers on duty with a slot that is not lost.
     pub(super) on_duty: u32,
-    /// Their slots that are not lost.
-    pub(super) slots: u32,
     /// Workers on duty without such a slot.
     pub(super) unable: u32,
     /// Lost slots of workers on duty.
@@ -25,14 +26,57 @@ pub(super) struct Class {
     pub(super) draining: u32,
     /// Connected workers that let a lease run out and have not spoken since.
     pub(super) silent: u32,
-    /// Audits with packs that could start now, in fair order.
-    pub(super) ready: BTreeSet<FairKey>,
+    /// Connected workers in quarantine.
+    pub(super) quarantined: u32,
+    /// Audits with packs that could start now, by what a slot must have for them, in fair order. No set is
+    /// empty.
+    ready: BTreeMap<Need, BTreeSet<FairKey>>,
 }
 
 impl Class {
     /// Connected workers that offer the class.
     pub(super) const fn connected(&self) -> u32 {
-        self.on_duty + self.unable + self.draining + self.silent
+        self.on_duty + self.unable + self.draining + self.silent + self.quarantined
+    }
+
+    /// Free slots that are large enough, by size and worker: the smallest first, then the least busy worker.
+    pub(super) fn fitting(&self, need: Need) -> impl Iterator<Item = (Size, &WorkerId)> {
+        let sizes = self.free.range(need.least()..);
+        sizes.flat_map(|(size, workers)| workers.iter().map(|(_, worker)| (*size, worker)))
+    }
+
+    /// Whether a worker on duty, but this one, has a slot that is large enough, free or taken.
+    pub(super) fn has_other(&self, need: Need, worker: &WorkerId) -> bool {
+        self.supply.range(need.least()..).any(|(_, workers)| workers.keys().any(|other| other != worker))
+    }
+
+    /// Slots that are large enough, free or taken.
+    pub(super) fn slots(&self, need: Need) -> u32 {
+        self.supply.range(need.least()..).flat_map(|(_, workers)| workers.values()).sum()
+    }
+
+    /// The largest slot, free or taken.
+    pub(super) fn largest(&self) -> Option<Size> {
+        self.supply.last_key_value().map(|(size, _)| *size)
+    }
+
+    /// The audits that have packs for a free slot, by need, each in fair order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &BTreeSet<FairKey>> {
+        let most = self.free.last_key_value().map(|(size, _)| size.most());
+        most.into_iter().flat_map(|most| self.ready.range(..=most).map(|(_, keys)| keys))
+    }
+
+    pub(super) fn list(&mut self, need: Need, key: FairKey) {
+        self.ready.entry(need).or_default().insert(key);
+    }
+
+    fn unlist(&mut self, need: Need, key: &FairKey) {
+        if let Some(keys) = self.ready.get_mut(&need) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.ready.remove(&need);
+            }
+        }
     }
 
     /// The count that a worker on duty is part of.
@@ -49,12 +93,15 @@ impl Class {
             Duty::Gone => {}
             Duty::Draining => self.draining += 1,
             Duty::Silent => self.silent += 1,
+            Duty::Quarantined => self.quarantined += 1,
             Duty::On => {
                 *self.fit(worker) += 1;
-                self.slots += worker.usable();
                 self.lost += worker.lost.len() as u32;
-                if worker.has_free_slot() {
-                    self.free.insert((worker.busy(), id.clone()));
+                for (size, slots) in worker.supply() {
+                    self.supply.entry(size).or_default().insert(id.clone(), slots);
+                }
+                for size in worker.free().keys() {
+                    self.free.entry(*size).or_default().insert((worker.busy(), id.clone()));
                 }
             }
         }
@@ -65,11 +112,27 @@ impl Class {
             Duty::Gone => {}
             Duty::Draining => self.draining -= 1,
             Duty::Silent => self.silent -= 1,
+            Duty::Quarantined => self.quarantined -= 1,
             Duty::On => {
                 *self.fit(worker) -= 1;
-                self.slots -= worker.usable();
                 self.lost -= worker.lost.len() as u32;
-                self.free.remove(&(worker.busy(), id.clone()));
+                for size in worker.supply().keys() {
+                    if let Some(workers) = self.supply.get_mut(size) {
+                        workers.remove(id);
+                        if workers.is_empty() {
+                            self.supply.remove(size);
+                        }
+                    }
+                }
+                let at = (worker.busy(), id.clone());
+                for size in worker.free().keys() {
+                    if let Some(workers) = self.free.get_mut(size) {
+                        workers.remove(&at);
+                        if workers.is_empty() {
+                            self.free.remove(size);
+                        }
+                    }
+                }
             }
         }
     }
@@ -167,25 +230,28 @@ impl Cluster {
     pub(super) fn relist(&mut self, id: &AuditId) {
         let Some(audit) = self.audits.get_mut(id) else { return };
         let wanted = FairKey::of(audit);
-        if audit.listed == wanted {
+        if audit.listed.as_ref().map(|(need, key)| (*need, key))
+            == wanted.as_ref().map(|key| (audit.need(), key))
+        {
             return;
         }
+        let need = audit.need();
         let name = &audit.record.demand.numerics;
-        if let Some(old) = audit.listed.take()
+        if let Some((need, old)) = audit.listed.take()
             && let Some(class) = self.classes.get_mut(name)
         {
-            class.ready.remove(&old);
+            class.unlist(need, &old);
             if class.is_empty() && wanted.is_none() {
                 self.classes.remove(name);
             }
         }
         if let Some(key) = wanted {
-            audit.listed = Some(key.clone());
+            audit.listed = Some((need, key.clone()));
             if !self.classes.contains_key(name) {
                 self.classes.insert(name.clone(), Class::default());
             }
             if let Some(class) = self.classes.get_mut(name) {
-                class.ready.insert(key);
+                class.list(need, key);
             }
         }
     }

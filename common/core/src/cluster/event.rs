@@ -42,6 +42,8 @@ pub enum Event {
         running: Vec<StillRunning>,
         /// Slots whose device it has lost: they take no pack in this session.
         lost: BTreeSet<u32>,
+        /// The memory of its slots in bytes, in order; 0, or nothing at the end, where it is not known.
+        memory: Vec<u64>,
     },
     /// A worker lost the devices of slots. They take no more packs until it joins again; what holds one
     /// ends by its own report. Slots that are lost already, or that it does not have, change nothing.

@@ -1,6 +1,7 @@
 //! Leases: how a fence becomes live, and how it ends without a report.
 
 use super::out::Out;
+use super::size::Size;
 use super::timers::Due;
 use super::worker::{Duty, Held, slot_id};
 use super::{Action, Cluster, RevokeReason};
@@ -57,12 +58,12 @@ impl Cluster {
         }
     }
 
-    /// Gives a pack that waits to a free slot of a worker, under a new fence.
-    pub(super) fn assign(&mut self, pack: PackId, worker: &WorkerId, out: &mut Out) {
+    /// Gives a pack that waits to a free slot of a worker, of this size, under a new fence.
+    pub(super) fn assign(&mut self, pack: PackId, worker: &WorkerId, size: Size, out: &mut Out) {
         let fence = self.record.next_fence;
         let deadline = self.now.plus(self.config.lease_ms);
         let held = Held { pack: pack.clone(), fence, deadline: Some(deadline), over: false };
-        let Some(Some(slot)) = self.change_worker(worker, |worker| worker.take(held)) else { return };
+        let Some(Some(slot)) = self.change_worker(worker, |worker| worker.take(size, held)) else { return };
         let slot = slot_id(worker, slot);
         let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
         self.record.next_fence = Fence(fence.0 + 1);
@@ -127,6 +128,7 @@ impl Cluster {
         while let Some((at, due)) = self.timers.pop(self.now) {
             match due {
                 Due::Lease(slot) => self.run_out(&slot),
+                Due::Conduct(worker) => self.conduct_due(&worker),
                 Due::Retry(pack) => {
                     if let Some(audit) = self.audits.get_mut(&pack.audit)
                         && audit.come_due(pack.pack, at)

@@ -29,6 +29,7 @@ mod audits;
 mod broken_states;
 mod check;
 mod class;
+mod conduct;
 mod config;
 mod event;
 mod leases;
@@ -40,6 +41,7 @@ mod record;
 mod reports;
 mod restore;
 mod sessions;
+mod size;
 mod status;
 mod timers;
 mod worker;
@@ -53,15 +55,18 @@ pub use event::{Event, MAX_SLOTS, Outcome, StillRunning};
 pub use record::{
     AuditDemand, AuditRecord, Checkpoint, ClusterRecord, PackRecord, PackResult, Record, RecordKey,
 };
-pub use status::{AuditStatus, PackCounts, RunningPack, SlotStatus, WaitingReason, WorkerStatus};
+pub use status::{
+    AuditStatus, PackCounts, QuarantineStatus, RunningPack, SlotStatus, WaitingReason, WorkerStatus,
+};
 
 use crate::ids::{AuditId, Fence, Millis, PackId, WorkerId};
 use audit::Audit;
 use class::Class;
+use conduct::Conduct;
 use leases::{Lease, Loss};
 use out::Out;
 use timers::Timers;
-use worker::Worker;
+use worker::{Session, Worker};
 
 /// The scheduler's whole state.
 #[derive(Debug, Clone)]
@@ -79,6 +84,8 @@ pub struct Cluster {
     lost: BTreeMap<PackId, Loss>,
     /// Who could work, and who wants work, by numerics class.
     classes: BTreeMap<String, Class>,
+    /// Workers that failed packs since they last succeeded.
+    conducts: BTreeMap<WorkerId, Conduct>,
     timers: Timers,
     /// Audits with records to take over, sweep up or delete, a few at every tick.
     chores: BTreeSet<AuditId>,
@@ -96,6 +103,7 @@ impl Cluster {
             leases: BTreeMap::new(),
             lost: BTreeMap::new(),
             classes: BTreeMap::new(),
+            conducts: BTreeMap::new(),
             timers: Timers::default(),
             chores: BTreeSet::new(),
         }
@@ -122,8 +130,8 @@ impl Cluster {
             Event::AuditSubmitted { audit, demand, done } => self.submit(audit, demand, done, out),
             Event::CancelAsked { audit } => self.cancel(&audit, out),
             Event::DeleteAsked { audit } => self.delete(&audit, out),
-            Event::WorkerJoined { worker, slots, numerics, running, lost } => {
-                self.join(worker, slots, numerics, running, lost, out);
+            Event::WorkerJoined { worker, slots, numerics, running, lost, memory } => {
+                self.join(worker, Session { slots, numerics, lost, memory }, running, out);
             }
             Event::SlotsLost { worker, slots } => self.slots_lost(&worker, &slots),
             Event::WorkerGone { worker } => self.gone(&worker),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::size::Size;
 use super::worker::Duty;
 use super::{
-    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, RunningPack, SlotStatus, WaitingReason,
-    WorkerStatus,
+    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, QuarantineStatus, RunningPack, SlotStatus,
+    WaitingReason, WorkerStatus,
 };
 use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 use crate::lifecycle::PackState;
@@ -80,8 +81,15 @@ impl Cluster {
             slots: worker.slots,
             busy: worker.busy(),
             lost: worker.lost.len() as u32,
+            quarantine: self.quarantine(id),
             numerics: worker.numerics.iter().cloned().collect(),
         })
+    }
+
+    fn quarantine(&self, id: &WorkerId) -> Option<QuarantineStatus> {
+        let conduct = self.conducts.get(id)?;
+        let wait_ms = conduct.until?.0.saturating_sub(self.now.0);
+        Some(QuarantineStatus { wait_ms, fault: conduct.fault.clone() })
     }
 
     /// What the slots `0..slots` of a connected worker are doing; none for another worker.
@@ -112,6 +120,11 @@ impl Cluster {
         if class.on_duty == 0 {
             return Some(if class.silent > 0 {
                 WaitingReason::Silent { workers: class.silent }
+            } else if let Some((worker, conduct)) = self.first_released(wanted) {
+                let until = conduct.until.unwrap_or(self.now);
+                let wait_ms = until.0.saturating_sub(self.now.0);
+                let (worker, fault) = (worker.clone(), conduct.fault.clone());
+                WaitingReason::Quarantined { worker, until, wait_ms, fault }
             } else if class.lost > 0 {
                 WaitingReason::Lost { slots: class.lost }
             } else if class.unable > 0 {
@@ -119,6 +132,14 @@ impl Cluster {
             } else {
                 WaitingReason::Draining { workers: class.draining }
             });
+        }
+        let (need, largest) = (audit.need(), class.largest());
+        if largest.is_some_and(|largest| largest < need.least()) {
+            let largest_bytes = largest.and_then(Size::bytes).unwrap_or(0);
+            return Some(WaitingReason::TooSmall { needed_bytes: need.bytes(), largest_bytes });
+        }
+        if audit.is_limited() {
+            return Some(WaitingReason::Limited { slots: audit.record.demand.max_slots });
         }
         if !audit.is_ready() {
             return Some(match audit.queue().later().first() {
@@ -130,8 +151,8 @@ impl Cluster {
                 None => WaitingReason::Starting,
             });
         }
-        if class.free.is_empty() {
-            return Some(WaitingReason::Busy { slots: class.slots });
+        if class.fitting(need).next().is_none() {
+            return Some(WaitingReason::Busy { slots: class.slots(need) });
         }
         match (audit.pick(class), audit.queue().avoided()) {
             (None, Some(worker)) => Some(WaitingReason::Avoiding { worker: worker.clone() }),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::Class;
+use super::size::{Need, Size};
 use crate::ids::{Millis, PackIndex, WorkerId};
 
 /// The waiting packs of one audit, by what they wait for. Untouched packs are those from `fresh` on that
@@ -69,20 +70,19 @@ impl Queue {
         self.avoiding.keys().next()
     }
 
-    /// The best match of a touched pack with a free worker. A pack takes the worker that failed it only
-    /// if no other worker of the class is on duty.
-    pub(super) fn pick<'a>(&self, class: &'a Class) -> Option<(PackIndex, &'a WorkerId)> {
-        let (_, least_busy) = class.free.first()?;
+    /// The best match of a touched pack with a free slot that is large enough. A pack takes the worker that
+    /// failed it only if no other worker of the class on duty has such a slot.
+    pub(super) fn pick<'a>(&self, class: &'a Class, need: Need) -> Option<(PackIndex, Size, &'a WorkerId)> {
+        let (size, first) = class.fitting(need).next()?;
         if let Some(pack) = self.again.first() {
-            return Some((*pack, least_busy));
+            return Some((*pack, size, first));
         }
         // At most two rounds fail: each free worker is avoided by one set only.
         for (avoid, packs) in &self.avoiding {
             let pack = packs.first()?;
-            let other = class.free.iter().map(|(_, worker)| worker).find(|worker| *worker != avoid);
-            match other {
-                Some(worker) => return Some((*pack, worker)),
-                None if class.on_duty == 1 => return Some((*pack, least_busy)),
+            match class.fitting(need).find(|(_, worker)| *worker != avoid) {
+                Some((size, worker)) => return Some((*pack, size, worker)),
+                None if !class.has_other(need, avoid) => return Some((*pack, size, first)),
                 None => {}
             }
         }

@@ -65,6 +65,10 @@ pub struct AuditDemand {
     pub priority: i32,
     /// Its share among audits of its priority; 0 counts as 1.
     pub weight: u32,
+    /// The most slots that it uses at a time; 0 for any number.
+    pub max_slots: u32,
+    /// Bytes that a slot must have for one of its packs, as an estimate from below; 0 where nothing is known.
+    pub memory_bytes: u64,
 }
 
 /// An audit, as it is persisted.
@@ -102,13 +106,24 @@ pub struct PackRecord {
     /// The worker that is not to have it next, if there is another; while its result is being verified, the
     /// worker that made it.
     pub avoid: Option<WorkerId>,
+    /// The memory in bytes of the largest slot that turned out too small for it; 0 if none did.
+    pub too_small: u64,
 }
 
 impl PackRecord {
     /// A pack nobody touched yet.
     pub const fn untouched(id: PackId) -> Self {
         let state = PackState::Waiting;
-        Self { id, state, attempts: 0, losses: 0, checkpoint: None, last_fault: None, avoid: None }
+        Self {
+            id,
+            state,
+            attempts: 0,
+            losses: 0,
+            checkpoint: None,
+            last_fault: None,
+            avoid: None,
+            too_small: 0,
+        }
     }
 
     /// Whether it says no more than the plan does, so that it need not be stored.
@@ -119,6 +134,7 @@ impl PackRecord {
             && self.checkpoint.is_none()
             && self.last_fault.is_none()
             && self.avoid.is_none()
+            && self.too_small == 0
     }
 }
 

@@ -1,7 +1,9 @@
 //! Packs come back: done, failed or released; results are verified; audits are analysed.
 
+use super::class::Class;
 use super::leases::Standing;
 use super::out::Out;
+use super::size::{Need, Size};
 use super::timers::Due;
 use super::worker::{Duty, slot_id};
 use super::{Action, Checkpoint, Cluster, Outcome, PackResult};
@@ -24,13 +26,18 @@ impl Cluster {
             return;
         }
         let standing = self.standing(id, pack, fence);
-        if let Some(slot) = self.workers.get(id).and_then(|worker| worker.slot_of(pack, fence)) {
+        let mut size = Size::UNKNOWN;
+        if let Some((slot, at)) = self.workers.get(id).and_then(|worker| {
+            let slot = worker.slot_of(pack, fence)?;
+            Some((slot, worker.size(slot)))
+        }) {
+            size = at;
             self.vacate(&slot_id(id, slot));
         }
         match standing {
             Standing::Live => {
                 self.leases.remove(&fence);
-                self.close(id, pack, fence, outcome, out);
+                self.close(id, size, pack, fence, outcome, out);
             }
             Standing::Settled | Standing::Over => {}
             Standing::Stale => self.refuse(id, pack, fence, out),
@@ -39,10 +46,24 @@ impl Cluster {
     }
 
     /// A live fence ends with its report.
-    fn close(&mut self, id: &WorkerId, pack: &PackId, fence: Fence, outcome: Outcome, out: &mut Out) {
+    fn close(
+        &mut self,
+        id: &WorkerId,
+        size: Size,
+        pack: &PackId,
+        fence: Fence,
+        outcome: Outcome,
+        out: &mut Out,
+    ) {
         match outcome {
             Outcome::Done(result) => self.take_in(id, pack, fence, result, out),
-            Outcome::Failed(fault) => self.fail_pack(pack, Some(id), fault, out),
+            Outcome::Failed(fault) if fault.retry == Retry::Larger && self.outgrow(pack, size) => {
+                self.move_to_larger(pack, id, fault, out);
+            }
+            Outcome::Failed(fault) => {
+                let excused = self.strike(id, pack, &fault, out);
+                self.fail_pack(pack, Some(id), fault, excused, out);
+            }
             Outcome::Released { checkpoint } => self.release(id, pack, fence, checkpoint, out),
         }
     }
@@ -75,18 +96,53 @@ impl Cluster {
         self.hand_back(pack, id, !drained, out);
     }
 
-    /// A pack failed on a worker, or its result could not be verified.
-    fn fail_pack(&mut self, pack: &PackId, worker: Option<&WorkerId>, fault: Fault, out: &mut Out) {
-        let bound = self.config.max_attempts;
+    /// Notes that a slot was too small for a pack; whether there is a larger one, which is worth waiting for.
+    fn outgrow(&mut self, pack: &PackId, size: Size) -> bool {
+        let (Some(bytes), Some(audit)) = (size.bytes(), self.audits.get_mut(&pack.audit)) else {
+            return false;
+        };
+        let (name, need) = (&audit.record.demand.numerics, Need::above(bytes));
+        let largest = self.classes.get(name).and_then(Class::largest);
+        let is_larger = largest.is_some_and(|largest| need.least() <= largest);
+        if is_larger {
+            audit.outgrow(pack.pack, bytes);
+        }
+        is_larger
+    }
+
+    /// A pack waits for a larger slot. That is no failure: it counts against the bound of losses, as every
+    /// move does that a pack cannot help.
+    fn move_to_larger(&mut self, pack: &PackId, id: &WorkerId, fault: Fault, out: &mut Out) {
+        if let Some(audit) = self.audits.get_mut(&pack.audit) {
+            audit.change(pack.pack, |record| record.last_fault = Some(fault));
+        }
+        self.hand_back(pack, id, true, out);
+    }
+
+    /// A pack failed on a worker, or its result could not be verified. It counts as a failure of the pack
+    /// or, `excused`, as a loss.
+    fn fail_pack(
+        &mut self,
+        pack: &PackId,
+        worker: Option<&WorkerId>,
+        fault: Fault,
+        excused: bool,
+        out: &mut Out,
+    ) {
+        let (bound, most_losses) = (self.config.max_attempts, self.config.max_losses);
         let Some(audit) = self.audits.get_mut(&pack.audit) else { return };
         let mut attempts = 0;
         let mut is_last = false;
         audit.change(pack.pack, |record| {
-            record.attempts += 1;
+            if excused && record.losses < most_losses {
+                record.losses += 1;
+            } else {
+                record.attempts += 1;
+            }
             attempts = record.attempts;
             is_last = fault.retry == Retry::Never || attempts >= bound;
             record.state = if is_last { PackState::Failed } else { PackState::Waiting };
-            record.avoid = worker.filter(|_| fault.retry == Retry::Elsewhere).cloned();
+            record.avoid = worker.filter(|_| fault.retry.is_elsewhere()).cloned();
             // The last attempt starts from scratch: a bad checkpoint must not end an audit.
             if attempts + 1 >= bound {
                 record.checkpoint = None;
@@ -131,8 +187,15 @@ impl Cluster {
                 });
                 out.touch_pack(pack);
                 self.finish_if_complete(&pack.audit, out);
+                if let Some(worker) = worker {
+                    self.acquit(&worker);
+                }
             }
-            Err(fault) => self.fail_pack(pack, worker.as_ref(), fault, out),
+            Err(fault) => {
+                let strike = |worker: &WorkerId| self.strike(worker, pack, &fault, out);
+                let excused = worker.as_ref().is_some_and(strike);
+                self.fail_pack(pack, worker.as_ref(), fault, excused, out);
+            }
         }
     }
 

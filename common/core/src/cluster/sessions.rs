@@ -6,7 +6,7 @@ use super::event::{MAX_SLOTS, StillRunning};
 use super::leases::Standing;
 use super::out::Out;
 use super::timers::Due;
-use super::worker::{Duty, Held, Worker, slot_id};
+use super::worker::{Duty, Held, Session, Worker, slot_id};
 use super::{Action, Checkpoint, Cluster, RevokeReason};
 use crate::ids::{Fence, PackId, WorkerId};
 
@@ -16,16 +16,8 @@ type Claims = BTreeMap<u32, (PackId, Fence)>;
 impl Cluster {
     /// A session begins. What the worker claims is compared with what it was given: packs it does not
     /// know any more are lost, fences that are not live any more are told so, the rest goes on.
-    pub(super) fn join(
-        &mut self,
-        id: WorkerId,
-        slots: u32,
-        numerics: Vec<String>,
-        running: Vec<StillRunning>,
-        lost: BTreeSet<u32>,
-        out: &mut Out,
-    ) {
-        let slots = slots.min(MAX_SLOTS);
+    pub(super) fn join(&mut self, id: WorkerId, session: Session, running: Vec<StillRunning>, out: &mut Out) {
+        let slots = session.slots.min(MAX_SLOTS);
         let mut claims = Claims::new();
         let mut unplaced = Vec::new();
         for StillRunning { slot, pack, fence } in running {
@@ -41,7 +33,11 @@ impl Cluster {
         }
         self.workers.entry(id.clone()).or_default();
         self.end_unclaimed(&id, &claims);
-        self.change_worker(&id, |worker| worker.connect(slots, numerics, lost));
+        let quarantined = self.is_quarantined(&id);
+        self.change_worker(&id, |worker| {
+            worker.connect(Session { slots, ..session });
+            worker.set_quarantined(quarantined);
+        });
         for (slot, (pack, fence)) in &claims {
             self.resume(&id, *slot, pack, *fence, out);
         }
@@ -117,7 +113,7 @@ impl Cluster {
                 self.change_worker(id, |worker| worker.set_silent(false));
                 true
             }
-            Some(Duty::On | Duty::Draining) => true,
+            Some(Duty::On | Duty::Draining | Duty::Quarantined) => true,
         }
     }
 

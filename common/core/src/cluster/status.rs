@@ -64,8 +64,19 @@ pub struct WorkerStatus {
     pub busy: u32,
     /// Slots that lost their device; one may still be taken.
     pub lost: u32,
+    /// Its quarantine, while it is in one: it gets no more packs until then.
+    pub quarantine: Option<QuarantineStatus>,
     /// The numerics classes it offers.
     pub numerics: Vec<String>,
+}
+
+/// Why and for how long a worker gets no more packs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineStatus {
+    /// How long it still lasts, in milliseconds from the latest step.
+    pub wait_ms: u64,
+    /// The latest of the failures in a row.
+    pub fault: Fault,
 }
 
 /// A slot at a glance. It is free if neither holds.
@@ -99,6 +110,17 @@ pub enum WaitingReason {
         /// How many there are.
         workers: u32,
     },
+    /// The workers that could take it failed everything of late and get no packs for a while.
+    Quarantined {
+        /// The worker that is out of it first.
+        worker: WorkerId,
+        /// When.
+        until: Millis,
+        /// How long that is from the latest step, in milliseconds.
+        wait_ms: u64,
+        /// Its latest failure.
+        fault: Fault,
+    },
     /// Every slot of the workers that could take it lost its device.
     Lost {
         /// How many there are.
@@ -107,6 +129,18 @@ pub enum WaitingReason {
     /// Every slot of the class is taken.
     Busy {
         /// How many there are.
+        slots: u32,
+    },
+    /// No slot of the class could ever hold a shadow of it.
+    TooSmall {
+        /// What a slot must have.
+        needed_bytes: u64,
+        /// What the largest has.
+        largest_bytes: u64,
+    },
+    /// It uses as many slots as its own limit allows.
+    Limited {
+        /// How many those are.
         slots: u32,
     },
     /// What waits failed, and is tried again later.
@@ -141,6 +175,14 @@ impl fmt::Display for WaitingReason {
             Self::Silent { workers } => {
                 write!(f, "the {workers} workers that could take it do not answer")
             }
+            Self::Quarantined { worker, wait_ms, fault, .. } => {
+                let seconds = wait_ms.div_ceil(1000);
+                write!(
+                    f,
+                    "worker {worker} failed several packs in a row and gets no more for {seconds} s, "
+                )?;
+                write!(f, "after: {fault}")
+            }
             Self::Lost { slots: 1 } => {
                 write!(f, "the only slot that could take it lost its device: see `umbra worker list`")
             }
@@ -150,6 +192,13 @@ impl fmt::Display for WaitingReason {
             Self::Busy { slots: 0 } => write!(f, "the workers that could take it have no slot"),
             Self::Busy { slots: 1 } => write!(f, "the only slot that could take it is busy"),
             Self::Busy { slots } => write!(f, "all {slots} slots that could take it are busy"),
+            Self::TooSmall { needed_bytes, largest_bytes } => {
+                let (needs, has) = (Bytes(*needed_bytes), Bytes(*largest_bytes));
+                write!(f, "a shadow needs a slot of {needs} and the largest has {has}: ")?;
+                write!(f, "use a smaller model or batch, or a larger device")
+            }
+            Self::Limited { slots: 1 } => write!(f, "it uses the only slot that max_slots allows it"),
+            Self::Limited { slots } => write!(f, "it uses all {slots} slots that max_slots allows it"),
             Self::BackingOff { wait_ms, fault, .. } => {
                 write!(f, "tries again in {} s", wait_ms.div_ceil(1000))?;
                 fault.as_ref().map_or(Ok(()), |fault| write!(f, ", after: {fault}"))
@@ -158,6 +207,20 @@ impl fmt::Display for WaitingReason {
                 write!(f, "failed on worker {worker}, and every other worker that could take it is busy")
             }
             Self::Starting => write!(f, "is being placed"),
+        }
+    }
+}
+
+/// Bytes as people read them.
+pub(super) struct Bytes(pub(super) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
+        let unit = (self.0.max(1).ilog2() / 10).min(3);
+        match unit {
+            0 => write!(f, "{} bytes", self.0),
+            unit => write!(f, "{:.1} {}", self.0 as f64 / f64::from(1 << (10 * unit)), UNITS[unit as usize]),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::{Millis, PackId, SlotId};
+use crate::ids::{Millis, PackId, SlotId, WorkerId};
 
 /// What is due at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,8 @@ pub(super) enum Due {
     Lease(SlotId),
     /// A failed pack may be tried again.
     Retry(PackId),
+    /// A worker's quarantine ends, or its failures are forgotten.
+    Conduct(WorkerId),
 }
 
 /// Everything that is due at some time, soonest first.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::size::Size;
 use crate::ids::{Fence, Millis, PackId, SlotId, WorkerId};
 
 /// The most stale fences that one session remembers as refused; a worker in its right mind has few.
@@ -19,6 +20,8 @@ pub(super) enum Duty {
     Draining,
     /// It let a lease run out and has not spoken since.
     Silent,
+    /// It failed everything of late.
+    Quarantined,
     /// It has no session.
     Gone,
 }
@@ -34,6 +37,16 @@ pub(super) struct Held {
     pub(super) over: bool,
 }
 
+/// What a worker says of its slots when a session begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Session {
+    pub(super) slots: u32,
+    pub(super) numerics: Vec<String>,
+    pub(super) lost: BTreeSet<u32>,
+    /// Bytes of each slot, in order.
+    pub(super) memory: Vec<u64>,
+}
+
 /// A worker. Each of its slots `0..slots` is free, held or lost, or lost and still held; while it is gone,
 /// held slots beyond may exist.
 #[derive(Debug, Clone, Default)]
@@ -41,12 +54,16 @@ pub(super) struct Worker {
     connected: bool,
     draining: bool,
     silent: bool,
+    quarantined: bool,
     pub(super) slots: u32,
     pub(super) numerics: BTreeSet<String>,
-    free: BTreeSet<u32>,
+    /// Free slots by their size; no set is empty.
+    free: BTreeMap<Size, BTreeSet<u32>>,
     held: BTreeMap<u32, Held>,
     /// Slots without a device: they are never free again in this session.
     pub(super) lost: BTreeSet<u32>,
+    /// The sizes of the slots `0..`; those beyond are not known.
+    sizes: Vec<Size>,
     /// The stale fences that this session was told about.
     refused: BTreeSet<Fence>,
 }
@@ -57,12 +74,23 @@ impl Worker {
             Self { connected: false, .. } => Duty::Gone,
             Self { draining: true, .. } => Duty::Draining,
             Self { silent: true, .. } => Duty::Silent,
+            Self { quarantined: true, .. } => Duty::Quarantined,
             _ => Duty::On,
         }
     }
 
-    pub(super) fn has_free_slot(&self) -> bool {
-        !self.free.is_empty()
+    /// The size of a slot.
+    pub(super) fn size(&self, slot: u32) -> Size {
+        self.sizes.get(slot as usize).copied().unwrap_or(Size::UNKNOWN)
+    }
+
+    /// How many slots of each size have a device, free or held.
+    pub(super) fn supply(&self) -> BTreeMap<Size, u32> {
+        let mut supply = BTreeMap::new();
+        for slot in (0..self.slots).filter(|slot| !self.lost.contains(slot)) {
+            *supply.entry(self.size(slot)).or_default() += 1;
+        }
+        supply
     }
 
     pub(super) fn busy(&self) -> u32 {
@@ -74,8 +102,22 @@ impl Worker {
         self.slots.saturating_sub(self.lost.len() as u32)
     }
 
-    pub(super) fn free(&self) -> &BTreeSet<u32> {
+    pub(super) fn free(&self) -> &BTreeMap<Size, BTreeSet<u32>> {
         &self.free
+    }
+
+    fn set_free(&mut self, slot: u32) {
+        self.free.entry(self.size(slot)).or_default().insert(slot);
+    }
+
+    fn set_taken(&mut self, slot: u32) {
+        let size = self.size(slot);
+        if let Some(slots) = self.free.get_mut(&size) {
+            slots.remove(&slot);
+            if slots.is_empty() {
+                self.free.remove(&size);
+            }
+        }
     }
 
     pub(super) fn held(&self) -> &BTreeMap<u32, Held> {
@@ -98,7 +140,8 @@ impl Worker {
     }
 
     /// Begins a session: every slot that is neither held nor lost is free.
-    pub(super) fn connect(&mut self, slots: u32, numerics: Vec<String>, lost: BTreeSet<u32>) {
+    pub(super) fn connect(&mut self, session: Session) {
+        let Session { slots, numerics, lost, memory } = session;
         self.connected = true;
         self.draining = false;
         self.silent = false;
@@ -106,15 +149,20 @@ impl Worker {
         self.numerics = numerics.into_iter().take(MAX_NUMERICS).collect();
         self.slots = slots;
         self.lost = lost.into_iter().filter(|slot| *slot < slots).collect();
-        let is_free = |slot: &u32| !self.held.contains_key(slot) && !self.lost.contains(slot);
-        self.free = (0..slots).filter(is_free).collect();
+        self.sizes = memory.into_iter().take(slots as usize).map(Size::told).collect();
+        self.free.clear();
+        for slot in 0..slots {
+            if !self.held.contains_key(&slot) && !self.lost.contains(&slot) {
+                self.set_free(slot);
+            }
+        }
     }
 
     /// Takes slots out for the rest of the session; what holds one keeps it until it is vacated.
     pub(super) fn lose_slots(&mut self, slots: &BTreeSet<u32>) {
-        for slot in slots.iter().filter(|slot| **slot < self.slots) {
-            self.free.remove(slot);
-            self.lost.insert(*slot);
+        for &slot in slots.range(..self.slots) {
+            self.set_taken(slot);
+            self.lost.insert(slot);
         }
     }
 
@@ -126,13 +174,22 @@ impl Worker {
         self.draining = true;
     }
 
+    pub(super) fn set_quarantined(&mut self, quarantined: bool) {
+        self.quarantined = quarantined;
+    }
+
+    pub(super) fn is_quarantined(&self) -> bool {
+        self.quarantined
+    }
+
     pub(super) fn set_silent(&mut self, silent: bool) {
         self.silent = silent;
     }
 
-    /// Takes the lowest free slot.
-    pub(super) fn take(&mut self, held: Held) -> Option<u32> {
-        let slot = self.free.pop_first()?;
+    /// Takes the lowest free slot of a size.
+    pub(super) fn take(&mut self, size: Size, held: Held) -> Option<u32> {
+        let slot = *self.free.get(&size)?.first()?;
+        self.set_taken(slot);
         self.held.insert(slot, held);
         Some(slot)
     }
@@ -142,7 +199,7 @@ impl Worker {
         if self.held.contains_key(&slot) {
             return false;
         }
-        self.free.remove(&slot);
+        self.set_taken(slot);
         self.held.insert(slot, held);
         true
     }
@@ -151,7 +208,7 @@ impl Worker {
     pub(super) fn vacate(&mut self, slot: u32) -> Option<Held> {
         let held = self.held.remove(&slot)?;
         if slot < self.slots && !self.lost.contains(&slot) {
-            self.free.insert(slot);
+            self.set_free(slot);
         }
         Some(held)
     }

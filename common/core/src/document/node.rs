@@ -34,7 +34,7 @@ impl Node {
         }
     }
 
-    pub(super) fn unsigned<T: TryFrom<i128>>(&self) -> Option<T> {
+    pub(super) fn whole<T: TryFrom<i128>>(&self) -> Option<T> {
         match self {
             Self::Integer(value) => T::try_from(*value).ok(),
             _ => None,

@@ -59,13 +59,19 @@ impl<'d> Table<'d> {
     /// A whole number from 0.
     pub fn u64(&self, name: &str) -> Field<'d, u64> {
         let expected = format!("a whole number from 0 to {}", u64::MAX);
-        self.get(name, &expected, Node::unsigned)
+        self.get(name, &expected, Node::whole)
     }
 
     /// A whole number from 0 that fits 32 bits.
     pub fn u32(&self, name: &str) -> Field<'d, u32> {
         let expected = format!("a whole number from 0 to {}", u32::MAX);
-        self.get(name, &expected, Node::unsigned)
+        self.get(name, &expected, Node::whole)
+    }
+
+    /// A whole number, below 0 or not, that fits 32 bits.
+    pub fn i32(&self, name: &str) -> Field<'d, i32> {
+        let expected = format!("a whole number from {} to {}", i32::MIN, i32::MAX);
+        self.get(name, &expected, Node::whole)
     }
 
     /// `true` or `false`.
@@ -99,7 +105,7 @@ impl<'d> Table<'d> {
 
     /// A list of whole numbers from 0 that fit 32 bits.
     pub fn u32s(&self, name: &str) -> Field<'d, Vec<u32>> {
-        self.list(name, &format!("a whole number from 0 to {}", u32::MAX), Node::unsigned)
+        self.list(name, &format!("a whole number from 0 to {}", u32::MAX), Node::whole)
     }
 
     /// A list of finite numbers.

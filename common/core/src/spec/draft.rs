@@ -158,4 +158,10 @@ pub struct PlacementDraft {
     pub pack: Option<u32>,
     /// Steps between checkpoints; default 1000.
     pub checkpoint_steps: Option<u64>,
+    /// Higher goes first, from -100 to 100; default 0.
+    pub priority: Option<i32>,
+    /// Its share among audits of its priority, from 1 to 1000; default 1.
+    pub weight: Option<u32>,
+    /// The most slots at a time; default: any number.
+    pub max_slots: Option<u32>,
 }

@@ -117,25 +117,64 @@ impl Queries {
 pub struct Placement {
     pack: u32,
     checkpoint_steps: u64,
+    priority: i32,
+    weight: u32,
+    max_slots: Option<u32>,
 }
 
 impl Placement {
+    /// The highest priority, and the lowest below 0.
+    pub const MAX_PRIORITY: i32 = 100;
+    /// The largest weight.
+    pub const MAX_WEIGHT: u32 = 1000;
+    /// The largest limit of slots.
+    pub const MAX_SLOTS: u32 = 1_000_000;
+
     pub(super) fn check(draft: &PlacementDraft, block: Option<u32>, wrong: &mut Violations) -> Option<Self> {
         let block = block.unwrap_or(Shadows::MAX_BLOCK);
         let pack = draft.pack.unwrap_or(4.min(block));
         let pack = wrong.within("placement.pack", pack, 1, block);
         let steps = draft.checkpoint_steps.unwrap_or(1000);
         let steps = wrong.within("placement.checkpoint_steps", steps, 1, 1_000_000_000);
-        Some(Self { pack: pack?, checkpoint_steps: steps? })
+        let priority = draft.priority.unwrap_or(0);
+        let priority = wrong.within("placement.priority", priority, -Self::MAX_PRIORITY, Self::MAX_PRIORITY);
+        let weight = wrong.within("placement.weight", draft.weight.unwrap_or(1), 1, Self::MAX_WEIGHT);
+        let max_slots = match draft.max_slots {
+            Some(slots) => Some(wrong.within("placement.max_slots", slots, 1, Self::MAX_SLOTS)?),
+            None => None,
+        };
+        Some(Self { pack: pack?, checkpoint_steps: steps?, priority: priority?, weight: weight?, max_slots })
     }
 
     pub(super) fn to_draft(&self) -> PlacementDraft {
-        PlacementDraft { pack: Some(self.pack), checkpoint_steps: Some(self.checkpoint_steps) }
+        // What is as ever is left out: an audit that asks for nothing special reads as it always did.
+        PlacementDraft {
+            pack: Some(self.pack),
+            checkpoint_steps: Some(self.checkpoint_steps),
+            priority: Some(self.priority).filter(|priority| *priority != 0),
+            weight: Some(self.weight).filter(|weight| *weight != 1),
+            max_slots: self.max_slots,
+        }
     }
 
     /// The most shadows of a pack; packs never cross blocks.
     pub fn pack(&self) -> u32 {
         self.pack
+    }
+
+    /// Higher goes first.
+    pub fn priority(&self) -> i32 {
+        self.priority
+    }
+
+    /// Its share among audits of its priority.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// The most slots at a time; none for any number.
+    pub fn max_slots(&self) -> Option<u32> {
+        self.max_slots
     }
 
     /// Steps (summed over a pack's shadows on a CPU slot) between checkpoints.

@@ -43,6 +43,9 @@ fn all_mistakes_are_listed_at_once() {
     bad.statistics.variance = Some("mine".to_owned());
     bad.statistics.fdr = Some(0.0);
     bad.placement.pack = Some(0);
+    bad.placement.priority = Some(-101);
+    bad.placement.weight = Some(1001);
+    bad.placement.max_slots = Some(0);
     let expected = [
         "name",
         "model.architecture",
@@ -54,6 +57,9 @@ fn all_mistakes_are_listed_at_once() {
         "statistics.variance",
         "statistics.fdr",
         "placement.pack",
+        "placement.priority",
+        "placement.weight",
+        "placement.max_slots",
     ];
     assert_eq!(fields(&bad), expected);
 }

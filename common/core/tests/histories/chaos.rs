@@ -148,7 +148,7 @@ impl World {
 
     fn misfortune(&mut self) {
         let machine = self.chance.below(self.machines.len());
-        match self.chance.below(13) {
+        match self.chance.below(15) {
             0..3 => {
                 self.tally.count("links broken");
                 self.break_link(machine, true);
@@ -172,6 +172,10 @@ impl World {
                 let lost = self.machines[machine].lose(&mut self.chance);
                 self.say(machine, lost);
             }
+            13..15 if self.is_up(machine) => {
+                self.tally.count("machines broken");
+                self.machines[machine].broken = true;
+            }
             8 => self.now = Millis(self.now.0 + self.config.lease_ms + 20),
             _ => self.recover(machine),
         }
@@ -185,6 +189,7 @@ impl World {
         let renames = self.chance.one_in(4);
         let machine = &mut self.machines[machine];
         machine.frozen = false;
+        machine.broken = false;
         if !machine.alive {
             machine.alive = true;
             if renames {
@@ -204,6 +209,7 @@ impl World {
         }
         self.machines[0].numerics = vec!["x".to_owned(), "y".to_owned()];
         self.machines[0].lost.clear();
+        self.machines[0].memory.fill(0);
         self.break_link(0, false);
         for _ in 0..10_000 {
             if self.is_quiet() {

@@ -14,10 +14,26 @@ use crate::chance::Chance;
 /// What a worker says. Ordered within one link.
 #[derive(Debug, Clone)]
 pub enum Up {
-    Hello { slots: u32, numerics: Vec<String>, running: Vec<StillRunning>, lost: BTreeSet<u32> },
-    Lost { slots: BTreeSet<u32> },
-    Progress { pack: PackId, fence: Fence, checkpoint: Option<Checkpoint> },
-    Report { pack: PackId, fence: Fence, outcome: Outcome },
+    Hello {
+        slots: u32,
+        numerics: Vec<String>,
+        running: Vec<StillRunning>,
+        lost: BTreeSet<u32>,
+        memory: Vec<u64>,
+    },
+    Lost {
+        slots: BTreeSet<u32>,
+    },
+    Progress {
+        pack: PackId,
+        fence: Fence,
+        checkpoint: Option<Checkpoint>,
+    },
+    Report {
+        pack: PackId,
+        fence: Fence,
+        outcome: Outcome,
+    },
     Drain,
     Bye,
 }
@@ -65,16 +81,23 @@ struct Unacknowledged {
     outcome: Outcome,
 }
 
+/// The memory of a device that is sometimes too small for what is given to it.
+pub const SMALL: u64 = 8 << 30;
+
 #[derive(Debug)]
 pub struct Machine {
     pub id: WorkerId,
     pub slots: u32,
     pub numerics: Vec<String>,
+    /// Bytes of each slot's device, or 0.
+    pub memory: Vec<u64>,
     /// Its link, by number, while it has one.
     pub link: Option<usize>,
     pub alive: bool,
     pub frozen: bool,
     pub draining: bool,
+    /// Whatever it is given fails.
+    pub broken: bool,
     /// Slots whose device is lost for as long as the process lives.
     pub lost: BTreeSet<u32>,
     jobs: BTreeMap<u32, Job>,
@@ -82,15 +105,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new(id: WorkerId, slots: u32, numerics: Vec<String>) -> Self {
+    pub fn new(id: WorkerId, slots: u32, numerics: Vec<String>, memory: Vec<u64>) -> Self {
         Self {
             id,
             slots,
             numerics,
+            memory,
             link: None,
             alive: true,
             frozen: false,
             draining: false,
+            broken: false,
             lost: BTreeSet::new(),
             jobs: BTreeMap::new(),
             reports: BTreeMap::new(),
@@ -119,7 +144,8 @@ impl Machine {
         });
         let running = jobs.chain(reports).collect();
         let (slots, numerics, lost) = (self.slots, self.numerics.clone(), self.lost.clone());
-        let hello = Up::Hello { slots, numerics, running, lost };
+        let memory = self.memory.clone();
+        let hello = Up::Hello { slots, numerics, running, lost, memory };
         let again = self.reports.iter().map(|(fence, report)| Up::Report {
             pack: report.pack.clone(),
             fence: *fence,
@@ -181,8 +207,12 @@ impl Machine {
         } else if self.lost.contains(&slot) {
             // Given before the coordinator heard of it, or at work when it happened.
             Outcome::Failed(Fault::new(Domain::Device, Retry::Elsewhere, "the device is lost"))
+        } else if self.broken {
+            Outcome::Failed(Fault::new(Domain::Worker, Retry::Elsewhere, "the disk is full"))
         } else if faults && chance.one_in(60) {
             Outcome::Failed(random_fault(chance))
+        } else if self.memory[slot as usize] == SMALL && chance.one_in(8) {
+            Outcome::Failed(Fault::new(Domain::Device, Retry::Larger, "no memory"))
         } else if faults && chance.one_in(150) {
             Outcome::Released { checkpoint: job.checkpoint.clone() } // preempted
         } else if job.step >= job.steps {
@@ -232,8 +262,9 @@ impl Machine {
 }
 
 pub fn random_fault(chance: &mut Chance) -> Fault {
-    let retry = match chance.below(12) {
+    let retry = match chance.below(13) {
         0 => Retry::Never,
+        12 => Retry::Larger,
         1..=6 => Retry::Elsewhere,
         _ => Retry::Backoff,
     };

@@ -74,6 +74,7 @@ fn every_history_keeps_the_invariants_and_ends() {
     println!("{tally:#?}");
     if histories >= 1_000 {
         let expected = [
+            "assigned to a larger slot",
             "assigned with a checkpoint",
             "audits cancelled",
             "audits failed",
@@ -85,6 +86,7 @@ fn every_history_keeps_the_invariants_and_ends() {
             "drained",
             "ingests and analyses failed",
             "links broken",
+            "machines broken",
             "machines frozen",
             "machines killed",
             "refused",
@@ -93,6 +95,7 @@ fn every_history_keeps_the_invariants_and_ends() {
             "submitted with results",
             "transactions failed",
             "transactions in doubt",
+            "workers quarantined",
         ];
         for what in expected {
             assert!(

@@ -79,11 +79,17 @@ impl Before {
                 && (was == is || !came_back(is));
             assert!(silent, "S2: a stale fence changed {old:?} to {new:?}");
         }
-        let failed = new.attempts != old.attempts;
+        let failed = new.attempts > old.attempts;
         assert!(
             !failed || (is_subject && self.failure && new.attempts == old.attempts + 1),
             "S6: {old:?} to {new:?}"
         );
+        // A failure that turns out to be a worker's own becomes a loss, and only then.
+        let excused = old.attempts.saturating_sub(new.attempts);
+        let lost = new.losses.saturating_sub(old.losses);
+        // Its own failure may come on top, or the end of its lease.
+        let right = excused == 0 || (self.failure && (excused..=excused + 1).contains(&lost));
+        assert!(right, "S6: excused {old:?} to {new:?}");
         assert!(!failed || new.losses == old.losses, "S6: one failure counted twice: {old:?} to {new:?}");
         assert!(new.losses >= old.losses, "S6: losses forgotten: {old:?} to {new:?}");
         if let (Some(before), Some(after)) = (&old.checkpoint, &new.checkpoint) {

@@ -6,12 +6,12 @@ use umbra_core::cluster::{
     Action, AuditDemand, Cluster, ClusterConfig, Event, PackResult, Record, RecordKey,
 };
 use umbra_core::fault::Fault;
-use umbra_core::ids::{AuditId, Fence, Millis, PackId, PackIndex, WorkerId};
-use umbra_core::lifecycle::{AuditState, PackState};
+use umbra_core::ids::{AuditId, Fence, Millis, PackId, PackIndex, SlotId, WorkerId};
+use umbra_core::lifecycle::{AuditState, PackPhase, PackState};
 
 use crate::blobs::Blobs;
 use crate::chance::Chance;
-use crate::machine::{Down, Link, Machine, Up, random_fault};
+use crate::machine::{Down, Link, Machine, SMALL, Up, random_fault};
 use crate::oracle::{Before, Oracle, Store, split};
 
 /// How often things happened, over many histories: a fault that never fires tests nothing.
@@ -53,6 +53,8 @@ pub struct World {
     pub sessions: BTreeMap<WorkerId, usize>,
     /// The slots that each worker's current session said are lost.
     lost: BTreeMap<WorkerId, BTreeSet<u32>>,
+    /// The memory that each worker's current session told of its slots.
+    memory: BTreeMap<WorkerId, Vec<u64>>,
     pub machines: Vec<Machine>,
     pub submissions: u64,
     /// Worker names given so far.
@@ -72,6 +74,9 @@ impl World {
             max_losses: if chance.one_in(4) { chance.between(0, 2) as u32 } else { 50 },
             backoff_ms: 20,
             max_backoff_ms: 200,
+            quarantine_after: chance.between(0, 3) as u32,
+            quarantine_ms: 100,
+            max_quarantine_ms: 800,
         };
         let mut world = Self {
             chance,
@@ -86,6 +91,7 @@ impl World {
             links: Vec::new(),
             sessions: BTreeMap::new(),
             lost: BTreeMap::new(),
+            memory: BTreeMap::new(),
             machines: Vec::new(),
             submissions: 0,
             names: 0,
@@ -111,7 +117,8 @@ impl World {
             _ => &["x", "y"],
         };
         let numerics = numerics.iter().map(|class| (*class).to_owned()).collect();
-        self.machines.push(Machine::new(id, slots, numerics));
+        let memory = (0..slots).map(|_| [0, SMALL, 16 << 30][self.chance.below(3)]).collect();
+        self.machines.push(Machine::new(id, slots, numerics, memory));
     }
 
     pub fn new_name(&mut self) -> WorkerId {
@@ -136,7 +143,13 @@ impl World {
         }
         let before = Before::of(self.now, &event, cluster);
         let renewed = before.renewed_by(&event, cluster);
+        let quarantined =
+            |cluster: &Cluster| cluster.workers().filter(|worker| worker.quarantine.is_some()).count();
+        let before_it = quarantined(cluster);
         let actions = cluster.step(self.now, event);
+        if quarantined(cluster) > before_it {
+            self.tally.count("workers quarantined");
+        }
         if let Err(broken) = cluster.check() {
             panic!("{broken}");
         }
@@ -197,6 +210,10 @@ impl World {
                 self.tally.count("assigned");
                 let lost = self.lost.get(&slot.worker).is_some_and(|lost| lost.contains(&slot.slot));
                 assert!(!lost, "S3: pack {pack} was given to {slot}, which is lost");
+                let worker = self.cluster.as_ref().and_then(|cluster| cluster.worker(&slot.worker));
+                let quarantined = worker.is_some_and(|worker| worker.quarantine.is_some());
+                assert!(!quarantined, "pack {pack} was given to {slot}, which is in quarantine");
+                self.check_size(&pack, &slot);
                 self.oracle.renew(fence, self.now);
                 self.send(&slot.worker.clone(), Down::Assign { slot: slot.slot, pack, fence, resume_from });
             }
@@ -218,6 +235,31 @@ impl World {
             }
             Action::Finish { audit } => self.tasks.push(Task::Finish { audit }),
             Action::WakeAt(at) => self.wake = Some(at),
+        }
+    }
+
+    /// A pack goes to a slot that is large enough for what is known of it, and within its audit's limit.
+    fn check_size(&mut self, pack: &PackId, slot: &SlotId) {
+        let told = self.memory.get(&slot.worker).and_then(|memory| memory.get(slot.slot as usize));
+        let has = told.copied().unwrap_or(0);
+        let Some(Record::Audit(audit)) = self.store.get(&RecordKey::Audit(pack.audit.clone())) else {
+            panic!("pack {pack} of no audit was assigned");
+        };
+        let Some(Record::Pack(record)) = self.store.get(&RecordKey::Pack(pack.clone())) else {
+            panic!("pack {pack} was assigned without a record");
+        };
+        let fits = has == 0 || (has >= audit.demand.memory_bytes && has > record.too_small);
+        assert!(fits, "{pack} went to {slot} of {has} bytes: {audit:?}, {record:?}");
+        let of_audit = self.store.range(RecordKey::Pack(PackId { pack: PackIndex(0), ..pack.clone() })..);
+        let of_audit = of_audit.map_while(|(_, record)| match record {
+            Record::Pack(record) if record.id.audit == pack.audit => Some(record),
+            _ => None,
+        });
+        let running = of_audit.filter(|record| record.state.phase() == PackPhase::Leased).count() as u32;
+        let most = audit.demand.max_slots;
+        assert!(most == 0 || running <= most, "{pack} is one of {running} on a slot, {most} are the most");
+        if record.too_small > 0 {
+            self.tally.count("assigned to a larger slot");
         }
     }
 
@@ -285,14 +327,15 @@ impl World {
             return;
         };
         match message {
-            Up::Hello { slots, numerics, running, lost } => {
+            Up::Hello { slots, numerics, running, lost, memory } => {
                 if let Some(old) = self.sessions.insert(worker.clone(), number) {
                     self.links[old].closed = true;
                     self.links[old].broken = true;
                     self.tally.count("sessions replaced");
                 }
                 self.lost.insert(worker.clone(), lost.clone());
-                self.step(Event::WorkerJoined { worker, slots, numerics, running, lost });
+                self.memory.insert(worker.clone(), memory.clone());
+                self.step(Event::WorkerJoined { worker, slots, numerics, running, lost, memory });
             }
             _ if !current => {}
             Up::Lost { slots } => {
@@ -356,7 +399,10 @@ impl World {
             self.tally.count("submitted with results");
         }
         self.tally.count("submitted");
-        let demand = AuditDemand { packs, numerics, priority, weight };
+        // Half of them ask for as much as any machine may have.
+        let memory_bytes = [0, 0, 8, 16][self.chance.below(4)] << 30;
+        let max_slots = if self.chance.one_in(3) { self.chance.between(1, 3) as u32 } else { 0 };
+        let demand = AuditDemand { packs, numerics, priority, weight, max_slots, memory_bytes };
         self.step(Event::AuditSubmitted { audit, demand, done });
     }
 

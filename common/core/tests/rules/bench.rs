@@ -32,7 +32,16 @@ pub struct Given {
 }
 
 pub fn config() -> ClusterConfig {
-    ClusterConfig { lease_ms: LEASE, max_attempts: 3, max_losses: 2, backoff_ms: 100, max_backoff_ms: 400 }
+    ClusterConfig {
+        lease_ms: LEASE,
+        max_attempts: 3,
+        max_losses: 2,
+        backoff_ms: 100,
+        max_backoff_ms: 400,
+        quarantine_after: 3,
+        quarantine_ms: 60_000,
+        max_quarantine_ms: 3_600_000,
+    }
 }
 
 pub fn audit(name: &str) -> AuditId {
@@ -48,7 +57,7 @@ pub fn pack(name: &str, pack: u32) -> PackId {
 }
 
 pub fn demand(packs: u32) -> AuditDemand {
-    AuditDemand { packs, numerics: "x".to_owned(), priority: 0, weight: 1 }
+    AuditDemand { packs, numerics: "x".to_owned(), priority: 0, weight: 1, max_slots: 0, memory_bytes: 0 }
 }
 
 pub fn fault(retry: Retry) -> Fault {
@@ -159,7 +168,20 @@ impl Bench {
             numerics: vec!["x".to_owned()],
             running,
             lost: BTreeSet::new(),
+            memory: vec![],
         })
+    }
+
+    /// A worker with slots of so many bytes; 0 where it does not tell.
+    pub fn join_sized(&mut self, name: &str, memory: &[u64]) -> Vec<Given> {
+        given(&self.step(Event::WorkerJoined {
+            worker: worker(name),
+            slots: memory.len() as u32,
+            numerics: vec!["x".to_owned()],
+            running: vec![],
+            lost: BTreeSet::new(),
+            memory: memory.to_vec(),
+        }))
     }
 
     /// A worker loses slots.

@@ -49,6 +49,7 @@ fn an_idle_slot_that_is_lost_is_not_free_until_the_worker_joins_anew() {
         numerics: vec!["x".to_owned()],
         running: vec![],
         lost: BTreeSet::from_iter(lost.iter().copied()),
+        memory: vec![],
     };
     // The same process says hello again, then its successor.
     assert!(given(&bench.step(join(&[0, 1, u32::MAX]))).is_empty());
@@ -63,7 +64,14 @@ fn a_claim_on_a_lost_slot_is_kept_and_its_report_counts() {
     let pack = bench.submit("a", demand(2)).remove(0);
     bench.gone("w");
     let (numerics, running, lost) = (vec!["x".to_owned()], vec![still(&pack)], BTreeSet::from([0]));
-    bench.step(Event::WorkerJoined { worker: worker("w"), slots: 1, numerics, running, lost });
+    bench.step(Event::WorkerJoined {
+        worker: worker("w"),
+        slots: 1,
+        numerics,
+        running,
+        lost,
+        memory: vec![],
+    });
     assert!(bench.cluster.live_fence(pack.fence).is_some());
     assert!(given(&bench.done(&pack)).is_empty());
     assert_eq!(

@@ -1,5 +1,6 @@
 //! How many shadows are put on a device: what is computed before is what is taken then.
 
+use umbra_core::memory::least_memory;
 use umbra_core::spec::TrainingDraft;
 use umbra_train::TrainError;
 use umbra_train::cuda::driver::Properties;
@@ -43,6 +44,29 @@ fn the_memory_of_a_placement_is_what_is_taken() {
                 let peak = recorder.read().peak;
                 let (found, planned) = (peak as f64, placement.bytes as f64);
                 assert!(found <= planned && found > 0.99 * planned, "{name}, {held:?}: {found} of {planned}");
+            }
+        }
+    }
+}
+
+/// The scheduler's estimate of a shadow, which knows no layout: below what a device takes, and over 0.3 of it.
+#[test]
+fn the_estimate_of_a_shadow_is_below_what_a_device_takes_for_one() {
+    for (model, table) in common::architectures() {
+        for batch in [16, 64] {
+            for optimizer in ["sgd", "adamw"] {
+                let training = TrainingDraft { batch: Some(batch), ema: Some(0.9), ..recipe(optimizer) };
+                let spec = common::spec_of(model.clone(), training);
+                let (data, network) = (table.data(), network(&spec, table.data()));
+                let plan =
+                    |shadows| Placement::plan(&network, spec.training(), &data, shadows, 1 << 40).unwrap();
+                let lane = (plan(2).bytes - plan(1).bytes) as f64;
+                let least = least_memory(&spec, &data.shape()) as f64;
+                let name = &model.architecture;
+                assert!(
+                    least <= lane && least > 0.3 * lane,
+                    "{name}, {batch}, {optimizer}: {least} of {lane}"
+                );
             }
         }
     }
