@@ -10,8 +10,8 @@ use umbra_core::shape::DataShape;
 use umbra_data::{DataError, Dataset};
 use umbra_proto::error::{Reason, refuse};
 use umbra_proto::store::v1::StoredDataset;
+use umbra_runtime::blobs::{BlobError, BlobKey};
 
-use crate::blobs::{BlobError, BlobKey};
 use crate::engine::records::decode;
 use crate::facts::DatasetFacts;
 use crate::keys;

@@ -3,9 +3,9 @@
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::{Fence, PackId};
+use umbra_runtime::blobs::{BlobError, BlobKey};
 
 use crate::audit_task::AuditTask;
-use crate::blobs::{BlobError, BlobKey};
 use crate::engine::Command;
 use crate::findings::open_pack;
 use crate::patience::patiently;

@@ -17,6 +17,7 @@ use umbra_proto::v1::cluster_service_server::ClusterServiceServer;
 use umbra_proto::v1::dataset_service_server::DatasetServiceServer;
 use umbra_proto::v1::findings_service_server::FindingsServiceServer;
 use umbra_proto::v1::worker_service_server::WorkerServiceServer;
+use umbra_runtime::blobs::{BlobStore, OpenBlobsError, Uploads};
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
 use umbra_runtime::files::{FileError, create_private_folder};
@@ -24,7 +25,6 @@ use umbra_runtime::http::{self, Health};
 use umbra_runtime::{Metrics, TlsFiles};
 
 use crate::api::{Audits, Datasets, Findings, Fleet, Gate, Workers};
-use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::{self, Engine};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
 use umbra_runtime::http::Health;
 
-use crate::blobs::BlobStore;
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::Engine;

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use umbra_coordinator::blobs::BlobStore;
 use umbra_coordinator::store::EmbeddedStore;
 use umbra_coordinator::{Config, Listeners, serve};
 use umbra_core::cluster::ClusterConfig;
+use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::{Drain, SystemClock, Token, files};
 use umbra_train::numerics_class;
 

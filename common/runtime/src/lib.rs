@@ -1,10 +1,11 @@
 //! What both daemons share and knows no audit: draining, named tasks, health, telemetry, listening,
-//! files, scratch files, mapped numbers and secrets.
+//! files, scratch files, blobs, mapped numbers and secrets.
 //!
 //! Everything here is mechanism. What a task does, when a daemon is ready and what is stored where is
 //! decided by the crates above.
 
 pub mod backoff;
+pub mod blobs;
 pub mod clock;
 pub mod drain;
 pub mod files;

@@ -12,11 +12,11 @@ use umbra_proto::error::{Reason, bad_field, refuse};
 use umbra_proto::v1;
 use umbra_proto::v1::dataset_service_server::DatasetService;
 use umbra_proto::v1::upload_dataset_request::Part;
+use umbra_runtime::blobs::{BlobError, BlobKey, Uploads};
 
 use super::pages::page;
 use super::receive::{Announced, receive};
 use super::refusals::{self, gone, no_dataset};
-use crate::blobs::{BlobError, BlobKey, Uploads};
 use crate::datasets;
 use crate::engine::Command;
 use crate::facts::DatasetFacts;

@@ -3,8 +3,8 @@
 use tonic::Status;
 use umbra_core::ids::{AuditId, DatasetName};
 use umbra_proto::error::{Reason, bad_field, refuse};
+use umbra_runtime::blobs::BlobError;
 
-use crate::blobs::BlobError;
 use crate::engine::EngineGone;
 
 /// The engine is gone or gave no answer.

@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 use umbra_core::cluster::{Event, PackResult};
 use umbra_core::ids::{AuditId, PackIndex};
 use umbra_core::lifecycle::AuditState;
+use umbra_runtime::blobs::BlobKey;
 
 use super::command::Command;
 use super::term::{Term, TermEnd};
-use crate::blobs::BlobKey;
 use crate::keys;
 use crate::shell::Shell;
 
@@ -122,7 +122,7 @@ async fn sweep(shell: &Arc<Shell>, audit: &AuditId, orphans: Vec<String>, named:
         for key in orphans.into_iter().filter_map(|key| BlobKey::try_new(key).ok()) {
             shell.blobs.delete(&key).await?;
         }
-        Ok::<_, crate::blobs::BlobError>(())
+        Ok::<_, umbra_runtime::blobs::BlobError>(())
     };
     if let Err(error) = swept.await {
         tracing::warn!(%audit, %error, "leave blobs of a deleted audit behind");

@@ -4,8 +4,8 @@ use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::plan::PackPlan;
 use umbra_data::logits::LogitsReader;
+use umbra_runtime::blobs::BlobKey;
 
-use crate::blobs::BlobKey;
 use crate::datasets::blob_fault;
 use crate::facts::AuditFacts;
 use crate::shell::Shell;

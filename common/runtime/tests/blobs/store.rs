@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use umbra_coordinator::blobs::{BlobError, BlobStore, MAX_CHUNK, Stored};
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{BlobError, BlobStore, MAX_CHUNK, Stored};
 
 use crate::common::{bytes, key, pieces, put};
 

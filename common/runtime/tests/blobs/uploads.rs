@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use umbra_coordinator::blobs::{BlobError, BlobStore, UploadId, Uploads};
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{BlobError, BlobStore, UploadId, Uploads};
 
 use crate::common::{bytes, files, key, put};
 

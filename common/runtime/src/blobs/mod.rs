@@ -18,11 +18,11 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::FolderLock;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use umbra_core::digest::Digest;
-use umbra_runtime::FolderLock;
 
 pub use error::{BlobError, BoxError, OpenBlobsError};
 pub use key::{BlobKey, InvalidBlobKey, UploadId};

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::files;
 use bytes::Bytes;
 use tokio::sync::OwnedMutexGuard;
 use umbra_core::digest::{Digest, StreamHasher};
-use umbra_runtime::files;
 
 use super::error::{BlobError, OpenBlobsError};
 use super::key::{BlobKey, UploadId};

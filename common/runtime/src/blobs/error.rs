@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::io;
 
+use crate::files::FileError;
+use crate::lock::LockError;
 use umbra_core::digest::Digest;
-use umbra_runtime::files::FileError;
-use umbra_runtime::lock::LockError;
 
 use super::key::{BlobKey, UploadId};
 
