@@ -13,6 +13,7 @@ mod config;
 mod datasets;
 mod engine;
 mod facts;
+mod files;
 mod findings;
 mod ingest;
 mod keys;
@@ -25,6 +26,6 @@ mod shell;
 pub mod store;
 mod time;
 
-pub use config::Config;
+pub use config::{Config, Storage};
 pub use findings::FileScratch;
 pub use serve::{Listeners, ServeError, serve};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use umbra_runtime::FileCache;
 use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
@@ -21,6 +22,8 @@ pub struct Shell {
     pub store: Arc<dyn MetaStore>,
     /// Bytes.
     pub blobs: BlobStore,
+    /// Blobs as files, if the store does not have them as such.
+    pub cache: Option<FileCache>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Audits as clients see them.

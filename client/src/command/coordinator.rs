@@ -55,6 +55,8 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
         token: settings.token,
         listeners: Listeners { grpc, http: Some(http), tls: settings.tls },
         address: format!("{scheme}://{grpc_at}"),
+        blobs: settings.blobs,
+        storage: settings.storage,
     };
     start(&settings.state, parts, drain.clone()).await?;
     if let Some(path) = &settings.address_file {

@@ -56,7 +56,7 @@ impl Datasets {
             }
             Err(error) => return Err(refusals::blob(&error)),
         };
-        let shape = datasets::check(&self.shell, key, &content).await?;
+        let shape = datasets::check(&self.shell, key, &sha256, &content).await?;
         let created = self.shell.clock.unix_ms();
         let dataset =
             DatasetFacts { name, digest: content, shape, key: key.to_string(), sha256, size, created };

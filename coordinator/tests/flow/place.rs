@@ -11,7 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use umbra_coordinator::store::EmbeddedStore;
-use umbra_coordinator::{Config, Listeners, serve};
+use umbra_coordinator::{Config, Listeners, Storage, serve};
 use umbra_core::cluster::ClusterConfig;
 use umbra_core::digest::Digest;
 use umbra_data::{Dataset, Imported, Schema, import};
@@ -97,6 +97,7 @@ async fn start(folder: &std::path::Path) -> (Drain, Channel) {
         host: "here".into(),
         name: address.to_string(),
         max_dataset_bytes: 1 << 20,
+        storage: Storage::default(),
     };
     let store = EmbeddedStore::open(folder.join("meta.redb")).await.unwrap();
     let blobs = BlobStore::local(folder.join("blobs")).await.unwrap();

@@ -82,6 +82,14 @@ pub enum BlobError {
     /// The store cannot be used now; later it may.
     #[error("the blob store cannot be used now: {0}")]
     Unavailable(String),
+    /// A blob cannot be kept on this machine, where it is needed as a file.
+    #[error("the blob {key} cannot be kept in the cache: {what}")]
+    Cache {
+        /// The key.
+        key: BlobKey,
+        /// Why, and what to do.
+        what: String,
+    },
     /// The stream of bytes to store failed.
     #[error("the upload broke off: {0}")]
     Source(BoxError),
@@ -90,7 +98,7 @@ pub enum BlobError {
 impl BlobError {
     /// Whether the same call may succeed later, without anyone changing it.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::FullDisk(_) | Self::Unavailable(_))
+        matches!(self, Self::FullDisk(_) | Self::Unavailable(_) | Self::Cache { .. })
     }
 
     /// Classifies an error of the file system.

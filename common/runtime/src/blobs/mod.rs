@@ -18,7 +18,6 @@ mod pending;
 mod place;
 mod put;
 mod read;
-mod turns;
 mod uploads;
 mod writer;
 
@@ -28,11 +27,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::FolderLock;
+use crate::turns::{Turns, blocking};
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use pending::Dropped;
-use turns::Turns;
 use umbra_core::digest::Digest;
 
 pub use error::{BlobError, BoxError, OpenBlobsError};
@@ -192,16 +191,4 @@ const UPLOADS: &str = "uploads";
 
 fn object(key: &BlobKey) -> Path {
     Path::from(format!("{OBJECTS}/{key}"))
-}
-
-/// Runs blocking work on a thread for it; a panic there is a panic here.
-async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down, and this task with it.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }

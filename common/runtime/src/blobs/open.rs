@@ -1,5 +1,6 @@
 //! Opening a store at a place, with credentials as the provider's own tools find them.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +11,12 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, Certificate, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 
+use super::BlobStore;
 use super::endpoint::{self, Endpoint};
 use super::error::OpenBlobsError;
 use super::place::{Place, Provider};
-use super::{BlobStore, blocking};
 use crate::files;
+use crate::turns::blocking;
 
 /// How long one call goes on trying, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +40,15 @@ pub struct Access {
     pub environment: Vec<(String, String)>,
     /// How long one call goes on trying: then the store is away, and the caller's own patience begins.
     pub patience: Duration,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The environment holds secrets.
+        let mut shown = f.debug_struct("Access");
+        shown.field("endpoint", &self.endpoint).field("authorities", &self.authorities);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Default for Access {

@@ -12,7 +12,8 @@ use umbra_core::digest::Digest;
 use super::error::{BlobError, BoxError};
 use super::key::BlobKey;
 use super::writer::{MAX_PARTS, PART, Writer};
-use super::{BlobStore, Stored, blocking, object};
+use super::{BlobStore, Stored, object};
+use crate::turns::blocking;
 
 impl BlobStore {
     /// Stores the bytes of a stream under a key, at most `limit` of them. If `expected` is given, other

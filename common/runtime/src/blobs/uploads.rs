@@ -11,8 +11,8 @@ use umbra_core::digest::{Digest, StreamHasher};
 
 use super::error::{BlobError, OpenBlobsError};
 use super::key::{BlobKey, UploadId};
-use super::turns::Turns;
-use super::{BlobStore, Stored, UPLOADS, blocking};
+use super::{BlobStore, Stored, UPLOADS};
+use crate::turns::{Turns, blocking};
 
 /// The uploads of a blob store.
 ///

@@ -9,7 +9,8 @@ use umbra_core::digest::{Digest, StreamHasher};
 use super::error::BlobError;
 use super::key::BlobKey;
 use super::pending::Pending;
-use super::{BlobStore, Stored, blocking, object};
+use super::{BlobStore, Stored, object};
+use crate::turns::blocking;
 
 /// Bytes gathered before they are written; a blob up to this size is written at once. Object stores take
 /// parts of 5 MiB at least.
