@@ -24,11 +24,31 @@ pub struct Config {
     pub name: String,
     /// The largest data set that is taken, in bytes.
     pub max_dataset_bytes: u64,
+    /// Bounds of what it keeps on its own disk and in the blob store.
+    pub storage: Storage,
+}
+
+/// Bounds of what a coordinator keeps on its own disk and in the blob store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// The most bytes of blobs that are kept as files here, where the blob store is elsewhere.
+    pub cache_bytes: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { cache_bytes: 64 << 30 }
+    }
 }
 
 impl Config {
     /// The largest data set that is taken unless told otherwise: 64 GiB.
     pub const MAX_DATASET_BYTES: u64 = 64 << 30;
+
+    /// Where blobs of a store elsewhere are kept as files.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.scratch.join("cache")
+    }
 
     /// Where findings are computed; emptied at the start.
     pub(crate) fn findings(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Registered data sets: finding, checking and opening them.
 
-use std::path::PathBuf;
+use std::ops::Deref;
 
 use tonic::Status;
 use umbra_core::digest::Digest;
@@ -10,10 +10,11 @@ use umbra_core::shape::DataShape;
 use umbra_data::{DataError, Dataset};
 use umbra_proto::error::{Reason, refuse};
 use umbra_proto::store::v1::StoredDataset;
+use umbra_runtime::blobs::{BlobError, BlobKey};
 
-use crate::blobs::{BlobError, BlobKey};
 use crate::engine::records::decode;
 use crate::facts::DatasetFacts;
+use crate::files::{self, BlobFile};
 use crate::keys;
 use crate::shell::Shell;
 use crate::store::{Entry, StoreError, read_all};
@@ -56,11 +57,17 @@ pub fn store(error: &StoreError) -> Status {
 ///
 /// # Errors
 /// A status that says what is wrong with it.
-pub async fn check(shell: &Shell, key: &BlobKey, content: &Digest) -> Result<DataShape, Status> {
-    let source = source(shell, key).await.map_err(|fault| refuse(Reason::Unavailable, fault.message))?;
+pub async fn check(
+    shell: &Shell,
+    key: &BlobKey,
+    sha256: &Digest,
+    content: &Digest,
+) -> Result<DataShape, Status> {
+    let file = files::fetch(shell, key, sha256, shell.config.max_dataset_bytes).await;
+    let file = file.map_err(|error| refuse(Reason::Unavailable, error.to_string()))?;
     let content = *content;
     let checked = tokio::task::spawn_blocking(move || {
-        let dataset = source.open()?;
+        let dataset = Dataset::open(file.path())?;
         dataset.verify()?;
         Ok::<_, DataError>((dataset.digest(), dataset.shape()))
     });
@@ -75,44 +82,40 @@ pub async fn check(shell: &Shell, key: &BlobKey, content: &Digest) -> Result<Dat
     Ok(shape)
 }
 
+/// A data set that is open, and the file that it is mapped from.
+pub struct OpenDataset {
+    dataset: Dataset,
+    // Kept where it is as long as it is mapped.
+    _file: BlobFile,
+}
+
+impl Deref for OpenDataset {
+    type Target = Dataset;
+
+    fn deref(&self) -> &Dataset {
+        &self.dataset
+    }
+}
+
 /// Opens a registered data set.
 ///
 /// # Errors
 /// A fault if its bytes are gone or damaged.
-pub async fn open_dataset(shell: &Shell, dataset: &DatasetFacts) -> Result<Dataset, Fault> {
+pub async fn open_dataset(shell: &Shell, dataset: &DatasetFacts) -> Result<OpenDataset, Fault> {
     let damaged = |what: String| Fault::new(Domain::Data, Retry::Never, what);
     let key = BlobKey::try_new(dataset.key.as_str()).map_err(|error| damaged(error.to_string()))?;
-    let source = source(shell, &key).await?;
-    let opened = tokio::task::spawn_blocking(move || source.open()).await;
+    let file = files::fetch(shell, &key, &dataset.sha256, shell.config.max_dataset_bytes).await;
+    let file = file.map_err(|error| blob_fault(&error))?;
+    let opened = tokio::task::spawn_blocking(move || {
+        Dataset::open(file.path()).map(|dataset| OpenDataset { dataset, _file: file })
+    })
+    .await;
     let opened = opened.map_err(|error| Fault::new(Domain::Bug, Retry::Never, error.to_string()))?;
     let opened = opened.map_err(|error| damaged(format!("data set {}: {error}", dataset.name)))?;
     if opened.digest() != dataset.digest {
         return Err(damaged(format!("data set {} is damaged: import it again", dataset.name)));
     }
     Ok(opened)
-}
-
-/// Where a data set's bytes are.
-enum Source {
-    File(PathBuf),
-    Memory(bytes::Bytes),
-}
-
-impl Source {
-    fn open(self) -> Result<Dataset, DataError> {
-        match self {
-            Self::File(path) => Dataset::open(path),
-            Self::Memory(bytes) => Dataset::from_bytes(bytes),
-        }
-    }
-}
-
-async fn source(shell: &Shell, key: &BlobKey) -> Result<Source, Fault> {
-    if let Some(path) = shell.blobs.local_path(key) {
-        return Ok(Source::File(path));
-    }
-    let bytes = shell.blobs.get(key, shell.config.max_dataset_bytes).await;
-    bytes.map(Source::Memory).map_err(|error| blob_fault(&error))
 }
 
 /// A failed blob operation as a fault: what is gone or damaged stays so, the rest may pass.

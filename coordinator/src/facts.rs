@@ -10,10 +10,11 @@ use umbra_core::membership::Membership;
 use umbra_core::plan::{Plan, plan};
 use umbra_core::shape::DataShape;
 use umbra_core::spec::AuditSpec;
-use umbra_data::Dataset;
 use umbra_proto::convert::{blob, draft_from, named_by, shape_from, shape_to, spec_to};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
+
+use crate::datasets::OpenDataset;
 
 /// A registered data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl AuditFacts {
 /// What is derived from the data set's own bytes: membership and result keys.
 pub struct Prepared {
     /// The data set.
-    pub dataset: Dataset,
+    pub dataset: OpenDataset,
     /// Which shadow trains on which unit.
     pub membership: Membership,
     /// The key of every shadow's logits, in shadow order.
@@ -146,7 +147,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// Draws the membership and derives the keys; takes a second for a million units.
-    pub fn new(facts: &AuditFacts, dataset: Dataset, numerics: &str) -> Arc<Self> {
+    pub fn new(facts: &AuditFacts, dataset: OpenDataset, numerics: &str) -> Arc<Self> {
         let spec = &facts.spec;
         let shadows = spec.shadows();
         let digests: Vec<Digest> = dataset.unit_digests().collect();

@@ -3,11 +3,12 @@
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::{Fence, PackId};
+use umbra_runtime::blobs::{BlobError, BlobKey};
 
 use crate::audit_task::AuditTask;
-use crate::blobs::{BlobError, BlobKey};
 use crate::engine::Command;
-use crate::findings::open_pack;
+use crate::files;
+use crate::findings::{MAX_PACK, open_pack};
 use crate::patience::patiently;
 use crate::reuse;
 use crate::shell::{Shell, turn};
@@ -33,9 +34,12 @@ async fn verify(
     let plan = task.facts.plan.packs.get(pack.pack.0 as usize);
     let plan = plan.ok_or_else(|| Fault::new(Domain::Bug, Retry::Never, "a pack beyond the plan"))?;
     let key = BlobKey::try_new(result.key.as_str()).map_err(|error| unusable(error.to_string()))?;
-    let size = shell.blobs.verify(&key, &result.digest).await.map_err(|error| match error {
+    let verified = files::verify(shell, &key, &result.digest, MAX_PACK).await;
+    let (size, _kept) = verified.map_err(|error| match error {
         // What the worker named is not there or not that: made again, it may be.
-        BlobError::NotFound(_) | BlobError::Mismatch { .. } => unusable(error.to_string()),
+        BlobError::NotFound(_) | BlobError::Mismatch { .. } | BlobError::TooLarge { .. } => {
+            unusable(error.to_string())
+        }
         error => Fault::new(Domain::Store, Retry::Backoff, error.to_string()),
     })?;
     let reader = open_pack(shell, &task.facts, plan, result).await?;

@@ -3,17 +3,17 @@
 //!
 //! [`serve`] is the only way in, for the daemon, for `umbra run` and for simulations alike. Inside, the
 //! [`api`] checks calls and puts them to the [`engine`], one task around the pure scheduler of
-//! `umbra-core`; small state goes to the [`store`], bytes to [`blobs`]; [`findings`] and [`report`] turn
+//! `umbra-core`; small state goes to the [`store`], bytes to a blob store; [`findings`] and [`report`] turn
 //! verified packs into what people read.
 
 mod api;
 mod audit_task;
-pub mod blobs;
 mod board;
 mod config;
 mod datasets;
 mod engine;
 mod facts;
+mod files;
 mod findings;
 mod incoming;
 mod ingest;
@@ -28,7 +28,7 @@ mod standing;
 pub mod store;
 mod time;
 
-pub use config::Config;
+pub use config::{Config, Storage};
 pub use findings::FileScratch;
 pub use incoming::Incoming;
 pub use serve::{Listeners, ServeError, serve};

@@ -11,9 +11,9 @@ use umbra_core::plan::PackPlan;
 use umbra_proto::convert::blob;
 use umbra_proto::error::{Reason, refuse};
 use umbra_proto::store::v1::StoredLogits;
+use umbra_runtime::blobs::BlobKey;
 
 use crate::audit_task::AuditTask;
-use crate::blobs::BlobKey;
 use crate::datasets::store;
 use crate::engine::records::decode;
 use crate::facts::AuditFacts;

@@ -16,14 +16,15 @@ use umbra_proto::v1::cluster_service_server::ClusterServiceServer;
 use umbra_proto::v1::dataset_service_server::DatasetServiceServer;
 use umbra_proto::v1::findings_service_server::FindingsServiceServer;
 use umbra_proto::v1::worker_service_server::WorkerServiceServer;
+use umbra_runtime::blobs::{BlobStore, OpenBlobsError, Uploads};
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
 use umbra_runtime::files::{FileError, create_private_folder};
 use umbra_runtime::http::{self, Health};
-use umbra_runtime::{Metrics, TlsFiles};
+use umbra_runtime::lock::LockError;
+use umbra_runtime::{FileCache, Metrics, TlsFiles};
 
 use crate::api::{Audits, Datasets, Findings, Fleet, Gate, Workers};
-use crate::blobs::{BlobStore, OpenBlobsError, Uploads};
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::{self, Engine};
@@ -51,6 +52,9 @@ pub enum ServeError {
     /// The uploads' folder cannot be used.
     #[error(transparent)]
     Blobs(#[from] OpenBlobsError),
+    /// The cache's folder cannot be used.
+    #[error(transparent)]
+    Cache(#[from] LockError),
     /// The TLS files are not usable.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[source] tonic::transport::Error),
@@ -82,6 +86,7 @@ pub async fn serve(
     let limit = config.max_dataset_bytes;
     let uploads = Uploads::open(blobs.clone(), &config.scratch.join("uploads"), limit).await?;
     let uploads = Arc::new(uploads);
+    let cache = if blobs.is_local() { None } else { Some(open_cache(&config).await?) };
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let post = Post::new();
     let gate = Gate::new(config.token.clone(), post.clone());
@@ -89,6 +94,7 @@ pub async fn serve(
         config,
         store,
         blobs,
+        cache,
         clock,
         board: Board::new(),
         post: post.clone(),
@@ -137,13 +143,20 @@ pub async fn serve(
     let token = drain.token();
     let served = router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await });
     drain.spawn("grpc", until_parted(served, drain.clone()));
-    drain.spawn("uploads", tidy(uploads, drain.clone()));
+    drain.spawn("uploads", tidy(uploads, shell.blobs.clone(), drain.clone()));
     drain.spawn("engine", engine::run(shell, commands));
     tokio::select! {
         () = post.known() => {}
         () = drain.begun() => {}
     }
     Ok(())
+}
+
+/// Opens the cache, whose files are verified when they are used first.
+async fn open_cache(config: &Config) -> Result<FileCache, LockError> {
+    let (folder, limit) = (config.cache(), config.storage.cache_bytes);
+    let opened = tokio::task::spawn_blocking(move || FileCache::open(&folder, limit)).await;
+    opened.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Makes a folder empty of what a coordinator that is gone left there.
@@ -203,8 +216,8 @@ fn tls(files: &TlsFiles) -> ServerTlsConfig {
     config
 }
 
-/// Removes uploads nobody has touched for a day.
-async fn tidy(uploads: Arc<Uploads>, drain: Drain) {
+/// Removes uploads nobody has touched for a day, and what is left of large writes that broke off.
+async fn tidy(uploads: Arc<Uploads>, blobs: BlobStore, drain: Drain) {
     let mut hourly = tokio::time::interval(Duration::from_secs(3600));
     loop {
         tokio::select! {
@@ -213,6 +226,9 @@ async fn tidy(uploads: Arc<Uploads>, drain: Drain) {
         }
         if let Err(error) = uploads.expire(UPLOAD_AGE).await {
             tracing::warn!(%error, "cannot remove abandoned uploads");
+        }
+        if let Err(error) = blobs.abort_dropped().await {
+            tracing::warn!(%error, "cannot abort writes that broke off");
         }
     }
 }

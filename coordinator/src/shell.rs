@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Status;
+use umbra_runtime::FileCache;
+use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::clock::Clock;
 use umbra_runtime::drain::Drain;
 use umbra_runtime::http::Health;
 
-use crate::blobs::BlobStore;
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::Engine;
@@ -23,6 +24,8 @@ pub struct Shell {
     pub store: Arc<dyn MetaStore>,
     /// Bytes.
     pub blobs: BlobStore,
+    /// Blobs as files, if the store does not have them as such.
+    pub cache: Option<FileCache>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Audits as clients see them.

@@ -24,6 +24,7 @@ pub struct Cluster {
     grpc: SocketAddr,
     http: SocketAddr,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
     // Last, so that it goes when the processes are gone.
     folder: TempDir,
 }
@@ -64,12 +65,22 @@ impl Cluster {
     /// # Panics
     /// If it does not start.
     pub fn with_settings(settings: &[&str]) -> Self {
+        Self::in_environment(settings, &[])
+    }
+
+    /// Starts a coordinator with settings of one's own, it and its workers with more variables than the test has.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn in_environment(settings: &[&str], environment: &[(String, String)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let journal = Journal::default();
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let environment = environment.to_vec();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (coordinator, grpc, http) = coordinate(&journal, folder.path(), 1, any, any, &settings);
-        Self { journal, coordinator, lives: 1, grpc, http, settings, folder }
+        let (coordinator, grpc, http) =
+            coordinate(&journal, folder.path(), 1, [any, any], &settings, &environment);
+        Self { journal, coordinator, lives: 1, grpc, http, settings, environment, folder }
     }
 
     /// Where files of the test may lie.
@@ -100,12 +111,22 @@ impl Cluster {
     /// # Panics
     /// If it does not come up.
     pub fn worker(&self, name: &str, slots: u32) -> Worker {
+        self.worker_with(name, slots, &[])
+    }
+
+    /// Starts a worker with more settings and waits until the coordinator has taken it.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn worker_with(&self, name: &str, slots: u32, settings: &[&str]) -> Worker {
         let before = self.journal.now();
         let (server, slots, scratch) = (self.server(), slots.to_string(), self.folder().join("scratch"));
         let scratch = scratch.display().to_string();
         let arguments =
             ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
-        let process = Process::start(name, command(self.folder(), &arguments), &self.journal);
+        let mut command = command(self.folder(), &[&arguments[..], settings].concat());
+        command.envs(self.environment.iter().cloned());
+        let process = Process::start(name, command, &self.journal);
         let started = said(&self.journal, name, "started");
         let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
         self.journal.wait(before, "the worker to join", |entry| {
@@ -124,7 +145,9 @@ impl Cluster {
         let code = self.coordinator.exit_code();
         self.lives += 1;
         let folder = self.folder.path();
-        let (next, ..) = coordinate(&self.journal, folder, self.lives, self.grpc, self.http, &self.settings);
+        let addresses = [self.grpc, self.http];
+        let (next, ..) =
+            coordinate(&self.journal, folder, self.lives, addresses, &self.settings, &self.environment);
         self.coordinator = next;
         code
     }
@@ -226,16 +249,18 @@ fn coordinate(
     journal: &Journal,
     folder: &Path,
     life: u32,
-    grpc: SocketAddr,
-    http: SocketAddr,
+    addresses: [SocketAddr; 2],
     settings: &[String],
+    environment: &[(String, String)],
 ) -> (Process, SocketAddr, SocketAddr) {
     let name = format!("coordinator-{life}");
-    let (grpc, http, state) = (grpc.to_string(), http.to_string(), state(folder).display().to_string());
+    let ([grpc, http], state) = (addresses.map(|at| at.to_string()), state(folder).display().to_string());
     let mut arguments: Vec<&str> =
         vec!["--format", "json", "coordinator", "--listen", &grpc, "--http", &http, "--state", &state];
     arguments.extend(settings.iter().map(String::as_str));
-    let process = Process::start(&name, command(folder, &arguments), journal);
+    let mut command = command(folder, &arguments);
+    command.envs(environment.iter().cloned());
+    let process = Process::start(&name, command, journal);
     let ready = said(journal, &name, "ready");
     let address = |key: &str| {
         let text = ready.json()[key].as_str().expect("a coordinator says where it listens");

@@ -3,6 +3,7 @@
 //!
 //! A test waits for *events*, which are lines that some process wrote (see [`Journal`]), never for time to
 //! pass; every wait has a bound and fails with the last lines of everybody.
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod audit;
 mod binary;
@@ -12,6 +13,7 @@ mod http;
 mod journal;
 mod process;
 mod results;
+mod s3;
 mod signal;
 pub mod streaming;
 mod turn;
@@ -24,5 +26,6 @@ pub use http::{Metrics, get};
 pub use journal::{Entry, Journal, Place, Stream};
 pub use process::Process;
 pub use results::{Committed, committed};
+pub use s3::S3;
 pub use signal::Signal;
 pub use turn::{Turn, turn};

@@ -58,6 +58,8 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
             .advertise
             .as_ref()
             .map_or_else(|| format!("{scheme}://{grpc_at}"), ToString::to_string),
+        blobs: settings.blobs,
+        storage: settings.storage,
     };
     start(&settings.state, parts, drain.clone()).await?;
     if let Some(path) = &settings.address_file {

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use umbra_coordinator::blobs::BlobStore;
 use umbra_coordinator::store::EmbeddedStore;
-use umbra_coordinator::{Config, Listeners, serve};
+use umbra_coordinator::{Config, Listeners, Storage, serve};
 use umbra_core::cluster::ClusterConfig;
+use umbra_runtime::blobs::{Access, BlobStore, Place};
 use umbra_runtime::{Drain, SystemClock, Token, files};
 use umbra_train::numerics_class;
 
@@ -23,6 +23,10 @@ pub struct Parts {
     pub listeners: Listeners,
     /// The address clients connect to.
     pub address: String,
+    /// Where blobs are, and how to get there; none: in the state folder.
+    pub blobs: Option<(Place, Access)>,
+    /// Bounds of what is kept.
+    pub storage: Storage,
 }
 
 /// Opens the state folder and starts a coordinator; its tasks run in `drain`. Stores lock themselves, so a
@@ -33,7 +37,11 @@ pub struct Parts {
 pub async fn start(state: &Path, parts: Parts, drain: Drain) -> Result<(), Failure> {
     files::create_private_folder(state).map_err(failed)?;
     let store = EmbeddedStore::open(state.join("meta.redb")).await.map_err(failed)?;
-    let blobs = BlobStore::local(state.join("blobs")).await.map_err(failed)?;
+    let blobs = match &parts.blobs {
+        Some((place, access)) => BlobStore::open(place, access).await,
+        None => BlobStore::local(state.join("blobs")).await,
+    };
+    let blobs = blobs.map_err(failed)?;
     let config = Config {
         cluster: parts.cluster,
         token: parts.token,
@@ -43,6 +51,7 @@ pub async fn start(state: &Path, parts: Parts, drain: Drain) -> Result<(), Failu
         host: host::name(),
         name: parts.address,
         max_dataset_bytes: Config::MAX_DATASET_BYTES,
+        storage: parts.storage,
     };
     let clock = Arc::new(SystemClock::new());
     serve(config, parts.listeners, Arc::new(store), blobs, clock, drain).await.map_err(failed)

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use umbra_coordinator::Listeners;
+use umbra_coordinator::{Listeners, Storage};
 use umbra_core::cluster::ClusterConfig;
 use umbra_runtime::listen::ListenAddr;
 use umbra_runtime::{Drain, SystemClock, TlsFiles, Token};
@@ -53,6 +53,8 @@ impl Embedded {
             token: Some(token.clone()),
             listeners: Listeners { grpc: grpc.into(), http: None, tls: None },
             address: address.clone(),
+            blobs: None,
+            storage: Storage::default(),
         };
         coordinator::start(state, parts, serving.clone()).await?;
         let connector = Connector::try_new(&[&address], None, Some(&token)).map_err(failed)?;

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use umbra_coordinator::Storage;
 use umbra_core::cluster::ClusterConfig;
+use umbra_runtime::blobs::{Access, Place};
 use umbra_runtime::listen::{Cover, ListenAddr};
 use umbra_runtime::tls::TlsPaths;
 use umbra_runtime::{TlsFiles, Token};
 
-use super::{Daemon, Flags, Layers, Setting};
+use super::{Daemon, Flags, Layers, Setting, blobs};
 use crate::exit::Failure;
 use crate::remote::ServerUrl;
 
@@ -27,6 +29,10 @@ pub struct CoordinatorSettings {
     pub http: ListenAddr,
     /// The folder for everything that must survive.
     pub state: PathBuf,
+    /// Where blobs are, and how to get there; none: in the state folder.
+    pub blobs: Option<(Place, Access)>,
+    /// Bounds of what is kept.
+    pub storage: Storage,
     /// What callers must know.
     pub token: Option<Token>,
     /// TLS for gRPC.
@@ -74,6 +80,25 @@ impl Daemon for CoordinatorSettings {
             value: "DIR",
             help: "The folder for everything that must survive a restart",
             default: Some(STATE),
+        },
+        Setting {
+            key: "blobs",
+            flag: "blobs",
+            variable: "UMBRA_BLOBS",
+            value: "URL",
+            help: "Where data sets, logits and reports are kept: a folder, s3://bucket/prefix, \
+                   gs://bucket/prefix or az://container/prefix",
+            default: Some("blobs in the state folder"),
+        },
+        blobs::ENDPOINT,
+        blobs::AUTHORITIES,
+        Setting {
+            key: "cache_gib",
+            flag: "cache-gib",
+            variable: "UMBRA_CACHE_GIB",
+            value: "N",
+            help: "The most GiB of an object store's blobs kept as files in the state folder",
+            default: Some("64"),
         },
         Setting {
             key: "token_file",
@@ -183,12 +208,18 @@ impl CoordinatorSettings {
             layers.mistake("advertise", "write https:// with tls_cert, http:// without");
         }
         let defaults = ClusterConfig::default();
+        let blobs = blobs::read(layers);
+        let kept = Storage::default();
+        let gib = |key: &str, default: u64| layers.number(key, 1..=1 << 20).map_or(default, |gib| gib << 30);
+        let storage = Storage { cache_bytes: gib("cache_gib", kept.cache_bytes) };
         let lease = layers.number("lease", 1..=3600).map(|seconds| seconds * 1000);
         Some(Self {
             http: address("http", HTTP)?,
             listen: listen?,
             advertise,
             state: layers.path("state").unwrap_or_else(|| PathBuf::from(STATE)),
+            blobs,
+            storage,
             token: token.flatten(),
             tls,
             cluster: ClusterConfig { lease_ms: lease.unwrap_or(defaults.lease_ms), ..defaults },
@@ -229,6 +260,28 @@ mod tests {
         assert!(failure.contains("--advertise: write https:// with tls_cert"), "{failure}");
         let failure = read("--advertise nowhere").unwrap_err().to_string();
         assert!(failure.contains("--advertise: server \"nowhere\" is not an address"), "{failure}");
+    }
+
+    #[test]
+    fn blobs_are_in_the_state_folder_or_at_a_place_that_lasts() {
+        assert!(read("").unwrap().blobs.is_none());
+        let settings =
+            read("--blobs s3://ward/umbra --blobs-endpoint https://s3:9000 --cache-gib 3").unwrap();
+        let (place, access) = settings.blobs.unwrap();
+        assert_eq!(place.to_string(), "s3://ward/umbra");
+        assert_eq!(access.endpoint.as_deref(), Some("https://s3:9000"));
+        assert_eq!(settings.storage, Storage { cache_bytes: 3 << 30, ..Storage::default() });
+        for (line, complaint) in [
+            ("--blobs s4://ward", "--blobs: \"s4://ward\" is no place for blobs"),
+            ("--blobs memory:", "--blobs: memory: goes with the process"),
+            ("--blobs-endpoint https://s3", "--blobs-endpoint: it needs blobs beside it"),
+            ("--cache-gib 0", "--cache-gib: 0 is out of range"),
+        ] {
+            let failure = read(line).unwrap_err().to_string();
+            assert!(failure.starts_with(complaint), "{failure}");
+        }
+        let shown = CoordinatorSettings::SETTINGS.iter().find(|s| s.key == "cache_gib").unwrap().default;
+        assert_eq!(shown.unwrap().parse::<u64>().unwrap() << 30, Storage::default().cache_bytes);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A flag wins over its environment variable, that over the file, that over the default. All mistakes are
 //! reported at once, each with where the value came from.
 
+mod blobs;
 mod coordinator;
 mod layers;
 mod worker;

@@ -1,10 +1,12 @@
 //! What both daemons share and knows no audit: draining, named tasks, health, telemetry, listening,
-//! files, scratch files, mapped numbers and secrets.
+//! files, scratch files, blobs, caches, mapped numbers and secrets.
 //!
 //! Everything here is mechanism. What a task does, when a daemon is ready and what is stored where is
 //! decided by the crates above.
 
 pub mod backoff;
+pub mod blobs;
+pub mod cache;
 pub mod clock;
 pub mod drain;
 pub mod files;
@@ -19,8 +21,10 @@ pub mod signals;
 pub mod telemetry;
 pub mod tls;
 pub mod token;
+mod turns;
 
 pub use backoff::Backoff;
+pub use cache::{CacheError, CachedFile, FileCache};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use drain::{Drain, Outcome};
 pub use follow::{Following, Servers};

@@ -68,6 +68,12 @@ pub enum TlsError {
     File(#[from] FileError),
 }
 
+/// Makes ring the one that does the cryptography of whoever brings none of its own. Safe to call again.
+pub fn provide() {
+    // An error says that there is one already: this program has no other.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl TlsFiles {
     /// Reads and checks the files.
     ///

@@ -12,11 +12,11 @@ use umbra_proto::error::{Reason, bad_field, refuse};
 use umbra_proto::v1;
 use umbra_proto::v1::dataset_service_server::DatasetService;
 use umbra_proto::v1::upload_dataset_request::Part;
+use umbra_runtime::blobs::{BlobError, BlobKey, Uploads};
 
 use super::pages::page;
 use super::receive::{Announced, receive};
 use super::refusals::{self, gone, no_dataset};
-use crate::blobs::{BlobError, BlobKey, Uploads};
 use crate::datasets;
 use crate::engine::Command;
 use crate::facts::DatasetFacts;
@@ -56,7 +56,7 @@ impl Datasets {
             }
             Err(error) => return Err(refusals::blob(&error)),
         };
-        let shape = datasets::check(&self.shell, key, &content).await?;
+        let shape = datasets::check(&self.shell, key, &sha256, &content).await?;
         let created = self.shell.clock.unix_ms();
         let dataset =
             DatasetFacts { name, digest: content, shape, key: key.to_string(), sha256, size, created };

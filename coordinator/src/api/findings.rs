@@ -10,9 +10,9 @@ use umbra_proto::error::{Reason, refuse};
 use umbra_proto::store::v1::{StoredEnd, StoredFile};
 use umbra_proto::v1;
 use umbra_proto::v1::findings_service_server::FindingsService;
+use umbra_runtime::blobs::BlobKey;
 
 use super::refusals::{self, audit_id, no_audit};
-use crate::blobs::BlobKey;
 use crate::datasets::store;
 use crate::engine::records::decode;
 use crate::keys;

@@ -6,9 +6,9 @@ use tonic::Status;
 use umbra_core::digest::Digest;
 use umbra_proto::error::{bad_field, refuse};
 use umbra_proto::{CHUNK, error::Reason};
+use umbra_runtime::blobs::{BlobKey, Stored, UploadId, Uploads};
 
 use super::refusals;
-use crate::blobs::{BlobKey, Stored, UploadId, Uploads};
 
 /// What the sender announced.
 pub struct Announced {

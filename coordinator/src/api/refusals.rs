@@ -3,8 +3,8 @@
 use tonic::Status;
 use umbra_core::ids::{AuditId, DatasetName};
 use umbra_proto::error::{Reason, bad_field, refuse};
+use umbra_runtime::blobs::BlobError;
 
-use crate::blobs::BlobError;
 use crate::engine::EngineGone;
 
 /// The engine is gone or gave no answer.
@@ -23,7 +23,7 @@ pub fn blob(error: &BlobError) -> Status {
         BlobError::Refused(_) => Reason::Internal,
         // A full disk may be freed, and of two streams of one upload one may go on where both are: whoever
         // sends waits and asks how much has arrived.
-        BlobError::FullDisk(_) | BlobError::Offset { .. } => Reason::Unavailable,
+        BlobError::FullDisk(_) | BlobError::Cache { .. } | BlobError::Offset { .. } => Reason::Unavailable,
         BlobError::Unavailable(_) | BlobError::Source(_) => Reason::Unavailable,
     };
     if matches!(reason, Reason::Internal | Reason::Unavailable) {

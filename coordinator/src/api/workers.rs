@@ -16,10 +16,10 @@ use umbra_proto::v1::connect_request::Message as Said;
 use umbra_proto::v1::worker_service_server::WorkerService;
 use umbra_proto::v1::write_blob_request::Part;
 use umbra_proto::{PROTOCOL, v1};
+use umbra_runtime::blobs::{BlobKey, UploadId, Uploads};
 
 use super::receive::{Announced, receive};
 use super::refusals::{self, gone};
-use crate::blobs::{BlobKey, UploadId, Uploads};
 use crate::engine::records::core_fence;
 use crate::engine::{Command, MAX_RUNNING, Outbox};
 use crate::keys;

@@ -8,10 +8,10 @@ use tokio::sync::oneshot;
 use umbra_core::cluster::{Event, PackResult};
 use umbra_core::ids::{AuditId, PackIndex};
 use umbra_core::lifecycle::AuditState;
+use umbra_runtime::blobs::BlobKey;
 
 use super::command::Command;
 use super::term::{Term, TermEnd};
-use crate::blobs::BlobKey;
 use crate::keys;
 use crate::shell::Shell;
 use crate::store::{Epoch, Txn};

@@ -5,9 +5,9 @@ use futures::TryStreamExt as _;
 use umbra_core::cluster::Checkpoint;
 use umbra_core::ids::PackId;
 use umbra_core::lifecycle::PackState;
+use umbra_runtime::blobs::{BlobError, BlobKey, BlobStore};
 
 use super::term::Term;
-use crate::blobs::{BlobError, BlobKey, BlobStore};
 use crate::keys;
 
 impl Term {

@@ -8,9 +8,9 @@ use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerI
 use umbra_core::spec::Shadows;
 use umbra_proto::convert::{fault_from, spec_to};
 use umbra_proto::v1;
+use umbra_runtime::blobs::BlobKey;
 
 use super::records::{core_fence, wire_fence};
-use crate::blobs::BlobKey;
 use crate::facts::AuditFacts;
 
 /// The most packs a worker may name in one message.

@@ -12,6 +12,7 @@ use umbra_core::ids::PackIndex;
 use umbra_core::keys::findings_key;
 use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
+use umbra_runtime::blobs::BlobKey;
 use umbra_runtime::clock::Clock;
 use umbra_stats::{Attribute, Config, Design, Inputs, Membership, StatsError, analyse_into};
 
@@ -21,7 +22,6 @@ use super::reserved::Reserved;
 use super::scratch::FileScratch;
 use super::source::PackedLogits;
 use crate::audit_task::AuditTask;
-use crate::blobs::BlobKey;
 use crate::datasets::blob_fault;
 use crate::engine::{Command, RunNotes};
 use crate::facts::{AuditFacts, Prepared};
@@ -261,7 +261,7 @@ async fn store(
         let path = folder.join(&file.name);
         let open = tokio::task::spawn_blocking(move || File::open(path)).await;
         let open = open.map_err(|error| bug(error.to_string()))?.map_err(disk)?;
-        let chunks = crate::blobs::file_chunks(open, 0..file.bytes);
+        let chunks = umbra_runtime::blobs::file_chunks(open, 0..file.bytes);
         let put = shell.blobs.put_stream(&key, Some(&file.digest), file.bytes, chunks).await;
         put.map_err(|error| blob_fault(&error))?;
         let blob = blob(key.as_str(), &file.digest, file.bytes);

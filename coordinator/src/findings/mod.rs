@@ -9,6 +9,6 @@ mod scratch;
 mod source;
 
 pub use finish::finish;
-pub use packs::open_pack;
+pub use packs::{MAX_PACK, open_pack};
 pub use provisional::provisional;
 pub use scratch::FileScratch;

@@ -4,14 +4,15 @@ use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::plan::PackPlan;
 use umbra_data::logits::LogitsReader;
+use umbra_runtime::blobs::BlobKey;
 
-use crate::blobs::BlobKey;
 use crate::datasets::blob_fault;
 use crate::facts::AuditFacts;
+use crate::files::{self, BlobFile};
 use crate::shell::Shell;
 
 /// The largest pack that is opened, in bytes.
-const MAX_PACK: u64 = 64 << 30;
+pub const MAX_PACK: u64 = 64 << 30;
 
 /// One pack's logits.
 pub struct PackReader {
@@ -21,6 +22,8 @@ pub struct PackReader {
     pub shadows: u32,
     /// The logits.
     pub logits: LogitsReader,
+    /// The file they are mapped from, kept where it is as long as they are; none of logits in memory.
+    pub(super) _file: Option<BlobFile>,
 }
 
 /// Opens a pack's logits and checks that they are what the plan asks for.
@@ -34,16 +37,11 @@ pub async fn open_pack(
     result: &PackResult,
 ) -> Result<PackReader, Fault> {
     let key = BlobKey::try_new(result.key.as_str()).map_err(|error| wrong(pack, error))?;
-    let logits = match shell.blobs.local_path(&key) {
-        Some(path) => {
-            let opened = tokio::task::spawn_blocking(move || LogitsReader::open(&path)).await;
-            opened.map_err(|error| wrong(pack, error))?.map_err(|error| wrong(pack, error))?
-        }
-        None => {
-            let bytes = shell.blobs.get(&key, MAX_PACK).await.map_err(|error| blob_fault(&error))?;
-            LogitsReader::from_bytes(bytes).map_err(|error| wrong(pack, error))?
-        }
-    };
+    let file = files::fetch(shell, &key, &result.digest, MAX_PACK).await;
+    let file = file.map_err(|error| blob_fault(&error))?;
+    let path = file.path().to_owned();
+    let opened = tokio::task::spawn_blocking(move || LogitsReader::open(&path)).await;
+    let logits = opened.map_err(|error| wrong(pack, error))?.map_err(|error| wrong(pack, error))?;
     let header = logits.header();
     let lost: Vec<u32> = result.lost.iter().map(|shadow| shadow.0).collect();
     let fits = header.first_shadow == pack.shadows.start
@@ -55,7 +53,8 @@ pub async fn open_pack(
     if !fits {
         return Err(wrong(pack, "its header is of another pack"));
     }
-    Ok(PackReader { first: pack.shadows.start, shadows: pack.shadows.len() as u32, logits })
+    let (first, shadows) = (pack.shadows.start, pack.shadows.len() as u32);
+    Ok(PackReader { first, shadows, logits, _file: Some(file) })
 }
 
 /// A result that is not what it should be is made again, rather by another worker.

@@ -61,7 +61,7 @@ mod tests {
             LogitsHeader { first_shadow: first, shadows, records, queries: 2, classes: 1, lost: vec![] };
         let bytes = encode(&header, &logits.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
         let logits = LogitsReader::from_bytes(bytes.into()).unwrap();
-        PackReader { first, shadows, logits }
+        PackReader { first, shadows, logits, _file: None }
     }
 
     #[test]

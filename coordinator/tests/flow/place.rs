@@ -10,9 +10,8 @@ use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use umbra_coordinator::blobs::BlobStore;
 use umbra_coordinator::store::EmbeddedStore;
-use umbra_coordinator::{Config, Listeners, serve};
+use umbra_coordinator::{Config, Listeners, Storage, serve};
 use umbra_core::cluster::ClusterConfig;
 use umbra_core::digest::Digest;
 use umbra_data::{Dataset, Imported, Schema, import};
@@ -21,6 +20,7 @@ use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
 use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::{CHUNK, v1};
+use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::{Drain, SystemClock};
 
 /// Longer than anything here takes.
@@ -97,6 +97,7 @@ async fn start(folder: &std::path::Path) -> (Drain, Channel) {
         host: "here".into(),
         name: address.to_string(),
         max_dataset_bytes: 1 << 20,
+        storage: Storage::default(),
     };
     let store = EmbeddedStore::open(folder.join("meta.redb")).await.unwrap();
     let blobs = BlobStore::local(folder.join("blobs")).await.unwrap();

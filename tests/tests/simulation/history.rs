@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use turmoil::{Builder, Sim};
-use umbra_coordinator::blobs::BlobStore;
 use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_data::{Imported, Schema, import};
+use umbra_runtime::blobs::BlobStore;
 
 use crate::client::{self, Findings};
 use crate::stage::{COORDINATORS, WORKERS, coordinate, folder, labour, worker_host};

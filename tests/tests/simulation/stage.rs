@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use umbra_coordinator::blobs::BlobStore;
 use umbra_coordinator::{Config, Incoming, Listeners, serve};
 use umbra_core::cluster::ClusterConfig;
 use umbra_core::digest::Digest;
@@ -16,6 +15,7 @@ use umbra_core::seed::{Purpose, Seed};
 use umbra_core::spec::AuditSpec;
 use umbra_data::logits::{LogitsHeader, encode};
 use umbra_data::{Dataset, Labels};
+use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::{Clock, Drain};
 use umbra_train::Device;
 use umbra_worker::{Connector, Settings, Understudy, work};
@@ -74,6 +74,7 @@ pub async fn coordinate(
         host: host.into(),
         name: format!("http://{host}:{}", crate::net::PORT),
         max_dataset_bytes: 1 << 20,
+        storage: umbra_coordinator::Storage::default(),
     };
     let listeners = Listeners { grpc: Incoming::new(listen().await?), http: None, tls: None };
     let store = Arc::new(engine.client(host));

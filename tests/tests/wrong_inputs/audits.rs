@@ -39,7 +39,8 @@ fn every_mistake_of_a_specification_is_named_at_once() {
             fdr: Some(f64::NAN),
             ..v1::StatisticsSpec::default()
         });
-        wrong.placement = Some(v1::PlacementSpec { pack: Some(0), checkpoint_steps: Some(0) });
+        wrong.placement =
+            Some(v1::PlacementSpec { pack: Some(0), checkpoint_steps: Some(0), ..Default::default() });
         let status = refused(audits.create_audit(request(wrong)).await, Reason::InvalidArgument, "all wrong");
         let mut fields: Vec<_> = violations(&status).into_iter().map(|violation| violation.field).collect();
         fields.sort_unstable();

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::io;
 
+use crate::files::FileError;
+use crate::lock::LockError;
 use umbra_core::digest::Digest;
-use umbra_runtime::files::FileError;
-use umbra_runtime::lock::LockError;
 
 use super::key::{BlobKey, UploadId};
 
@@ -82,6 +82,14 @@ pub enum BlobError {
     /// The store cannot be used now; later it may.
     #[error("the blob store cannot be used now: {0}")]
     Unavailable(String),
+    /// A blob cannot be kept on this machine, where it is needed as a file.
+    #[error("the blob {key} cannot be kept in the cache: {what}")]
+    Cache {
+        /// The key.
+        key: BlobKey,
+        /// Why, and what to do.
+        what: String,
+    },
     /// The stream of bytes to store failed.
     #[error("the upload broke off: {0}")]
     Source(BoxError),
@@ -90,7 +98,7 @@ pub enum BlobError {
 impl BlobError {
     /// Whether the same call may succeed later, without anyone changing it.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::FullDisk(_) | Self::Unavailable(_))
+        matches!(self, Self::FullDisk(_) | Self::Unavailable(_) | Self::Cache { .. })
     }
 
     /// Classifies an error of the file system.
@@ -103,10 +111,23 @@ impl BlobError {
         use object_store::Error as E;
         match error {
             E::NotFound { .. } => Self::NotFound(key.clone()),
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } | E::InvalidPath { .. } => {
-                Self::Refused(error.to_string())
-            }
+            E::PermissionDenied { .. }
+            | E::Unauthenticated { .. }
+            | E::InvalidPath { .. }
+            | E::NotSupported { .. }
+            | E::NotImplemented { .. } => Self::Refused(error.to_string()),
             error => Self::caused(&error),
+        }
+    }
+
+    /// Classifies an error of the object store in writing `key`: what is not there can only be the place to
+    /// write to.
+    pub(super) fn writing(key: &BlobKey, error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { source, .. } => {
+                Self::Refused(format!("its bucket or container is not there, create it: {source}"))
+            }
+            error => Self::store(key, error),
         }
     }
 
@@ -147,6 +168,9 @@ pub enum OpenBlobsError {
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] BlobError),
+    /// What is known of a remote store is not enough to reach it, or not safe.
+    #[error("{0}")]
+    Setup(String),
 }
 
 #[cfg(test)]
@@ -164,5 +188,15 @@ mod tests {
         assert!(matches!(wrap(io::ErrorKind::PermissionDenied), BlobError::Refused(_)));
         assert!(wrap(io::ErrorKind::ConnectionReset).is_transient());
         assert!(!wrap(io::ErrorKind::NotADirectory).is_transient());
+    }
+
+    #[test]
+    fn a_write_that_finds_nothing_lacks_its_bucket() {
+        let key = BlobKey::try_new("k").unwrap();
+        let missing = || object_store::Error::NotFound { path: "k".into(), source: "no such bucket".into() };
+        assert!(matches!(BlobError::store(&key, missing()), BlobError::NotFound(_)));
+        let said = BlobError::writing(&key, missing());
+        assert!(matches!(&said, BlobError::Refused(_)), "{said:?}");
+        assert!(said.to_string().contains("create it: no such bucket"), "{said}");
     }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::FolderLock;
+use crate::files::{self, FileError};
 use object_store::local::LocalFileSystem;
-use umbra_runtime::FolderLock;
-use umbra_runtime::files::{self, FileError};
 
 use super::error::{BlobError, OpenBlobsError};
 use super::{OBJECTS, STAGING, UPLOADS};

@@ -1,19 +1,32 @@
-//! The blob store under SIGKILL and on a full disk.
+//! The blob store in real processes that are killed, or whose disk has no more room.
+//!
+//! The tests run this binary again as their child. They take turns: a child between its fork and its
+//! exec holds the parent's open files, and with them the locks of a store that another test reopens.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![cfg(unix)]
+
+#[path = "../blobs/common.rs"]
+mod common;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use umbra_coordinator::blobs::{BlobError, BlobStore, UploadId, Uploads};
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{BlobError, BlobStore, UploadId, Uploads};
 
 use crate::common::{bytes, files, key, put};
-use crate::my_turn;
 
 const TO_KILL: &str = "UMBRA_TEST_BLOBS_TO_WRITE";
 const TO_FILL: &str = "UMBRA_TEST_BLOBS_TO_FILL";
+
+fn my_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn content(number: u64) -> Bytes {
     // Some at once, some through staging.
@@ -41,7 +54,7 @@ fn after_sigkill_every_blob_is_whole_and_none_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..4u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "blobs::after_sigkill_every_blob_is_whole_and_none_is_missing", "--nocapture"])
+            .args(["--exact", "after_sigkill_every_blob_is_whole_and_none_is_missing", "--nocapture"])
             .env(TO_KILL, folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -105,7 +118,7 @@ fn a_full_disk_is_said_and_survived() {
     let child = Command::new("bash")
         .args(["-c", script])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "blobs::a_full_disk_is_said_and_survived", "--nocapture"])
+        .args(["--exact", "a_full_disk_is_said_and_survived", "--nocapture"])
         .env(TO_FILL, folder.path())
         .output()
         .unwrap();

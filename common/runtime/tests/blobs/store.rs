@@ -2,23 +2,18 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use umbra_coordinator::blobs::{BlobError, BlobStore, MAX_CHUNK, Stored};
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{BlobError, MAX_CHUNK, Stored};
 
 use crate::common::{bytes, key, pieces, put};
+use crate::stores::everywhere;
 
-/// What is written at once; one byte more goes through staging.
+/// What is written at once; one byte more goes in parts.
 const PART: usize = 8 << 20;
-
-async fn both(test: impl AsyncFn(BlobStore)) {
-    test(BlobStore::memory()).await;
-    let folder = tempfile::tempdir().unwrap();
-    test(BlobStore::local(folder.path()).await.unwrap()).await;
-}
 
 #[tokio::test]
 async fn bytes_of_every_size_come_back() {
-    both(async |store| {
+    everywhere(async |store| {
         for size in [0, 1, MAX_CHUNK, MAX_CHUNK + 1, PART, PART + 1, 2 * PART + 12_345] {
             let name = key(&format!("sizes/{size}"));
             let whole = bytes(size as u64, size);
@@ -46,7 +41,7 @@ async fn bytes_of_every_size_come_back() {
 
 #[tokio::test]
 async fn a_blob_is_written_once() {
-    both(async |store| {
+    everywhere(async |store| {
         for size in [10, PART + 10] {
             let name = format!("once/{size}");
             let (first, other) = (bytes(1, size), bytes(2, size));
@@ -66,7 +61,7 @@ async fn a_blob_is_written_once() {
 
 #[tokio::test]
 async fn of_many_writers_of_one_key_one_wins() {
-    both(async |store| {
+    everywhere(async |store| {
         for size in [10, PART + 10] {
             let name = format!("race/{size}");
             let contents: Vec<_> = (0..6).map(|seed| bytes(seed, size)).collect();
@@ -84,7 +79,7 @@ async fn of_many_writers_of_one_key_one_wins() {
 
 #[tokio::test]
 async fn what_fails_is_never_visible() {
-    both(async |store| {
+    everywhere(async |store| {
         for size in [10, PART + 10] {
             let (name, whole) = (key("bad/blob"), bytes(7, size));
             let wrong = Digest::of(b"something else");
@@ -114,7 +109,7 @@ async fn what_fails_is_never_visible() {
 
 #[tokio::test]
 async fn reads_outside_of_a_blob_are_refused() {
-    both(async |store| {
+    everywhere(async |store| {
         let name = key("ranges/ten");
         store.put(&name, Bytes::from_static(b"0123456789")).await.unwrap();
         assert_eq!(store.get_range(&name, 3..7).await.unwrap(), "3456");
@@ -132,7 +127,7 @@ async fn reads_outside_of_a_blob_are_refused() {
 
 #[tokio::test]
 async fn listing_and_deleting_keep_to_their_folder() {
-    both(async |store| {
+    everywhere(async |store| {
         for name in ["a/1", "a/b/2", "ab/3", "c"] {
             store.put(&key(name), Bytes::from(name)).await.unwrap();
         }

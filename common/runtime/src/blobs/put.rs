@@ -3,22 +3,28 @@
 use std::fs::{self, File};
 use std::path::Path as FilePath;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream::{Stream, StreamExt as _};
 use object_store::path::Path;
-use object_store::{CopyMode, CopyOptions, MultipartUpload, ObjectStore as _, ObjectStoreExt as _, PutMode};
-use umbra_core::digest::{Digest, StreamHasher};
+use object_store::{CopyMode, CopyOptions, ObjectStore as _, ObjectStoreExt as _};
+use umbra_core::digest::Digest;
 
 use super::error::{BlobError, BoxError};
 use super::key::BlobKey;
-use super::{BlobStore, Stored, blocking, object};
-
-/// Bytes gathered before they are written; a blob up to this size is written at once.
-const PART: usize = 8 << 20;
+use super::writer::{MAX_PARTS, PART, Writer};
+use super::{BlobStore, Stored, object};
+use crate::turns::blocking;
 
 impl BlobStore {
     /// Stores the bytes of a stream under a key, at most `limit` of them. If `expected` is given, other
     /// bytes are refused and nothing is stored. Dropping the future leaves the whole blob or none.
+    ///
+    /// A blob of one part is created on condition that its key is free. A larger one is staged and then
+    /// linked in a folder; in an object store its parts go straight to the key, where they are invisible
+    /// until they are completed, which happens only if the key is free by then. No store makes these two one
+    /// step. Within a process they are: of two writers one waits. Two processes write one key only if it
+    /// names the digest, as of data sets, or a fence, which is one process's alone: so they have the same
+    /// bytes, and it is the same who is last.
     ///
     /// # Errors
     /// [`BlobError::Taken`], [`BlobError::Mismatch`], [`BlobError::TooLarge`], [`BlobError::Source`] if
@@ -34,11 +40,31 @@ impl BlobStore {
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: Into<BoxError>,
     {
+        let limit = if self.is_local() { limit } else { limit.min(PART as u64 * MAX_PARTS) };
+        let stored = self.write(key, expected, limit, stream).await;
+        if stored.as_ref().is_err_and(|error| !error.is_transient()) {
+            // The error that led here is the one to report; what cannot be aborted now is tried again.
+            let _ = self.abort_dropped().await;
+        }
+        stored
+    }
+
+    async fn write<S, E>(
+        &self,
+        key: &BlobKey,
+        expected: Option<&Digest>,
+        limit: u64,
+        stream: S,
+    ) -> Result<Stored, BlobError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<BoxError>,
+    {
         let mut stream = std::pin::pin!(stream);
         let mut writer = Writer::new(self, key);
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| BlobError::Source(error.into()))?;
-            if writer.size + chunk.len() as u64 > limit {
+            if writer.size() + chunk.len() as u64 > limit {
                 return Err(BlobError::TooLarge { name: key.to_string(), limit });
             }
             writer.push(&chunk).await?;
@@ -83,21 +109,21 @@ impl BlobStore {
     }
 
     /// Gives a whole object a second name; the key is written once.
-    async fn link(&self, from: &Path, key: &BlobKey, digest: &Digest) -> Result<(), BlobError> {
+    pub(super) async fn link(&self, from: &Path, key: &BlobKey, digest: &Digest) -> Result<(), BlobError> {
         let options = CopyOptions { mode: CopyMode::Create, ..CopyOptions::default() };
         let linked = self.store().copy_opts(from, &object(key), options).await;
         self.settle(key, digest, linked).await
     }
 
     /// Removes a staged write; what stays behind is removed at the next start.
-    async fn remove_staged(&self, staged: &Path) {
+    pub(super) async fn remove_staged(&self, staged: &Path) {
         if let Err(error) = self.store().delete(staged).await {
             tracing::warn!(%error, "cannot remove a staged write");
         }
     }
 
-    /// Decides about a key that may have been taken.
-    async fn settle<R>(
+    /// Decides about a key that may have been taken, by us in an attempt whose answer was lost, or by others.
+    pub(super) async fn settle<R>(
         &self,
         key: &BlobKey,
         offered: &Digest,
@@ -106,85 +132,26 @@ impl BlobStore {
         match written {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                let found = self.digest(key).await?.digest;
-                let (key, offered) = (key.clone(), *offered);
-                if found == offered { Ok(()) } else { Err(BlobError::Taken { key, found, offered }) }
+                match self.compare(key, offered).await {
+                    Err(BlobError::NotFound(_)) => {
+                        Err(BlobError::Unavailable(format!("another write of the blob {key} is going on")))
+                    }
+                    compared => compared,
+                }
             }
-            Err(error) => Err(BlobError::store(key, error)),
+            Err(error) => Err(self.write_error(key, error)),
         }
     }
-}
 
-/// One blob being written.
-struct Writer<'s> {
-    store: &'s BlobStore,
-    key: &'s BlobKey,
-    part: BytesMut,
-    hasher: StreamHasher,
-    size: u64,
-    /// Present once there is more than one part. Dropping it removes what it wrote.
-    upload: Option<(Path, Box<dyn MultipartUpload>)>,
-}
-
-impl<'s> Writer<'s> {
-    fn new(store: &'s BlobStore, key: &'s BlobKey) -> Self {
-        let (part, hasher) = (BytesMut::new(), StreamHasher::default());
-        Self { store, key, part, hasher, size: 0, upload: None }
+    /// Whether a blob that exists is the one that is offered.
+    pub(super) async fn compare(&self, key: &BlobKey, offered: &Digest) -> Result<(), BlobError> {
+        let found = self.digest(key).await?.digest;
+        let (key, offered) = (key.clone(), *offered);
+        if found == offered { Ok(()) } else { Err(BlobError::Taken { key, found, offered }) }
     }
 
-    async fn push(&mut self, mut chunk: &[u8]) -> Result<(), BlobError> {
-        self.size += chunk.len() as u64;
-        while self.part.len() + chunk.len() > PART {
-            let (now, later) = chunk.split_at(PART - self.part.len());
-            self.part.extend_from_slice(now);
-            chunk = later;
-            self.write_part().await?;
-        }
-        self.part.extend_from_slice(chunk);
-        Ok(())
-    }
-
-    /// Hashes and writes the gathered part, at the same time.
-    async fn write_part(&mut self) -> Result<(), BlobError> {
-        if self.upload.is_none() {
-            let path = self.store.staging_path();
-            let upload = self.store.store().put_multipart(&path).await;
-            self.upload = Some((path, upload.map_err(|error| BlobError::store(self.key, error))?));
-        }
-        let part = self.part.split().freeze();
-        let (_, upload) = self.upload.as_mut().expect("it was begun just above");
-        let written = upload.put_part(part.clone().into());
-        let (hasher, written) = futures::join!(hash(std::mem::take(&mut self.hasher), part), written);
-        self.hasher = hasher;
-        written.map_err(|error| BlobError::store(self.key, error))
-    }
-
-    async fn finish(mut self, expected: Option<&Digest>) -> Result<Stored, BlobError> {
-        if self.upload.is_some() {
-            self.write_part().await?;
-        } else {
-            self.hasher = hash(std::mem::take(&mut self.hasher), self.part.clone().freeze()).await;
-        }
-        let digest = self.hasher.finish();
-        let stored = Stored { digest, size: self.size };
-        let (store, key) = (self.store, self.key);
-        if let Some(&expected) = expected.filter(|expected| **expected != digest) {
-            return Err(BlobError::Mismatch { key: key.clone(), expected, found: digest });
-        }
-        match self.upload {
-            None => {
-                let (path, whole) = (object(key), self.part.freeze());
-                let put = store.store().put_opts(&path, whole.into(), PutMode::Create.into()).await;
-                store.settle(key, &digest, put).await?;
-            }
-            Some((path, mut upload)) => {
-                upload.complete().await.map_err(|error| BlobError::store(key, error))?;
-                let linked = store.link(&path, key, &digest).await;
-                store.remove_staged(&path).await;
-                linked?;
-            }
-        }
-        Ok(stored)
+    pub(super) fn write_error(&self, key: &BlobKey, error: object_store::Error) -> BlobError {
+        if self.is_local() { BlobError::store(key, error) } else { BlobError::writing(key, error) }
     }
 }
 
@@ -198,17 +165,4 @@ async fn move_file(from: &FilePath, to: &FilePath) -> Result<(), BlobError> {
         fs::rename(from, to)
     });
     moved.await.map_err(|error| BlobError::io(&error))
-}
-
-async fn hash(mut hasher: StreamHasher, bytes: Bytes) -> StreamHasher {
-    // Not worth another thread.
-    if bytes.len() <= 64 << 10 {
-        hasher.update(&bytes);
-        return hasher;
-    }
-    blocking(move || {
-        hasher.update(&bytes);
-        hasher
-    })
-    .await
 }

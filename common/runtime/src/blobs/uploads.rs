@@ -1,20 +1,18 @@
 //! Uploads that can be resumed: bytes gathered in a file of this machine until they are whole.
 
-use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::files;
 use bytes::Bytes;
-use tokio::sync::OwnedMutexGuard;
 use umbra_core::digest::{Digest, StreamHasher};
-use umbra_runtime::files;
 
 use super::error::{BlobError, OpenBlobsError};
 use super::key::{BlobKey, UploadId};
-use super::{BlobStore, Stored, UPLOADS, blocking};
+use super::{BlobStore, Stored, UPLOADS};
+use crate::turns::{Turns, blocking};
 
 /// The uploads of a blob store.
 ///
@@ -24,8 +22,8 @@ pub struct Uploads {
     blobs: BlobStore,
     folder: PathBuf,
     limit: u64,
-    /// One caller at a time for each upload; an entry goes with its last user.
-    locks: Mutex<HashMap<UploadId, Arc<tokio::sync::Mutex<()>>>>,
+    /// One caller at a time for each upload.
+    turns: Turns<UploadId>,
 }
 
 impl Uploads {
@@ -39,7 +37,7 @@ impl Uploads {
         let folder = own.unwrap_or_else(|| folder.to_owned());
         let made = folder.clone();
         blocking(move || files::create_private_folder(&made)).await?;
-        Ok(Self { blobs, folder, limit, locks: Mutex::default() })
+        Ok(Self { blobs, folder, limit, turns: Turns::default() })
     }
 
     /// How many bytes are there: where to go on. An upload that was never begun has none.
@@ -60,7 +58,7 @@ impl Uploads {
         let limit = self.limit;
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= limit);
         let Some(end) = end else { return Err(BlobError::TooLarge { name: id.to_string(), limit }) };
-        let _alone = self.alone(id).await;
+        let _alone = self.turns.take(id).await;
         let path = self.path(id);
         match blocking(move || append(&path, offset, &bytes)).await.map_err(|error| BlobError::io(&error))? {
             Ok(()) => Ok(end),
@@ -75,7 +73,7 @@ impl Uploads {
     /// [`BlobError::Mismatch`] (the upload is then gone: start over), [`BlobError::Taken`],
     /// [`BlobError::NoUpload`] if there is neither the upload nor the blob, or what the store says.
     pub async fn commit(&self, id: &UploadId, key: &BlobKey, expected: &Digest) -> Result<Stored, BlobError> {
-        let _alone = self.alone(id).await;
+        let _alone = self.turns.take(id).await;
         let path = self.path(id);
         let stored = match blocking(move || seal(&path)).await {
             Ok(stored) => stored,
@@ -103,7 +101,7 @@ impl Uploads {
     /// # Errors
     /// What the file system says.
     pub async fn discard(&self, id: &UploadId) -> Result<(), BlobError> {
-        let _alone = self.alone(id).await;
+        let _alone = self.turns.take(id).await;
         self.remove(id).await
     }
 
@@ -138,15 +136,6 @@ impl Uploads {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::io(&error)),
             _ => Ok(()),
         }
-    }
-
-    async fn alone(&self, id: &UploadId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            locks.entry(id.clone()).or_default().clone()
-        };
-        lock.lock_owned().await
     }
 
     fn path(&self, id: &UploadId) -> PathBuf {

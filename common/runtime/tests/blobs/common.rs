@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use umbra_coordinator::blobs::{BlobError, BlobKey, BlobStore};
+use umbra_runtime::blobs::{BlobError, BlobKey, BlobStore};
 
 pub fn key(text: &str) -> BlobKey {
     BlobKey::try_new(text).expect("the test's keys are good")

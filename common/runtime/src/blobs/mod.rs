@@ -5,27 +5,39 @@
 //! meta store: a reader that cares verifies the digest.
 //!
 //! On a local disk the folder holds `objects/` (the blobs, by key), `staging/` (writes in flight,
-//! emptied at start), `uploads/` (uploads that can be resumed) and `lock`.
+//! emptied at start), `uploads/` (uploads that can be resumed) and `lock`. In an object store there is
+//! `objects/` alone: see [`BlobStore::put_stream`] for how it is written once.
 
+mod endpoint;
 mod error;
+mod identity;
 mod key;
 mod local;
+mod open;
+mod pending;
+mod place;
 mod put;
 mod read;
 mod uploads;
+mod writer;
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
+use crate::FolderLock;
+use crate::turns::{Turns, blocking};
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
+use pending::Dropped;
 use umbra_core::digest::Digest;
-use umbra_runtime::FolderLock;
 
 pub use error::{BlobError, BoxError, OpenBlobsError};
 pub use key::{BlobKey, InvalidBlobKey, UploadId};
+pub use open::Access;
+pub use place::{InvalidPlace, Place, Provider};
 pub use read::{BlobStream, MAX_CHUNK, MAX_RANGE, file_chunks};
 pub use uploads::Uploads;
 
@@ -39,6 +51,10 @@ struct Inner {
     store: Arc<dyn ObjectStore>,
     local: Option<Local>,
     staged: AtomicU64,
+    /// Who completes a large blob of an object store.
+    completing: Turns<BlobKey>,
+    /// Writes that were dropped in the middle and are still to be aborted.
+    dropped: Dropped,
 }
 
 struct Local {
@@ -63,6 +79,8 @@ pub struct BlobInfo {
     pub key: BlobKey,
     /// How many bytes it has.
     pub size: u64,
+    /// When it was written, by the store's clock.
+    pub modified: SystemTime,
 }
 
 impl BlobStore {
@@ -75,7 +93,7 @@ impl BlobStore {
         let folder = folder.as_ref().to_owned();
         let (store, lock) = blocking(move || local::open(&folder)).await?;
         let local = Some(Local { folder: lock.folder().to_owned(), _lock: lock });
-        Ok(Self { inner: Arc::new(Inner { store: Arc::new(store), local, staged: AtomicU64::new(0) }) })
+        Ok(Self::new(Arc::new(store), local))
     }
 
     /// A store in memory, for tests and simulations.
@@ -83,9 +101,14 @@ impl BlobStore {
         Self::over(Arc::new(object_store::memory::InMemory::new()))
     }
 
-    /// A store over any object store that can create and copy without overwriting.
+    /// A store over any object store that can create without overwriting.
     pub fn over(store: Arc<dyn ObjectStore>) -> Self {
-        Self { inner: Arc::new(Inner { store, local: None, staged: AtomicU64::new(0) }) }
+        Self::new(store, None)
+    }
+
+    fn new(store: Arc<dyn ObjectStore>, local: Option<Local>) -> Self {
+        let (completing, dropped) = (Turns::default(), Dropped::default());
+        Self { inner: Arc::new(Inner { store, local, staged: AtomicU64::new(0), completing, dropped }) }
     }
 
     /// The blob's size, if it exists.
@@ -94,7 +117,7 @@ impl BlobStore {
     /// [`BlobError::NotFound`], or what the store says.
     pub async fn head(&self, key: &BlobKey) -> Result<BlobInfo, BlobError> {
         let meta = self.store().head(&object(key)).await.map_err(|error| BlobError::store(key, error))?;
-        Ok(BlobInfo { key: key.clone(), size: meta.size })
+        Ok(BlobInfo { key: key.clone(), size: meta.size, modified: meta.last_modified.into() })
     }
 
     /// Removes a blob; one that does not exist is removed already. After a power cut it may be there
@@ -133,7 +156,8 @@ impl BlobStore {
                     meta.location.as_ref().strip_prefix(OBJECTS).and_then(|rest| rest.strip_prefix('/'));
                 // Files that others put there are not blobs.
                 let key = name.and_then(|name| BlobKey::try_new(name).ok());
-                Ok(key.map(|key| BlobInfo { key, size: meta.size }))
+                let modified = meta.last_modified.into();
+                Ok(key.map(|key| BlobInfo { key, size: meta.size, modified }))
             })
             .boxed()
     }
@@ -143,6 +167,11 @@ impl BlobStore {
     pub fn local_path(&self, key: &BlobKey) -> Option<PathBuf> {
         let local = self.inner.local.as_ref()?;
         Some(local.folder.join(OBJECTS).join(key.as_str()))
+    }
+
+    /// Whether blobs are files of this machine.
+    pub fn is_local(&self) -> bool {
+        self.inner.local.is_some()
     }
 
     fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -162,16 +191,4 @@ const UPLOADS: &str = "uploads";
 
 fn object(key: &BlobKey) -> Path {
     Path::from(format!("{OBJECTS}/{key}"))
-}
-
-/// Runs blocking work on a thread for it; a panic there is a panic here.
-async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going down, and this task with it.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }

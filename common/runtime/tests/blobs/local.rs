@@ -4,8 +4,8 @@ use std::fs;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use umbra_coordinator::blobs::{BlobError, BlobStore, MAX_CHUNK, OpenBlobsError};
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{BlobError, BlobStore, MAX_CHUNK, OpenBlobsError};
 
 use crate::common::{bytes, files, key, put};
 

@@ -11,7 +11,8 @@ use umbra_core::digest::{Digest, StreamHasher};
 
 use super::error::BlobError;
 use super::key::BlobKey;
-use super::{BlobStore, Stored, blocking, object};
+use super::{BlobStore, Stored, object};
+use crate::turns::blocking;
 
 /// Most bytes of one chunk of a stream.
 pub const MAX_CHUNK: usize = 1 << 20;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use umbra_coordinator::blobs::{BlobError, BlobStore, UploadId, Uploads};
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{BlobError, BlobStore, UploadId, Uploads};
 
 use crate::common::{bytes, files, key, put};
+use crate::stores::everywhere;
 
 const LIMIT: u64 = 4 << 20;
 
@@ -14,14 +15,14 @@ fn id(text: &str) -> UploadId {
     UploadId::try_new(text).unwrap()
 }
 
-/// Runs a test on a local store and on one in memory, both with uploads in a folder.
-async fn both(test: impl AsyncFn(BlobStore, Uploads)) {
-    for local in [true, false] {
+/// Runs a test on all stores, with uploads in a folder.
+async fn all(test: impl AsyncFn(BlobStore, Uploads)) {
+    everywhere(async |store| {
         let folder = tempfile::tempdir().unwrap();
-        let store = if local { BlobStore::local(folder.path()).await.unwrap() } else { BlobStore::memory() };
         let uploads = Uploads::open(store.clone(), &folder.path().join("uploads"), LIMIT).await.unwrap();
         test(store, uploads).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -53,7 +54,7 @@ async fn an_upload_goes_on_after_a_restart() {
 
 #[tokio::test]
 async fn appends_must_continue_the_upload() {
-    both(async |_, uploads| {
+    all(async |_, uploads| {
         let id = id("u");
         let append =
             async |offset, bytes: &'static [u8]| uploads.append(&id, offset, Bytes::from_static(bytes)).await;
@@ -78,7 +79,7 @@ async fn appends_must_continue_the_upload() {
 
 #[tokio::test]
 async fn two_senders_of_one_upload_do_not_mix() {
-    both(async |store, uploads| {
+    all(async |store, uploads| {
         let (name, id, whole) = (key("twice"), id("u"), bytes(6, 1 << 20));
         // Both follow the rule: append where the upload ends, and on a refusal go on from there.
         let send = async || {
@@ -101,7 +102,7 @@ async fn two_senders_of_one_upload_do_not_mix() {
 
 #[tokio::test]
 async fn wrong_bytes_are_never_published() {
-    both(async |store, uploads| {
+    all(async |store, uploads| {
         let (name, id) = (key("wrong"), id("u"));
         uploads.append(&id, 0, Bytes::from_static(b"trunca")).await.unwrap();
         let error = uploads.commit(&id, &name, &Digest::of(b"truncated")).await.unwrap_err();
@@ -117,7 +118,7 @@ async fn wrong_bytes_are_never_published() {
 
 #[tokio::test]
 async fn a_commit_may_be_asked_for_again() {
-    both(async |store, uploads| {
+    all(async |store, uploads| {
         let (name, id, digest) = (key("again"), id("u"), Digest::of(b"bytes"));
         let none = uploads.commit(&id, &name, &digest).await.unwrap_err();
         assert!(matches!(none, BlobError::NoUpload(_)), "{none:?}");
@@ -140,7 +141,7 @@ async fn a_commit_may_be_asked_for_again() {
 
 #[tokio::test]
 async fn an_upload_of_what_exists_succeeds() {
-    both(async |store, uploads| {
+    all(async |store, uploads| {
         let (name, id, whole) = (key("there"), id("u"), bytes(8, 1000));
         put(&store, "there", &whole).await.unwrap();
         uploads.append(&id, 0, whole.clone()).await.unwrap();
@@ -152,7 +153,7 @@ async fn an_upload_of_what_exists_succeeds() {
 
 #[tokio::test]
 async fn old_uploads_expire() {
-    both(async |_, uploads| {
+    all(async |_, uploads| {
         for name in ["a", "b"] {
             uploads.append(&id(name), 0, Bytes::from_static(b"x")).await.unwrap();
         }
