@@ -8,6 +8,7 @@
 
 mod api;
 mod audit_task;
+pub mod backup;
 pub mod blobs;
 mod board;
 mod config;

@@ -19,6 +19,7 @@ pub mod signals;
 pub mod telemetry;
 pub mod tls;
 pub mod token;
+pub mod traces;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -31,3 +32,4 @@ pub use metrics::Metrics;
 pub use scratch::{ScratchError, ScratchFile};
 pub use tls::TlsFiles;
 pub use token::Token;
+pub use traces::TraceParent;
