@@ -21,9 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Connections are made elsewhere; `connect` is a call of ours.
         .build_transport(false)
         .bytes(".umbra.v1.UploadDatasetRequest")
+        .bytes(".umbra.v1.BackupResponse")
         .bytes(".umbra.v1.DownloadFileResponse")
         .bytes(".umbra.v1.ReadBlobResponse")
         .bytes(".umbra.v1.WriteBlobRequest")
+        .bytes(".umbra.store.v1.BackupEntry")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use umbra_runtime::{Drain, signals, telemetry};
+use tracing::Instrument as _;
+use umbra_runtime::{Drain, signals, telemetry, traces};
 
 use crate::command::{attack, audit, cluster, completions, coordinator, dataset, doctor, plan, run, worker};
 use crate::exit::{Exit, Failure};
@@ -42,7 +43,7 @@ enum Command {
     /// Submit audits to a coordinator, watch them and fetch their reports
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Ask a cluster how it is
+    /// Ask a cluster how it is; back up what its coordinators know, and restore it
     #[command(subcommand)]
     Cluster(cluster::Command),
     /// Say what this machine trains on, and why not on more
@@ -99,27 +100,28 @@ fn perform(cli: Cli) -> ExitCode {
         Command::Completions(args) => completions::run(&args, &out),
         Command::Doctor(args) => doctor::run(&args, &out),
         Command::Run(args) => {
-            quiet_log().and_then(|()| with_runtime(|drain| Box::pin(run::run(args, out, drain))))
+            let work =
+                |drain| Box::pin(run::run(args, out, drain).instrument(command_span("run"))) as Work<'_>;
+            quiet_log().and_then(|()| with_runtime(work))
         }
-        Command::Plan(args) => {
-            quiet_log().and_then(|()| interruptible(|| Box::pin(async move { plan::run(&args, &out).await })))
-        }
+        Command::Plan(args) => quiet_log()
+            .and_then(|()| interruptible("plan", || Box::pin(async move { plan::run(&args, &out).await }))),
         Command::Attack(args) => {
             quiet_log().and_then(|()| with_runtime(|drain| Box::pin(attack::run(*args, out, drain))))
         }
         Command::Coordinator(args) => with_runtime(|drain| Box::pin(coordinator::run(&args, out, drain))),
         Command::Worker(worker::Args { command: Some(command), .. }) => {
-            quiet_log().and_then(|()| interruptible(|| Box::pin(worker::ask(command, out))))
+            quiet_log().and_then(|()| interruptible("worker", || Box::pin(worker::ask(command, out))))
         }
         Command::Worker(args) => with_runtime(|drain| Box::pin(worker::run(&args, out, drain))),
         Command::Dataset(command) => {
-            quiet_log().and_then(|()| interruptible(|| Box::pin(dataset::run(command, out))))
+            quiet_log().and_then(|()| interruptible("dataset", || Box::pin(dataset::run(command, out))))
         }
         Command::Cluster(command) => {
-            quiet_log().and_then(|()| interruptible(|| Box::pin(cluster::run(command, out))))
+            quiet_log().and_then(|()| interruptible("cluster", || Box::pin(cluster::run(command, out))))
         }
         Command::Audit(command) => {
-            quiet_log().and_then(|()| interruptible(|| Box::pin(audit::run(command, out))))
+            quiet_log().and_then(|()| interruptible("audit", || Box::pin(audit::run(command, out))))
         }
     };
     let exit = match &done {
@@ -129,6 +131,7 @@ fn perform(cli: Cli) -> ExitCode {
             failure.exit()
         }
     };
+    traces::finish();
     // What is still in the buffer of a closed pipe is lost on purpose.
     let _ = std::io::stdout().flush();
     exit.into()
@@ -150,7 +153,8 @@ fn names_a_line(text: &str) -> bool {
 /// Commands other than the daemons speak for themselves: only warnings are logged, unless asked for.
 fn quiet_log() -> Result<(), Failure> {
     let filter = if std::env::var_os(telemetry::FILTER_VARIABLE).is_some() { None } else { Some("warn") };
-    telemetry::init(telemetry::Format::Text, filter).map_err(|error| Failure::usage(error.to_string()))
+    telemetry::init("umbra", telemetry::Format::Text, filter)
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 type Work<'a> = std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
@@ -171,10 +175,15 @@ fn with_runtime<'a>(work: impl FnOnce(Drain) -> Work<'a>) -> Result<(), Failure>
     done
 }
 
+/// The span of a command, where a trace begins.
+fn command_span(name: &'static str) -> tracing::Span {
+    tracing::info_span!("command", otel.name = format!("umbra {name}"))
+}
+
 /// Runs a command that may be stopped at any point without harm.
-fn interruptible<'a>(work: impl FnOnce() -> Work<'a>) -> Result<(), Failure> {
+fn interruptible<'a>(name: &'static str, work: impl FnOnce() -> Work<'a>) -> Result<(), Failure> {
     with_runtime(|drain| {
-        let work = work();
+        let work = work().instrument(command_span(name));
         Box::pin(async move {
             tokio::select! {
                 done = work => done,
@@ -216,6 +225,8 @@ mod tests {
             "umbra worker list",
             "umbra worker drain ID --server http://127.0.0.1:1,http://127.0.0.1:2",
             "umbra cluster status",
+            "umbra cluster backup --out FILE --server https://host:1",
+            "umbra cluster restore FILE --state DIR",
             "umbra worker list --server https://host:1 --token-file t --format json",
             "umbra dataset import --kind parquet FILE --schema FILE.toml",
             "umbra dataset import FILE --schema FILE.toml --name n",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message as _;
+use tracing::Span;
 use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::ids::{AuditId, DatasetName};
 use umbra_core::keys::{LogitsKey, logits_key, train_key};
@@ -13,6 +14,7 @@ use umbra_core::spec::AuditSpec;
 use umbra_proto::convert::{blob, draft_from, named_by, shape_from, shape_to, spec_to};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
+use umbra_runtime::TraceParent;
 
 use crate::datasets::OpenDataset;
 
@@ -94,6 +96,8 @@ pub struct AuditFacts {
     pub created: u64,
     /// Its packs.
     pub plan: Plan,
+    /// The span of its submission, if that was part of a trace: what is done for it later is part of the same.
+    pub trace: Option<TraceParent>,
 }
 
 impl AuditFacts {
@@ -105,7 +109,7 @@ impl AuditFacts {
         hasher.put("data", dataset.digest.as_bytes());
         hasher.put("request", request_id.as_bytes());
         let id = AuditId::derive(spec.name(), &hasher.finish());
-        Self { id, spec, request_id, dataset, created, plan }
+        Self { id, spec, request_id, dataset, created, plan, trace: None }
     }
 
     /// Logits that each shadow answers a record with.
@@ -121,7 +125,9 @@ impl AuditFacts {
         let spec = AuditSpec::try_new(&draft_from(stored.spec.unwrap_or_default())).map_err(unreadable)?;
         let dataset = DatasetFacts::from_stored(&stored.dataset.unwrap_or_default())?;
         let created = u64::try_from(stored.create_unix_milliseconds).unwrap_or(0);
-        Ok(Self { id, ..Self::new(spec, stored.request_id, dataset, created) })
+        // A trace is worth no refusal.
+        let trace = TraceParent::parse(&stored.traceparent);
+        Ok(Self { id, trace, ..Self::new(spec, stored.request_id, dataset, created) })
     }
 
     /// The stored form.
@@ -131,7 +137,16 @@ impl AuditFacts {
             request_id: self.request_id.clone(),
             dataset: Some(self.dataset.to_stored()),
             create_unix_milliseconds: i64::try_from(self.created).unwrap_or(i64::MAX),
+            traceparent: self.trace.as_ref().map(|trace| trace.as_str().to_owned()).unwrap_or_default(),
         }
+    }
+
+    /// Puts a span that has just been made into the trace of the submission, if there is one.
+    pub fn trace(&self, span: Span) -> Span {
+        if let Some(trace) = &self.trace {
+            trace.adopt(&span);
+        }
+        span
     }
 }
 

@@ -19,6 +19,16 @@ pub fn cluster() -> Key {
     key("cluster".to_owned())
 }
 
+/// There while a backup is being restored, and after a restoration that was cut short.
+pub fn restoring() -> Key {
+    key("restoring".to_owned())
+}
+
+/// When the store was last restored from a backup; absent if it never was.
+pub fn restored() -> Key {
+    key("restored".to_owned())
+}
+
 /// All audits' scheduling records.
 pub fn audits() -> Prefix {
     prefix("audit/".to_owned())
@@ -89,7 +99,7 @@ pub fn pack_blob(id: &PackId, fence: Fence, name: &str) -> String {
     format!("{}/fence-{}/{name}", pack_blobs(id), fence.0)
 }
 
-/// A file of the findings, written under a leader's epoch.
-pub fn findings_blob(id: &AuditId, epoch: u64, name: &str) -> String {
-    format!("audit/{id}/findings-{epoch}/{name}")
+/// A file of the findings, written in a leader's term: no two terms ever share a name.
+pub fn findings_blob(id: &AuditId, term: &str, name: &str) -> String {
+    format!("audit/{id}/findings-{term}/{name}")
 }

@@ -8,6 +8,7 @@
 
 mod api;
 mod audit_task;
+pub mod backup;
 mod board;
 mod config;
 mod datasets;

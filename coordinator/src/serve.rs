@@ -22,7 +22,7 @@ use umbra_runtime::drain::Drain;
 use umbra_runtime::files::{FileError, create_private_folder};
 use umbra_runtime::http::{self, Health};
 use umbra_runtime::lock::LockError;
-use umbra_runtime::{FileCache, Metrics, TlsFiles};
+use umbra_runtime::{FileCache, Metrics, TlsFiles, traces};
 
 use crate::api::{Audits, Datasets, Findings, Fleet, Gate, Workers};
 use crate::board::Board;
@@ -112,7 +112,8 @@ pub async fn serve(
     let mut server = Server::builder()
         .http2_keepalive_interval(Some((lease / 3).max(Duration::from_millis(200))))
         .http2_keepalive_timeout(Some(lease.max(Duration::from_secs(1))))
-        .max_concurrent_streams(Some(4096));
+        .max_concurrent_streams(Some(4096))
+        .trace_fn(traces::call_span);
     if let Some(files) = &listeners.tls {
         server = server.tls_config(tls(files)).map_err(ServeError::Tls)?;
     }

@@ -67,11 +67,14 @@ pub struct Heavy {
     pub ingests: Semaphore,
     /// Memberships being drawn for submissions.
     pub drawings: Semaphore,
+    /// Backups being sent.
+    pub backups: Arc<Semaphore>,
 }
 
 impl Default for Heavy {
     fn default() -> Self {
-        Self { ingests: Semaphore::new(8), drawings: Semaphore::new(2) }
+        let one = Arc::new(Semaphore::new(1));
+        Self { ingests: Semaphore::new(8), drawings: Semaphore::new(2), backups: one }
     }
 }
 

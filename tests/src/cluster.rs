@@ -141,8 +141,17 @@ impl Cluster {
     /// # Panics
     /// If it does not end, or not come back.
     pub fn restart(&mut self, signal: Signal) -> Option<i32> {
+        self.restart_after(signal, |_| {})
+    }
+
+    /// The same, with something done to its state folder while it is down.
+    ///
+    /// # Panics
+    /// If it does not end, or not come back.
+    pub fn restart_after(&mut self, signal: Signal, between: impl FnOnce(&Path)) -> Option<i32> {
         self.coordinator.signal(signal);
         let code = self.coordinator.exit_code();
+        between(&state(self.folder()));
         self.lives += 1;
         let folder = self.folder.path();
         let addresses = [self.grpc, self.http];

@@ -10,7 +10,7 @@ use tonic::{Request, Status};
 use umbra_proto::MAX_MESSAGE;
 use umbra_proto::error::LEADER_HEADER;
 use umbra_proto::v1::worker_service_client::WorkerServiceClient;
-use umbra_runtime::{Following, Servers, TlsFiles, Token};
+use umbra_runtime::{Following, Servers, TlsFiles, Token, traces};
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -165,7 +165,7 @@ fn tls_config(files: &TlsFiles) -> ClientTlsConfig {
     config
 }
 
-/// Puts the token into every call.
+/// Puts the token into every call, and the trace it is part of.
 #[derive(Clone)]
 pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
 
@@ -174,6 +174,7 @@ impl Interceptor for Bearer {
         if let Some(value) = &self.0 {
             request.metadata_mut().insert("authorization", value.clone());
         }
+        traces::carry(request.metadata_mut());
         Ok(request)
     }
 }

@@ -40,7 +40,7 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     if args.check_config {
         return out.result(|| "the settings are right".to_owned(), || json!({ "event": "checked" }));
     }
-    begin_log(out.format(), settings.log.as_deref())?;
+    begin_log("umbra-coordinator", out.format(), settings.log.as_deref())?;
     if settings.token.is_none() {
         tracing::warn!("no token is configured: every process of this machine may call");
     }

@@ -1,6 +1,7 @@
 //! The coordinator as commands see it: a connection, and calls that fail in words.
 
 mod address;
+pub mod backup;
 mod fault;
 pub mod findings;
 mod leader;
@@ -27,7 +28,7 @@ use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::{MAX_MESSAGE, v1};
 use umbra_runtime::tls::TlsPaths;
-use umbra_runtime::{Following, Servers, TlsFiles, Token};
+use umbra_runtime::{Following, Servers, TlsFiles, Token, traces};
 
 pub use address::{DEFAULT_SERVER, ServerUrl, ServerUrls};
 
@@ -68,7 +69,7 @@ pub struct Remote {
     server: String,
 }
 
-/// Puts the token on every call.
+/// Puts the token on every call, and the trace it is part of.
 #[derive(Clone)]
 pub struct Bearer(Option<MetadataValue<Ascii>>);
 
@@ -77,6 +78,7 @@ impl Interceptor for Bearer {
         if let Some(value) = &self.0 {
             request.metadata_mut().insert("authorization", value.clone());
         }
+        traces::carry(request.metadata_mut());
         Ok(request)
     }
 }

@@ -57,23 +57,69 @@ pub enum Privacy {
 /// # Errors
 /// [`FileError`]; the old content is then still there.
 pub fn write_atomic(path: &Path, bytes: &[u8], privacy: Privacy) -> Result<(), FileError> {
-    let name = path.file_name().ok_or_else(|| FileError::NotAFile { path: path.to_owned() })?;
-    // Unique among the processes and threads of this machine; one left by a crash is never reused.
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let mut temporary_name = std::ffi::OsString::from(".");
-    temporary_name.push(name);
-    temporary_name.push(format!(".{}-{count}.tmp", std::process::id()));
-    let temporary = path.with_file_name(temporary_name);
-    let written = write_new(&temporary, bytes, privacy).and_then(|()| {
-        fs::rename(&temporary, path).map_err(FileError::io("replace", path))?;
-        sync_parent(path)
-    });
-    if written.is_err() {
-        // The error that led here is the one to report.
-        let _ = fs::remove_file(&temporary);
+    let mut file = NewFile::create(path, privacy)?;
+    file.write(bytes)?;
+    file.finish()
+}
+
+/// A file that grows beside its place and is put there once it is whole; dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub struct NewFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+}
+
+impl NewFile {
+    /// Begins the file that will be at `path`.
+    ///
+    /// # Errors
+    /// [`FileError`] if its folder cannot be written to.
+    pub fn create(path: &Path, privacy: Privacy) -> Result<Self, FileError> {
+        let name = path.file_name().ok_or_else(|| FileError::NotAFile { path: path.to_owned() })?;
+        // Unique among the processes and threads of this machine; one left by a crash is never reused.
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let mut temporary_name = std::ffi::OsString::from(".");
+        temporary_name.push(name);
+        temporary_name.push(format!(".{}-{count}.tmp", std::process::id()));
+        let temporary = path.with_file_name(temporary_name);
+        let file = create_new(&temporary, privacy)?;
+        Ok(Self { path: path.to_owned(), temporary, file })
     }
-    written
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// [`FileError`] if they cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(bytes).map_err(FileError::io("write", &self.temporary))
+    }
+
+    /// What was written so far, from its start.
+    ///
+    /// # Errors
+    /// [`FileError`] if it cannot be opened.
+    pub fn read(&self) -> Result<File, FileError> {
+        File::open(&self.temporary).map_err(FileError::io("open", &self.temporary))
+    }
+
+    /// Makes it durable and puts it in its place; what was there before is replaced.
+    ///
+    /// # Errors
+    /// [`FileError`]; the old content is then still there.
+    pub fn finish(self) -> Result<(), FileError> {
+        self.file.sync_all().map_err(FileError::io("sync", &self.temporary))?;
+        fs::rename(&self.temporary, &self.path).map_err(FileError::io("replace", &self.path))?;
+        sync_parent(&self.path)
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // Gone already, once it was put in its place; else the error that led here is the one to report.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// Reads a whole file of at most `limit` bytes.
@@ -126,7 +172,7 @@ pub fn sync_parent(path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-fn write_new(path: &Path, bytes: &[u8], privacy: Privacy) -> Result<(), FileError> {
+fn create_new(path: &Path, privacy: Privacy) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -136,9 +182,7 @@ fn write_new(path: &Path, bytes: &[u8], privacy: Privacy) -> Result<(), FileErro
     }
     #[cfg(not(unix))]
     let _ = privacy;
-    let mut file = options.open(path).map_err(FileError::io("create", path))?;
-    file.write_all(bytes).map_err(FileError::io("write", path))?;
-    file.sync_all().map_err(FileError::io("sync", path))
+    options.open(path).map_err(FileError::io("create", path))
 }
 
 #[cfg(test)]

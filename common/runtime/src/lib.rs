@@ -21,6 +21,7 @@ pub mod signals;
 pub mod telemetry;
 pub mod tls;
 pub mod token;
+pub mod traces;
 mod turns;
 
 pub use backoff::Backoff;
@@ -35,3 +36,4 @@ pub use metrics::Metrics;
 pub use scratch::{ScratchError, ScratchFile};
 pub use tls::TlsFiles;
 pub use token::Token;
+pub use traces::TraceParent;

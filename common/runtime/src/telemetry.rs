@@ -1,12 +1,17 @@
-//! Logs: text or JSON lines on stderr.
+//! Logs: text or JSON lines on stderr; and [`crate::traces`], which see the same spans.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::{EnvFilter, Registry};
+
+use crate::traces::{self, Export};
 
 /// The environment variable that is read where no filter is configured.
 pub const FILTER_VARIABLE: &str = "UMBRA_LOG";
@@ -61,13 +66,13 @@ pub struct InvalidFilter {
     reason: String,
 }
 
-/// Sends the process's logs to stderr. `filter` comes from the configuration; without one
+/// Sends the process's logs to stderr, and its traces, as those of `service`, to a collector where one is named. `filter` comes from the configuration; without one
 /// `UMBRA_LOG` is read, then [`DEFAULT_FILTER`] holds. Once per process: later calls check their
 /// arguments and change nothing.
 ///
 /// # Errors
 /// [`InvalidFilter`] if the filter is not one.
-pub fn init(format: Format, filter: Option<&str>) -> Result<(), InvalidFilter> {
+pub fn init(service: &'static str, format: Format, filter: Option<&str>) -> Result<(), InvalidFilter> {
     let from_environment = std::env::var(FILTER_VARIABLE).ok();
     let filter = parse_filter(filter.or(from_environment.as_deref()).unwrap_or(DEFAULT_FILTER))?;
     let colour =
@@ -75,9 +80,15 @@ pub fn init(format: Format, filter: Option<&str>) -> Result<(), InvalidFilter> {
     static INSTALLED: Mutex<bool> = Mutex::new(false);
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*installed {
+        let export = traces::begin(service);
+        let unusable = if let Export::Unusable(reason) = &export { Some(reason.clone()) } else { None };
+        let subscriber = subscriber(format, filter, colour, io::stderr, export);
         // An embedding program's subscriber, if there is one, stays.
-        let _ = tracing::dispatcher::set_global_default(subscriber(format, filter, colour, io::stderr));
+        let _ = tracing::dispatcher::set_global_default(subscriber);
         *installed = true;
+        if let Some(reason) = unusable {
+            tracing::warn!(reason, "go on without traces: name a collector with OTEL_EXPORTER_OTLP_ENDPOINT");
+        }
     }
     Ok(())
 }
@@ -89,15 +100,35 @@ fn parse_filter(text: &str) -> Result<EnvFilter, InvalidFilter> {
     })
 }
 
-fn subscriber<W>(format: Format, filter: EnvFilter, colour: bool, writer: W) -> tracing::Dispatch
+fn subscriber<W>(
+    format: Format,
+    filter: EnvFilter,
+    colour: bool,
+    writer: W,
+    export: Export,
+) -> tracing::Dispatch
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
-    match format {
-        Format::Text => builder.finish().into(),
-        Format::Json => builder.json().flatten_event(true).finish().into(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        Format::Text => lines.with_filter(filter).boxed(),
+        Format::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    let registry = tracing_subscriber::registry().with(lines);
+    match export {
+        Export::Off | Export::Unusable(_) => registry.into(),
+        Export::On(tracer) => {
+            let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false);
+            registry.with(spans.with_filter(traced())).into()
+        }
     }
+}
+
+/// The spans that are traced, whatever is logged: this project's, but for those of named tasks, which last as long as the
+/// process.
+fn traced() -> Targets {
+    Targets::new().with_target("umbra", LevelFilter::INFO).with_target("umbra_runtime", LevelFilter::OFF)
 }
 
 #[cfg(test)]
@@ -122,7 +153,8 @@ mod tests {
     fn written(format: Format) -> String {
         let page = Page::default();
         let writer = page.clone();
-        let dispatch = subscriber(format, parse_filter("info").unwrap(), false, move || writer.clone());
+        let dispatch =
+            subscriber(format, parse_filter("info").unwrap(), false, move || writer.clone(), Export::Off);
         tracing::dispatcher::with_default(&dispatch, || {
             tracing::info!(pack = 3, "publish");
             tracing::debug!("hidden");
@@ -141,14 +173,14 @@ mod tests {
 
     #[test]
     fn wrong_settings_are_refused_in_words() {
-        let error = init(Format::Text, Some("umbra=loud")).unwrap_err();
+        let error = init("test", Format::Text, Some("umbra=loud")).unwrap_err();
         assert!(error.to_string().contains("\"umbra=loud\" cannot be read"), "{error}");
         assert!("xml".parse::<Format>().is_err());
     }
 
     #[test]
     fn installing_twice_is_fine() {
-        assert!(init(Format::Text, Some("warn")).is_ok());
-        assert!(init(Format::Json, Some("error")).is_ok());
+        assert!(init("test", Format::Text, Some("warn")).is_ok());
+        assert!(init("test", Format::Json, Some("error")).is_ok());
     }
 }

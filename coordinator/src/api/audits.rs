@@ -12,6 +12,7 @@ use umbra_proto::convert::draft_from;
 use umbra_proto::error::{Reason, bad_field, bad_fields, refuse};
 use umbra_proto::v1;
 use umbra_proto::v1::audit_service_server::AuditService;
+use umbra_runtime::TraceParent;
 
 use super::pages::page;
 use super::refusals::{audit_id, gone, no_audit, no_dataset};
@@ -61,7 +62,8 @@ impl AuditService for Audits {
             limits::check_attributes(&spec, &known)?;
         }
         let created = shell.clock.unix_ms();
-        let facts = Arc::new(AuditFacts::new(spec, request.request_id, dataset, created));
+        let facts = AuditFacts::new(spec, request.request_id, dataset, created);
+        let facts = Arc::new(AuditFacts { trace: TraceParent::current(), ..facts });
         if let Some(audit) = shell.board.get(&facts.id) {
             return Ok(Response::new(v1::CreateAuditResponse { audit: Some((*audit).clone()) }));
         }

@@ -1,7 +1,9 @@
 //! The fleet: the cluster and who is connected, for clients.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures::{Stream, StreamExt as _, stream};
 use tonic::{Request, Response, Status};
 use umbra_core::ids::WorkerId;
 use umbra_proto::error::{Reason, bad_field, refuse};
@@ -10,9 +12,11 @@ use umbra_proto::v1::cluster_service_server::ClusterService;
 
 use super::pages::page_size;
 use super::refusals::gone;
+use crate::backup::TakeError;
 use crate::engine::Command;
 use crate::shell::Shell;
 use crate::standing::Standing;
+use crate::store::StoreError;
 use crate::time::timestamp;
 
 /// The cluster service. It answers where this coordinator does not lead, too: every call that needs the leader
@@ -107,5 +111,30 @@ impl ClusterService for Fleet {
             refuse(Reason::NotFound, message)
         })?;
         Ok(Response::new(v1::DrainWorkerResponse { worker: Some(worker) }))
+    }
+
+    type BackupStream = Pin<Box<dyn Stream<Item = Result<v1::BackupResponse, Status>> + Send + 'static>>;
+
+    async fn backup(&self, _: Request<v1::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        self.0.post.check()?;
+        // It is in memory until it is sent, so there is one at a time.
+        let Ok(turn) = self.0.heavy.backups.clone().try_acquire_owned() else {
+            let message = "a backup is being fetched: try again in a moment";
+            return Err(refuse(Reason::Unavailable, message));
+        };
+        let chunks = self.0.engine.ask(|reply| Command::Backup { reply }).await.map_err(gone)?;
+        let chunks = chunks.map_err(|error| {
+            let reason = match error {
+                TakeError::Store(StoreError::Corrupt(_)) => Reason::Internal,
+                TakeError::Store(StoreError::Unavailable(_)) | TakeError::Deposed => Reason::Unavailable,
+                TakeError::TooLarge => Reason::TooLarge,
+            };
+            refuse(reason, error.to_string())
+        })?;
+        let pieces = stream::iter(chunks).map(move |chunk| {
+            let _held = &turn;
+            Ok(v1::BackupResponse { chunk })
+        });
+        Ok(Response::new(Box::pin(pieces)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use umbra_core::cluster::PackResult;
 use umbra_core::fault::Fault;
@@ -13,6 +14,7 @@ use umbra_proto::v1;
 use super::glance::Glance;
 use super::sessions::Outbox;
 use super::workers::WorkersPage;
+use crate::backup::TakeError;
 use crate::facts::{AuditFacts, DatasetFacts};
 use crate::store::Op;
 
@@ -66,6 +68,11 @@ pub enum Command {
         dataset: DatasetFacts,
         /// Whether it is gone.
         reply: oneshot::Sender<Result<(), AuditId>>,
+    },
+    /// The whole meta store at this moment.
+    Backup {
+        /// The pieces of a backup file.
+        reply: oneshot::Sender<Result<Vec<Bytes>, TakeError>>,
     },
     /// Which pack a fence may report, if it is live.
     Fence {

@@ -49,6 +49,10 @@ impl Term {
                 let taken = self.unregister(dataset).await?;
                 answer(reply, taken);
             }
+            Command::Backup { reply } => {
+                let taken = self.backup().await?;
+                answer(reply, taken);
+            }
             Command::Fence { fence, reply } => {
                 answer(reply, self.cluster.live_fence(fence).map(|(pack, _)| pack));
             }

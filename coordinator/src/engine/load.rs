@@ -20,6 +20,8 @@ pub struct Loaded {
     pub facts: BTreeMap<AuditId, Arc<AuditFacts>>,
     /// How audits ended.
     pub ends: BTreeMap<AuditId, stored::StoredEnd>,
+    /// When the store was last restored from a backup, in Unix milliseconds; 0 if it never was.
+    pub life: u64,
 }
 
 /// Why the store could not be read.
@@ -34,6 +36,12 @@ pub enum LoadError {
     /// A request is damaged.
     #[error("the request of audit {0} is damaged ({1}); stop, and restore the meta store from a copy")]
     Request(AuditId, Unreadable),
+    /// A restoration was cut short.
+    #[error(
+        "the meta store holds part of a backup, since its restoration did not finish: empty the store (the embedded \
+         one: remove meta.redb) and run `umbra cluster restore` again"
+    )]
+    Restoring,
 }
 
 /// Reads everything a term starts from.
@@ -41,6 +49,15 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`] if the store fails or holds what cannot be read.
 pub async fn load(store: &dyn MetaStore) -> Result<Loaded, LoadError> {
+    if store.get(&keys::restoring()).await?.is_some() {
+        return Err(LoadError::Restoring);
+    }
+    let restored = keys::restored();
+    let life = match store.get(&restored).await? {
+        None => 0,
+        Some(value) => decode::<stored::StoredRestore>(&restored, &value.bytes)?.restore_unix_milliseconds,
+    };
+    let life = u64::try_from(life).unwrap_or(0);
     let mut records = Vec::new();
     let mut facts = BTreeMap::new();
     let mut ends = BTreeMap::new();
@@ -73,5 +90,5 @@ pub async fn load(store: &dyn MetaStore) -> Result<Loaded, LoadError> {
             ends.insert(id, end);
         }
     }
-    Ok(Loaded { records, facts, ends })
+    Ok(Loaded { records, facts, ends, life })
 }

@@ -5,6 +5,7 @@
 //! workers told and tasks begun. A transaction that fails, or may have failed, drops the cluster and all
 //! sessions, and a new term starts from what the store holds.
 
+mod backup;
 mod chronicle;
 mod command;
 mod deletion;

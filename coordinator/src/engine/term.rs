@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
+use tracing::Instrument as _;
 use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, PackResult, Record, RecordKey};
 use umbra_core::ids::{AuditId, Millis, PackId, PackIndex};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
+use umbra_runtime::TraceParent;
 
 use super::chronicle::{Chronicle, Introductions};
 use super::deletion::Deletion;
@@ -50,6 +52,8 @@ pub struct Term {
     pub(super) warned: Warned,
     pub(super) deletions: BTreeMap<AuditId, Deletion>,
     pub(super) epoch: Epoch,
+    /// When the store was restored; 0 if it never was.
+    life: u64,
     lived: Lived,
     wake_at: Option<Millis>,
     /// Audits whose view may have changed.
@@ -98,6 +102,7 @@ impl Term {
             warned: Warned::default(),
             deletions: BTreeMap::new(),
             epoch,
+            life: loaded.life,
             lived: Lived::new(now),
             wake_at: None,
             dirty: BTreeSet::new(),
@@ -112,6 +117,15 @@ impl Term {
     pub fn wake_in(&mut self) -> Option<u64> {
         let now = self.now();
         self.wake_at.map(|at| at.0.saturating_sub(now.0))
+    }
+
+    /// What names the findings of this term. A store that was restored counts its epochs from the start again, so
+    /// they name a term together with the restoration only.
+    fn name(&self) -> String {
+        match self.life {
+            0 => self.epoch.to_string(),
+            life => format!("{life}-{}", self.epoch),
+        }
     }
 
     /// The scheduler's time.
@@ -232,9 +246,13 @@ impl Term {
                     audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %slot, resume_step = step,
                     steps_again = again, "assign pack"
                 );
-                let task = &entry.task;
-                let assign = wire::assign(&task.facts, &task.numerics, &slot, &pack, fence, resume_from);
-                if let Some(assign) = assign {
+                let facts = &entry.task.facts;
+                let span = tracing::info_span!("assign", audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %slot);
+                let span = facts.trace(span);
+                let assign = wire::assign(facts, &entry.task.numerics, &slot, &pack, fence, resume_from);
+                if let Some(mut assign) = assign {
+                    let parent = TraceParent::of(&span).or_else(|| facts.trace.clone());
+                    assign.traceparent = parent.map(|parent| parent.as_str().to_owned()).unwrap_or_default();
                     self.sessions.send(&slot.worker, Message::Assign(assign));
                 }
             }
@@ -258,21 +276,23 @@ impl Term {
                 let Some(entry) = self.audits.get(&pack.audit) else { return };
                 let (shell, task) = (self.shell.clone(), entry.task.clone());
                 let name = format!("ingest {pack}");
-                self.shell.drain.spawn(name, async move {
-                    ingest::ingest(&shell, &task, pack, fence, result).await;
-                });
+                let span =
+                    tracing::info_span!("ingest", audit = %pack.audit, pack = pack.pack.0, fence = fence.0);
+                let span = task.facts.trace(span);
+                let work = async move { ingest::ingest(&shell, &task, pack, fence, result).await };
+                self.shell.drain.spawn(name, work.instrument(span));
             }
             Action::Finish { audit } => {
                 let Some(entry) = self.audits.get(&audit) else { return };
                 let (shell, task) = (self.shell.clone(), entry.task.clone());
                 let results = self.cluster.results(&audit).map(|(pack, result)| (pack, result.clone()));
                 let results: Vec<_> = results.collect();
-                let epoch = self.epoch;
+                let term = self.name();
                 let notes = entry.chronicle.notes(&self.introductions);
                 tracing::info!(%audit, "analyse");
-                self.shell.drain.spawn(format!("analyse {audit}"), async move {
-                    findings::finish(&shell, &task, results, epoch, notes).await;
-                });
+                let span = task.facts.trace(tracing::info_span!("analyse", %audit));
+                let work = async move { findings::finish(&shell, &task, results, &term, notes).await };
+                self.shell.drain.spawn(format!("analyse {audit}"), work.instrument(span));
             }
             Action::WakeAt(at) => self.wake_at = Some(at),
         }

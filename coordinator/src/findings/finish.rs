@@ -32,7 +32,6 @@ use crate::report::{
     Subject, write_all,
 };
 use crate::shell::Shell;
-use crate::store::Epoch;
 
 /// Analyses an audit whose packs are all done and tells the engine where the findings are. An audit that
 /// ends meanwhile, since somebody cancels it, ends the analysis.
@@ -40,12 +39,12 @@ pub async fn finish(
     shell: &Shell,
     task: &AuditTask,
     results: Vec<(PackIndex, PackResult)>,
-    epoch: Epoch,
+    term: &str,
     notes: RunNotes,
 ) {
     let audit = task.facts.id.clone();
     let may_pass = |fault: &Fault| fault.retry != Retry::Never;
-    let produce = || produce(shell, task, &results, epoch, notes.clone());
+    let produce = || produce(shell, task, &results, term, notes.clone());
     let outcome = tokio::select! {
         biased;
         () = task.over.cancelled() => {
@@ -63,7 +62,7 @@ async fn produce(
     shell: &Shell,
     task: &AuditTask,
     results: &[(PackIndex, PackResult)],
-    epoch: Epoch,
+    term: &str,
     notes: RunNotes,
 ) -> Result<Vec<StoredFile>, Fault> {
     let facts = task.facts.clone();
@@ -91,7 +90,7 @@ async fn produce(
         packs,
         lost,
         // An analysis that an earlier term began may still be at work in its own.
-        folder: shell.config.findings().join(format!("{}-{}", facts.id, epoch.0)),
+        folder: shell.config.findings().join(format!("{}-{term}", facts.id)),
         clock: shell.clock.clone(),
         run: RunFacts {
             started_unix_ms: facts.created,
@@ -108,7 +107,7 @@ async fn produce(
     let folder = work.folder.clone();
     let files = tokio::task::spawn_blocking(move || work.compute()).await;
     let files = files.map_err(|error| bug(error.to_string()))??;
-    let stored = store(shell, &facts, epoch, &folder, files).await;
+    let stored = store(shell, &facts, term, &folder, files).await;
     let _ = tokio::fs::remove_dir_all(&folder).await;
     stored
 }
@@ -250,13 +249,13 @@ fn config(facts: &AuditFacts) -> Config {
 async fn store(
     shell: &Shell,
     facts: &AuditFacts,
-    epoch: Epoch,
+    term: &str,
     folder: &std::path::Path,
     files: Vec<FindingsFile>,
 ) -> Result<Vec<StoredFile>, Fault> {
     let mut stored = Vec::new();
     for file in files {
-        let text = keys::findings_blob(&facts.id, epoch.0, &file.name);
+        let text = keys::findings_blob(&facts.id, term, &file.name);
         let key = BlobKey::try_new(text).map_err(|error| bug(error.to_string()))?;
         let path = folder.join(&file.name);
         let open = tokio::task::spawn_blocking(move || File::open(path)).await;

@@ -30,7 +30,7 @@ use tracing::Instrument as _;
 use umbra_core::ids::Fence;
 use umbra_core::seed::Stream;
 use umbra_proto::v1;
-use umbra_runtime::Drain;
+use umbra_runtime::{Drain, TraceParent};
 
 use crate::config::Config;
 use crate::connector::{Client, Connector};
@@ -149,8 +149,12 @@ impl Crew {
             audit = %lease.pack.audit,
             pack = lease.pack.pack.0,
             fence = fence.0,
-            slot = assign.slot
+            slot = assign.slot,
+            trace_id = tracing::field::Empty
         );
+        if let Some(parent) = TraceParent::parse(&assign.traceparent) {
+            parent.adopt(&span);
+        }
         let jobs = self.benches[assign.slot as usize].jobs();
         let name = format!("pack {lease}");
         let attempt = Attempt::new(self.shop.clone(), lease, jobs, orders, progress, self.notes.clone());

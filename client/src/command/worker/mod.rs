@@ -67,7 +67,7 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     if args.check_config {
         return out.result(|| "the settings are right".to_owned(), || json!({ "event": "checked" }));
     }
-    begin_log(out.format(), settings.log.as_deref())?;
+    begin_log("umbra-worker", out.format(), settings.log.as_deref())?;
     let WorkerSettings { config, connector, server, .. } = settings;
     let (worker, slots, grace) = (config.worker().to_string(), config.slots(), config.grace());
     out.result(
