@@ -7,7 +7,7 @@ use umbra_runtime::listen::{Cover, ListenAddr};
 use umbra_runtime::tls::TlsPaths;
 use umbra_runtime::{TlsFiles, Token};
 
-use super::{Daemon, Flags, Layers, Setting};
+use super::{Daemon, Flags, Layers, Meta, Setting, meta};
 use crate::exit::Failure;
 use crate::remote::ServerUrl;
 
@@ -27,6 +27,8 @@ pub struct CoordinatorSettings {
     pub http: ListenAddr,
     /// The folder for everything that must survive.
     pub state: PathBuf,
+    /// Where its small state is kept.
+    pub meta: Meta,
     /// What callers must know.
     pub token: Option<Token>,
     /// TLS for gRPC.
@@ -75,6 +77,15 @@ impl Daemon for CoordinatorSettings {
             help: "The folder for everything that must survive a restart",
             default: Some(STATE),
         },
+        meta::META,
+        meta::ENDPOINTS,
+        meta::PREFIX,
+        meta::USER,
+        meta::PASSWORD,
+        meta::AUTHORITIES,
+        meta::CERTIFICATE,
+        meta::KEY,
+        meta::LEASE,
         Setting {
             key: "token_file",
             flag: "token-file",
@@ -182,6 +193,7 @@ impl CoordinatorSettings {
         if advertise.as_ref().is_some_and(|url| url.is_encrypted() != wants_tls) {
             layers.mistake("advertise", "write https:// with tls_cert, http:// without");
         }
+        let meta = meta::read(layers);
         let defaults = ClusterConfig::default();
         let lease = layers.number("lease", 1..=3600).map(|seconds| seconds * 1000);
         Some(Self {
@@ -189,6 +201,7 @@ impl CoordinatorSettings {
             listen: listen?,
             advertise,
             state: layers.path("state").unwrap_or_else(|| PathBuf::from(STATE)),
+            meta: meta?,
             token: token.flatten(),
             tls,
             cluster: ClusterConfig { lease_ms: lease.unwrap_or(defaults.lease_ms), ..defaults },
@@ -229,6 +242,64 @@ mod tests {
         assert!(failure.contains("--advertise: write https:// with tls_cert"), "{failure}");
         let failure = read("--advertise nowhere").unwrap_err().to_string();
         assert!(failure.contains("--advertise: server \"nowhere\" is not an address"), "{failure}");
+    }
+
+    #[cfg(feature = "etcd")]
+    #[test]
+    fn etcd_is_chosen_and_its_settings_hang_together() {
+        assert!(matches!(read("").unwrap().meta, Meta::Embedded));
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let password = file("password", "correct horse\n");
+        let authority = file("ca.pem", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n");
+        let line = format!(
+            "--meta etcd --etcd-endpoints https://a:2379,https://b:2379 --etcd-prefix ward/umbra --etcd-user \
+             umbra --etcd-password-file {password} --etcd-ca {authority} --etcd-lease 3"
+        );
+        let settings = read(&line).unwrap();
+        let Meta::Etcd(options) = &settings.meta else { panic!("{:?}", settings.meta) };
+        assert_eq!(options.endpoints(), ["https://a:2379", "https://b:2379"]);
+        assert!(!format!("{settings:?}").contains("horse"));
+
+        let empty = file("empty", "\n");
+        for (line, complaint) in [
+            ("--meta redis", "--meta: \"redis\" is no meta store: use embedded or etcd"),
+            ("--meta etcd", "--etcd-endpoints: missing"),
+            ("--etcd-lease 5", "--etcd-lease: it is of no use without meta = etcd"),
+            ("--meta etcd --etcd-lease 1 --etcd-endpoints http://127.0.0.1:1", "--etcd-lease: 1 is out of"),
+            ("--meta etcd --etcd-endpoints nowhere", "--etcd-endpoints: \"nowhere\" is not an etcd endpoint"),
+            (
+                "--meta etcd --etcd-endpoints http://etcd:2379",
+                "--etcd-endpoints: http://etcd:2379 is another",
+            ),
+            (
+                "--meta etcd --etcd-endpoints https://etcd:2379",
+                "--etcd-ca: https://etcd:2379 speaks TLS: give",
+            ),
+            (
+                "--meta etcd --etcd-endpoints http://127.0.0.1:1 --etcd-user u",
+                "--etcd-password-file: missing: a user needs a password",
+            ),
+            (
+                &format!(
+                    "--meta etcd --etcd-endpoints http://127.0.0.1:1 --etcd-user u --etcd-password-file {empty}"
+                ),
+                "--etcd-password-file: it holds no password",
+            ),
+        ] {
+            let failure = read(line).unwrap_err().to_string();
+            assert!(failure.starts_with(complaint), "{line}: {failure}");
+            assert_eq!(failure.lines().count(), 1, "{failure}");
+        }
+        let CoordinatorSettings { meta: Meta::Etcd(_), .. } =
+            read("--meta etcd --etcd-endpoints http://127.0.0.1:2379").unwrap()
+        else {
+            panic!("that is enough")
+        };
     }
 
     #[test]
