@@ -52,6 +52,7 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let parts = Parts {
         cluster: settings.cluster,
+        meta: settings.meta,
         token: settings.token,
         listeners: Listeners { grpc: grpc.into(), http: Some(http), tls: settings.tls },
         address: settings

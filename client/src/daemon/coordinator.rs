@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use umbra_coordinator::store::EmbeddedStore;
+#[cfg(feature = "etcd")]
+use umbra_coordinator::store::EtcdStore;
+use umbra_coordinator::store::{EmbeddedStore, MetaStore};
 use umbra_coordinator::{Config, Listeners, Storage, serve};
 use umbra_core::cluster::ClusterConfig;
 use umbra_runtime::blobs::{Access, BlobStore, Place};
@@ -12,11 +14,14 @@ use umbra_train::numerics_class;
 
 use crate::exit::Failure;
 use crate::host;
+use crate::settings::Meta;
 
 /// What differs between a daemon and an embedded coordinator.
 pub struct Parts {
     /// Times and bounds of the scheduler.
     pub cluster: ClusterConfig,
+    /// Where its small state is kept.
+    pub meta: Meta,
     /// What callers must know.
     pub token: Option<Token>,
     /// Where it listens.
@@ -33,10 +38,10 @@ pub struct Parts {
 /// second coordinator over the same folder is refused.
 ///
 /// # Errors
-/// If the folder is in use, damaged or cannot be written.
+/// If the folder is in use, damaged or cannot be written, or the meta store cannot be reached.
 pub async fn start(state: &Path, parts: Parts, drain: Drain) -> Result<(), Failure> {
     files::create_private_folder(state).map_err(failed)?;
-    let store = EmbeddedStore::open(state.join("meta.redb")).await.map_err(failed)?;
+    let store = open_meta(&parts.meta, state).await?;
     let blobs = match &parts.blobs {
         Some((place, access)) => BlobStore::open(place, access).await,
         None => BlobStore::local(state.join("blobs")).await,
@@ -54,7 +59,18 @@ pub async fn start(state: &Path, parts: Parts, drain: Drain) -> Result<(), Failu
         storage: parts.storage,
     };
     let clock = Arc::new(SystemClock::new());
-    serve(config, parts.listeners, Arc::new(store), blobs, clock, drain).await.map_err(failed)
+    serve(config, parts.listeners, store, blobs, clock, drain).await.map_err(failed)
+}
+
+async fn open_meta(meta: &Meta, state: &Path) -> Result<Arc<dyn MetaStore>, Failure> {
+    match meta {
+        Meta::Embedded => {
+            let store = EmbeddedStore::open(state.join("meta.redb")).await.map_err(failed)?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(feature = "etcd")]
+        Meta::Etcd(options) => Ok(Arc::new(EtcdStore::connect(options).await.map_err(failed)?)),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {

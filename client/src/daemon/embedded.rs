@@ -16,7 +16,7 @@ use super::coordinator::{self, Parts};
 use crate::exit::Failure;
 use crate::host;
 use crate::remote::{Remote, ServerUrl};
-use crate::settings::{entropy, fresh_name};
+use crate::settings::{Meta, entropy, fresh_name};
 
 /// The lease. Its holder lives in this process, so it is short: what an earlier process held before it was
 /// killed is free again after this time.
@@ -50,6 +50,7 @@ impl Embedded {
         let address = format!("http://{}", grpc.local_addr().map_err(failed)?);
         let parts = Parts {
             cluster: ClusterConfig { lease_ms: LEASE_MS, ..ClusterConfig::default() },
+            meta: Meta::Embedded,
             token: Some(token.clone()),
             listeners: Listeners { grpc: grpc.into(), http: None, tls: None },
             address: address.clone(),

@@ -9,7 +9,7 @@ use umbra_runtime::listen::{Cover, ListenAddr};
 use umbra_runtime::tls::TlsPaths;
 use umbra_runtime::{TlsFiles, Token};
 
-use super::{Daemon, Flags, Layers, Setting, blobs};
+use super::{Daemon, Flags, Layers, Meta, Setting, blobs, meta};
 use crate::exit::Failure;
 use crate::remote::ServerUrl;
 
@@ -33,6 +33,8 @@ pub struct CoordinatorSettings {
     pub blobs: Option<(Place, Access)>,
     /// Bounds of what is kept.
     pub storage: Storage,
+    /// Where its small state is kept.
+    pub meta: Meta,
     /// What callers must know.
     pub token: Option<Token>,
     /// TLS for gRPC.
@@ -81,6 +83,15 @@ impl Daemon for CoordinatorSettings {
             help: "The folder for everything that must survive a restart",
             default: Some(STATE),
         },
+        meta::META,
+        meta::ENDPOINTS,
+        meta::PREFIX,
+        meta::USER,
+        meta::PASSWORD,
+        meta::AUTHORITIES,
+        meta::CERTIFICATE,
+        meta::KEY,
+        meta::LEASE,
         Setting {
             key: "blobs",
             flag: "blobs",
@@ -207,6 +218,17 @@ impl CoordinatorSettings {
         if advertise.as_ref().is_some_and(|url| url.is_encrypted() != wants_tls) {
             layers.mistake("advertise", "write https:// with tls_cert, http:// without");
         }
+        let meta = meta::read(layers);
+        if meta.as_ref().is_some_and(|meta| !matches!(meta, Meta::Embedded)) {
+            if layers.text("blobs").is_none() {
+                let message = "missing: coordinators that share a meta store share their blobs, such as s3://bucket/prefix";
+                layers.mistake("blobs", message);
+            }
+            let anywhere = |listen: &ListenAddr| listen.address().ip().is_unspecified();
+            if advertise.is_none() && listen.as_ref().is_some_and(anywhere) {
+                layers.mistake("advertise", "missing: say at which address others reach this coordinator");
+            }
+        }
         let defaults = ClusterConfig::default();
         let blobs = blobs::read(layers);
         let kept = Storage::default();
@@ -220,6 +242,7 @@ impl CoordinatorSettings {
             state: layers.path("state").unwrap_or_else(|| PathBuf::from(STATE)),
             blobs,
             storage,
+            meta: meta?,
             token: token.flatten(),
             tls,
             cluster: ClusterConfig { lease_ms: lease.unwrap_or(defaults.lease_ms), ..defaults },
@@ -260,6 +283,64 @@ mod tests {
         assert!(failure.contains("--advertise: write https:// with tls_cert"), "{failure}");
         let failure = read("--advertise nowhere").unwrap_err().to_string();
         assert!(failure.contains("--advertise: server \"nowhere\" is not an address"), "{failure}");
+    }
+
+    #[cfg(feature = "etcd")]
+    #[test]
+    fn etcd_is_chosen_and_its_settings_hang_together() {
+        assert!(matches!(read("").unwrap().meta, Meta::Embedded));
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let password = file("password", "correct horse\n");
+        let authority = file("ca.pem", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n");
+        let line = format!(
+            "--meta etcd --etcd-endpoints https://a:2379,https://b:2379 --etcd-prefix ward/umbra --etcd-user \
+             umbra --etcd-password-file {password} --etcd-ca {authority} --etcd-lease 3"
+        );
+        let settings = read(&line).unwrap();
+        let Meta::Etcd(options) = &settings.meta else { panic!("{:?}", settings.meta) };
+        assert_eq!(options.endpoints(), ["https://a:2379", "https://b:2379"]);
+        assert!(!format!("{settings:?}").contains("horse"));
+
+        let empty = file("empty", "\n");
+        for (line, complaint) in [
+            ("--meta redis", "--meta: \"redis\" is no meta store: use embedded or etcd"),
+            ("--meta etcd", "--etcd-endpoints: missing"),
+            ("--etcd-lease 5", "--etcd-lease: it is of no use without meta = etcd"),
+            ("--meta etcd --etcd-lease 1 --etcd-endpoints http://127.0.0.1:1", "--etcd-lease: 1 is out of"),
+            ("--meta etcd --etcd-endpoints nowhere", "--etcd-endpoints: \"nowhere\" is not an etcd endpoint"),
+            (
+                "--meta etcd --etcd-endpoints http://etcd:2379",
+                "--etcd-endpoints: http://etcd:2379 is another",
+            ),
+            (
+                "--meta etcd --etcd-endpoints https://etcd:2379",
+                "--etcd-ca: https://etcd:2379 speaks TLS: give",
+            ),
+            (
+                "--meta etcd --etcd-endpoints http://127.0.0.1:1 --etcd-user u",
+                "--etcd-password-file: missing: a user needs a password",
+            ),
+            (
+                &format!(
+                    "--meta etcd --etcd-endpoints http://127.0.0.1:1 --etcd-user u --etcd-password-file {empty}"
+                ),
+                "--etcd-password-file: it holds no password",
+            ),
+        ] {
+            let failure = read(line).unwrap_err().to_string();
+            assert!(failure.starts_with(complaint), "{line}: {failure}");
+            assert_eq!(failure.lines().count(), 1, "{failure}");
+        }
+        let CoordinatorSettings { meta: Meta::Etcd(_), .. } =
+            read("--meta etcd --etcd-endpoints http://127.0.0.1:2379 --blobs s3://ward").unwrap()
+        else {
+            panic!("that is enough")
+        };
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod blobs;
 mod coordinator;
 mod layers;
+mod meta;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use clap::{Arg, ArgMatches, Command};
 
 pub use coordinator::CoordinatorSettings;
 pub use layers::Layers;
+pub use meta::Meta;
 pub use worker::{WorkerSettings, entropy, fresh_name};
 
 /// One setting of a daemon.

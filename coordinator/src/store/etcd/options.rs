@@ -1,6 +1,7 @@
 //! How etcd is reached, checked before anything is sent.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tonic::transport::Uri;
@@ -58,6 +59,9 @@ pub enum InvalidEtcdOptions {
     /// Some endpoints speak TLS and some do not.
     #[error("etcd endpoints with and without TLS are mixed: use https:// for all or for none")]
     MixedEndpoints,
+    /// Another machine, in the clear.
+    #[error("{0} is another machine, and the audits' seeds would travel in the clear: use https://")]
+    InTheClear(String),
     /// Material for TLS, and no endpoint that speaks it.
     #[error("{0} speaks no TLS although a certificate is given: use https://, or give none")]
     PlainEndpoint(String),
@@ -149,7 +153,11 @@ impl EtcdOptions {
         match (is_secure(&first), &self.tls) {
             (true, _) if !trusts => Err(InvalidEtcdOptions::NoAuthority(first)),
             (false, Some(_)) => Err(InvalidEtcdOptions::PlainEndpoint(first)),
-            _ => Ok(()),
+            (true, _) => Ok(()),
+            (false, None) => match self.endpoints.iter().find(|endpoint| !is_here(endpoint)) {
+                Some(open) => Err(InvalidEtcdOptions::InTheClear(open.clone())),
+                None => Ok(()),
+            },
         }
     }
 
@@ -177,6 +185,14 @@ impl EtcdOptions {
 
 fn is_secure(endpoint: &str) -> bool {
     endpoint.starts_with("https://")
+}
+
+/// Whether it is on this machine.
+fn is_here(endpoint: &str) -> bool {
+    endpoint.parse::<Uri>().is_ok_and(|uri| {
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    })
 }
 
 /// The endpoint without its last `/`, if it is one.
@@ -220,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_checked() {
-        let plain = || EtcdOptions::try_new(&["http://a:1"]).unwrap();
+        let plain = || EtcdOptions::try_new(&["http://[::1]:1", "http://localhost:1"]).unwrap();
         assert_eq!(plain().with_prefix("a/b").unwrap().prefix(), "a/b/");
         assert_eq!(plain().with_prefix(&"p".repeat(127)).unwrap().prefix().len(), 128);
         for bad in ["", "/", "a\nb", &"p".repeat(128)] {
@@ -237,7 +253,8 @@ mod tests {
         let trusting = TlsFiles { authorities: Some(Vec::new()), ..TlsFiles::default() };
         assert!(plain().check().is_ok() && secure.clone().with_tls(trusting.clone()).check().is_ok());
         for (options, expected) in [
-            (plain().with_tls(trusting), "http://a:1 speaks no TLS"),
+            (plain().with_tls(trusting), "http://[::1]:1 speaks no TLS"),
+            (EtcdOptions::try_new(&["http://127.0.0.1:1", "http://b:1"]).unwrap(), "http://b:1 is another"),
             (secure.clone(), "https://a:1 speaks TLS: give the authority"),
             (secure.with_tls(TlsFiles::default()), "https://a:1 speaks TLS: give the authority"),
         ] {
