@@ -299,7 +299,7 @@ mod tests {
         let authority = file("ca.pem", "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n");
         let line = format!(
             "--meta etcd --etcd-endpoints https://a:2379,https://b:2379 --etcd-prefix ward/umbra --etcd-user \
-             umbra --etcd-password-file {password} --etcd-ca {authority} --etcd-lease 3"
+             umbra --etcd-password-file {password} --etcd-ca {authority} --etcd-lease 3 --blobs s3://ward"
         );
         let settings = read(&line).unwrap();
         let Meta::Etcd(options) = &settings.meta else { panic!("{:?}", settings.meta) };
