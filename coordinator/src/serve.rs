@@ -264,6 +264,7 @@ fn describe_metrics() {
     metrics::describe_counter!("umbra_worker_bytes_written_total", "bytes of blobs written by workers");
     metrics::describe_counter!("umbra_blobs_collected_total", "blobs deleted that no record named");
     metrics::describe_histogram!("umbra_store_commit_seconds", "time of a commit to the meta store");
+    metrics::describe_histogram!("umbra_step_seconds", "time of a step of the scheduler");
     // Counters are shown from the start, so that absence means an old coordinator and not zero.
     for counter in [
         "umbra_leader_changes_total",

@@ -212,6 +212,11 @@ impl Cluster {
         Findings::read(&out)
     }
 
+    /// The most memory the coordinator ever had resident, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.coordinator.peak_memory()
+    }
+
     /// What the coordinator measures.
     ///
     /// # Panics

@@ -50,6 +50,18 @@ impl Metrics {
         Self(pairs.collect())
     }
 
+    /// The buckets of a histogram without labels: upper bounds, and how many values lie at or below them.
+    pub fn buckets(&self, name: &str) -> Vec<(f64, f64)> {
+        let begins = format!("{name}_bucket{{le=\"");
+        let found = self.0.iter().filter_map(|(name, count)| {
+            let bound = name.strip_prefix(&begins)?.strip_suffix("\"}")?;
+            Some((if bound == "+Inf" { f64::INFINITY } else { bound.parse().ok()? }, *count))
+        });
+        let mut found: Vec<_> = found.collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        found
+    }
+
     /// The value of a metric that is there.
     ///
     /// # Panics

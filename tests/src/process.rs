@@ -32,6 +32,18 @@ impl Process {
         Self { name: name.to_owned(), child, journal: journal.clone(), readers, ended: None }
     }
 
+    /// The most memory it ever had resident, in bytes, as the system tells while it runs.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a process that runs has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it tells its peak");
+        let kib = line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number of KiB");
+        kib << 10
+    }
+
     /// Its name in the journal.
     pub fn name(&self) -> &str {
         &self.name

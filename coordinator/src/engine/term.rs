@@ -153,7 +153,9 @@ impl Term {
         files: &[stored::StoredFile],
     ) -> Result<(), TermEnd> {
         let now = self.now();
+        let begun = std::time::Instant::now();
         let actions = self.cluster.step(now, event);
+        metrics::histogram!("umbra_step_seconds").record(begun.elapsed());
         self.carry_out(actions, extra, files).await?;
         // A worker that could not be told what was decided must not be counted on until it is back.
         while let Some(worker) = self.sessions.next_cut_off() {
