@@ -62,7 +62,8 @@ impl Term {
         self.sessions.send(&worker, v1::connect_response::Message::Drain(v1::Drain {}));
         self.step(Event::DrainAsked { worker: worker.clone() }).await?;
         let member = self.sessions.members(Bound::Included(&worker)).next().filter(|(id, _)| **id == worker);
-        Ok(member.map(|(id, member)| view(id, member, true, self.cluster.slots(id))))
+        Ok(member
+            .map(|(id, member)| view(id, member, self.cluster.worker(id).as_ref(), self.cluster.slots(id))))
     }
 
     /// The page of connected workers after the one of this id: at most so many, and not many slots.
