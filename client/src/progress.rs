@@ -101,6 +101,7 @@ fn line(audit: &v1::Audit) -> String {
             if progress.seconds_left > 0.0 {
                 parts.push(format!("{} left", human::duration(progress.seconds_left)));
             }
+            parts.extend(view::queue_text(&progress));
             if progress.packs_running == 0 && !audit.waiting_reason.is_empty() {
                 parts.push(format!("waits: {}", plain(&audit.waiting_reason)));
             }

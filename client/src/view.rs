@@ -159,6 +159,7 @@ pub fn progress(progress: &v1::AuditProgress) -> Value {
         "steps_done": progress.steps_done,
         "samples_per_second": progress.samples_per_second,
         "seconds_left": progress.seconds_left,
+        "queue_position": progress.queue_position,
         "provisional": provisional.map(|p| json!({ "blocks": p.blocks, "auc": p.auc })),
     })
 }
@@ -211,6 +212,12 @@ pub fn audit_text(audit: &v1::Audit) -> String {
     if !audit.waiting_reason.is_empty() {
         rows.push(("waits", plain(&audit.waiting_reason)));
     }
+    if let Some(queue) = queue_text(&progress) {
+        rows.push(("queue", queue));
+    }
+    if progress.seconds_left > 0.0 {
+        rows.push(("left", format!("about {}", human::duration(progress.seconds_left))));
+    }
     if let Some(fault) = &audit.fault {
         rows.push(("fault", plain(&fault.message)));
     }
@@ -234,12 +241,19 @@ pub fn audits_text(audits: &[v1::Audit]) -> String {
                 plain(&audit.id),
                 state(audit.state()).to_owned(),
                 format!("{}/{}", progress.shadows_done, progress.shadows),
+                left_text(&progress),
                 plain(dataset),
                 audit.create_time.map(|time| time.to_string()).unwrap_or_default(),
             ]
         })
         .collect();
-    table(&["AUDIT", "STATE", "SHADOWS", "DATA SET", "SUBMITTED"], &rows)
+    table(&["AUDIT", "STATE", "SHADOWS", "LEFT", "DATA SET", "SUBMITTED"], &rows)
+}
+
+/// `38 s`, `2 audits ahead, 38 s`, or nothing.
+fn left_text(progress: &v1::AuditProgress) -> String {
+    let time = (progress.seconds_left > 0.0).then(|| human::duration(progress.seconds_left));
+    queue_text(progress).into_iter().chain(time).collect::<Vec<_>>().join(", ")
 }
 
 /// Many data sets for people.
@@ -300,6 +314,15 @@ pub fn shape_text(shape: &v1::DataShape) -> String {
         shape.classes,
         if shape.several_labels { "labels" } else { "classes" }
     )
+}
+
+/// What is before an audit that has nothing at work.
+pub fn queue_text(progress: &v1::AuditProgress) -> Option<String> {
+    let ahead = progress.queue_position.filter(|_| progress.packs_running == 0)?;
+    Some(match ahead {
+        0 => "next".to_owned(),
+        ahead => format!("{} ahead", human::count(ahead.into(), "audit")),
+    })
 }
 
 fn shadows_text(progress: &v1::AuditProgress) -> String {

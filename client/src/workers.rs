@@ -8,12 +8,15 @@ use crate::output::{plain, table};
 
 /// A worker for programs. What a device does not tell is null.
 pub fn worker(worker: &v1::Worker) -> Value {
+    let (seconds, reason) = (worker.quarantine_seconds, &worker.quarantine_reason);
+    let quarantine = (seconds > 0).then(|| json!({ "seconds": seconds, "reason": reason }));
     json!({
         "id": worker.id,
         "host": worker.host,
         "version": worker.version,
         "connect_time": worker.connect_time.map(|time| time.to_string()),
         "draining": worker.draining,
+        "quarantine": quarantine,
         "slots": worker.slots.iter().map(slot).collect::<Vec<Value>>(),
     })
 }
@@ -85,6 +88,10 @@ fn doing(worker: &v1::Worker, slot: &v1::WorkerSlot, lost: &str) -> String {
     if worker.draining {
         words += ", draining";
     }
+    if worker.quarantine_seconds > 0 && slot.state() == SlotState::Free {
+        let wait = human::duration(worker.quarantine_seconds.into());
+        words = format!("gets no packs for {wait} after failures: {}", plain(&worker.quarantine_reason));
+    }
     if !lost.is_empty() {
         words += &format!(": {}", plain(lost));
     }
@@ -118,6 +125,8 @@ mod tests {
             version: "0.1.0".into(),
             connect_time: Some("2026-01-02T03:04:05Z".parse().unwrap()),
             draining: false,
+            quarantine_seconds: 0,
+            quarantine_reason: String::new(),
             slots: vec![
                 slot(0, SlotState::Busy, "a-1", gpu("")),
                 slot(1, SlotState::Lost, "", gpu("it fell off\nthe bus")),
@@ -137,6 +146,12 @@ mod tests {
             "w-22    here  0.1.0    2026-01-02T03:04:05Z  0     -                      -                    -     free, draining",
         ];
         assert_eq!(text(&workers()), lines.join("\n"));
+        let mut second = workers().remove(1);
+        (second.draining, second.quarantine_seconds, second.quarantine_reason) =
+            (false, 60, "no disk".into());
+        let shown = text(std::slice::from_ref(&second));
+        assert!(shown.ends_with("gets no packs for 1 min 0 s after failures: no disk"), "{shown}");
+        assert_eq!(worker(&second)["quarantine"], json!({ "seconds": 60, "reason": "no disk" }));
         assert_eq!(text(&[]), "no workers are connected");
     }
 

@@ -246,6 +246,10 @@ fn describe_metrics() {
     metrics::describe_gauge!("umbra_slots", "slots of connected workers");
     metrics::describe_gauge!("umbra_slots_busy", "slots that are taken");
     metrics::describe_gauge!("umbra_slots_lost", "slots of connected workers that lost their device");
+    metrics::describe_gauge!(
+        "umbra_workers_quarantined",
+        "connected workers that get no packs after failures"
+    );
     metrics::describe_gauge!("umbra_slot_memory_bytes", "memory of a slot's device");
     metrics::describe_gauge!("umbra_slot_memory_free_bytes", "free memory of a slot's device");
     metrics::describe_gauge!(

@@ -12,15 +12,12 @@ pub mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use prost::Message as _;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
-use umbra_core::digest::{Digest, FieldHasher};
-use umbra_core::spec::AuditSpec;
-use umbra_proto::convert::{named_by, spec_to};
+pub use umbra_proto::convert::request_id;
 use umbra_proto::error::LEADER_HEADER;
 use umbra_proto::v1::audit_service_client::AuditServiceClient;
 use umbra_proto::v1::cluster_service_client::ClusterServiceClient;
@@ -240,12 +237,4 @@ pub fn ask<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(ANSWER);
     request
-}
-
-/// The id under which an audit is asked for: the same file on the same data is the same request.
-pub fn request_id(spec: &AuditSpec, data: &Digest) -> String {
-    let mut hasher = FieldHasher::new("umbra request v1");
-    hasher.put("spec", &named_by(spec_to(spec)).encode_to_vec());
-    hasher.put("data", data.as_bytes());
-    hasher.finish().to_string()
 }

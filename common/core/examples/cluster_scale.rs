@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use umbra_core::cluster::{
-    Action, AuditDemand, Checkpoint, Cluster, ClusterConfig, Event, Outcome, PackResult,
+    Action, AuditDemand, Checkpoint, Cluster, ClusterConfig, Event, Outcome, PackResult, Steps,
 };
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Millis, PackIndex, WorkerId};
@@ -117,9 +117,11 @@ impl Scale {
                 let (worker, digest) = (slot.worker, Digest::from_bytes([7; 32]));
                 let checkpoint =
                     Checkpoint { step: 100, fence, key: format!("{pack}/{fence}/100"), digest, bytes: 9 };
+                let steps = Some(Steps { done: 50, left: 100 });
                 for checkpoint in [None, Some(checkpoint)] {
                     let (worker, pack) = (worker.clone(), pack.clone());
-                    self.queue.push_back(("progress", Event::Progress { worker, pack, fence, checkpoint }));
+                    self.queue
+                        .push_back(("progress", Event::Progress { worker, pack, fence, steps, checkpoint }));
                 }
                 let key = format!("{pack}/{fence}/logits");
                 let outcome = Outcome::Done(PackResult { key, digest, bytes: 1 << 20, lost: vec![] });

@@ -14,6 +14,7 @@ use umbra_proto::v1;
 use umbra_proto::v1::audit_service_server::AuditService;
 use umbra_runtime::TraceParent;
 
+use super::extend;
 use super::pages::page;
 use super::refusals::{audit_id, gone, no_audit, no_dataset};
 use crate::board::Board;
@@ -35,6 +36,35 @@ impl Audits {
     fn shown(&self, id: &AuditId) -> Result<v1::Audit, Status> {
         let audit = self.0.shown(|board| board.get(id))?.ok_or_else(|| no_audit(id.as_str()))?;
         Ok(v1::Audit::clone(&audit))
+    }
+
+    /// Takes an audit, pinned to this class or to the one that fits now; the one that exists afterwards.
+    async fn take(&self, facts: Arc<AuditFacts>, numerics: Option<String>) -> Result<v1::Audit, Status> {
+        let shell = &self.0;
+        if let Some(audit) = shell.board.get(&facts.id) {
+            return Ok((*audit).clone());
+        }
+        let numerics = match numerics {
+            Some(numerics) => numerics,
+            None => shell.engine.ask(|reply| Command::Numerics { reply }).await.map_err(gone)?,
+        };
+        let done = reuse::existing(shell, &facts, &numerics).await?;
+        let submit = |reply| Command::Submit { facts: facts.clone(), numerics, done, reply };
+        let id = match shell.engine.ask(submit).await.map_err(gone)? {
+            Ok(id) => id,
+            Err(SubmitError::RequestTaken(other)) => {
+                let message = format!(
+                    "audit {other} was submitted under this request id with another specification: choose a new request id"
+                );
+                return Err(refuse(Reason::AlreadyExists, message));
+            }
+            Err(SubmitError::Going) => {
+                let message = "the same audit is being deleted: submit it again in a moment";
+                return Err(refuse(Reason::Unavailable, message));
+            }
+            Err(SubmitError::DatasetGone) => return Err(no_dataset(facts.spec.dataset())),
+        };
+        self.shown(&id)
     }
 }
 
@@ -64,27 +94,18 @@ impl AuditService for Audits {
         let created = shell.clock.unix_ms();
         let facts = AuditFacts::new(spec, request.request_id, dataset, created);
         let facts = Arc::new(AuditFacts { trace: TraceParent::current(), ..facts });
-        if let Some(audit) = shell.board.get(&facts.id) {
-            return Ok(Response::new(v1::CreateAuditResponse { audit: Some((*audit).clone()) }));
-        }
-        let numerics = shell.engine.ask(|reply| Command::Numerics { reply }).await.map_err(gone)?;
-        let done = reuse::existing(shell, &facts, &numerics).await?;
-        let submit = |reply| Command::Submit { facts: facts.clone(), numerics, done, reply };
-        let id = match shell.engine.ask(submit).await.map_err(gone)? {
-            Ok(id) => id,
-            Err(SubmitError::RequestTaken(other)) => {
-                let message = format!(
-                    "audit {other} was submitted under this request id with another specification: choose a new request id"
-                );
-                return Err(refuse(Reason::AlreadyExists, message));
-            }
-            Err(SubmitError::Going) => {
-                let message = "the same audit is being deleted: submit it again in a moment";
-                return Err(refuse(Reason::Unavailable, message));
-            }
-            Err(SubmitError::DatasetGone) => return Err(no_dataset(facts.spec.dataset())),
-        };
-        Ok(Response::new(v1::CreateAuditResponse { audit: Some(self.shown(&id)?) }))
+        Ok(Response::new(v1::CreateAuditResponse { audit: Some(self.take(facts, None).await?) }))
+    }
+
+    async fn extend_audit(
+        &self,
+        request: Request<v1::ExtendAuditRequest>,
+    ) -> Result<Response<v1::ExtendAuditResponse>, Status> {
+        let (facts, numerics) = extend::larger(&self.0, &request.into_inner()).await?;
+        let audit = self
+            .take(Arc::new(AuditFacts { trace: TraceParent::current(), ..facts }), Some(numerics))
+            .await?;
+        Ok(Response::new(v1::ExtendAuditResponse { audit: Some(audit) }))
     }
 
     async fn get_audit(

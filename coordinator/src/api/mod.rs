@@ -2,6 +2,7 @@
 
 mod audits;
 mod datasets;
+mod extend;
 mod findings;
 mod fleet;
 mod gate;

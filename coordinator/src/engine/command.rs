@@ -39,6 +39,13 @@ pub enum Command {
         /// The id, or why it was refused.
         reply: oneshot::Sender<Result<AuditId, SubmitError>>,
     },
+    /// What is known of an audit since its submission, the class it is pinned to, and where it stands.
+    Facts {
+        /// The audit.
+        audit: AuditId,
+        /// None if there is no such audit.
+        reply: oneshot::Sender<Option<(Arc<AuditFacts>, String, AuditState)>>,
+    },
     /// Cancel an audit; answered with the state it had before.
     Cancel {
         /// The audit.

@@ -19,6 +19,8 @@ pub struct Glance {
     pub slots_busy: u32,
     /// Slots that lost their device.
     pub slots_lost: u32,
+    /// Connected workers in quarantine.
+    pub quarantined: u32,
 }
 
 impl Term {
@@ -39,6 +41,7 @@ impl Term {
             glance.slots += worker.slots;
             glance.slots_busy += worker.busy;
             glance.slots_lost += worker.lost;
+            glance.quarantined += u32::from(worker.quarantine.is_some());
         }
         glance
     }

@@ -33,6 +33,12 @@ impl Term {
                 let taken = self.submit(facts, numerics, done).await?;
                 answer(reply, taken);
             }
+            Command::Facts { audit, reply } => {
+                let state = self.cluster.audit(&audit).map(|status| status.state);
+                let known = self.audits.get(&audit).map(|entry| &entry.task);
+                let facts = known.zip(state);
+                answer(reply, facts.map(|(task, state)| (task.facts.clone(), task.numerics.clone(), state)));
+            }
             Command::Cancel { audit, reply } => {
                 let before = self.cluster.audit(&audit).map(|status| status.state);
                 self.touch(&audit);
@@ -221,11 +227,10 @@ impl Term {
                 // First, so that nothing that comes free is given to a slot that is lost.
                 self.hear_devices(&worker, &heartbeat.devices).await?;
                 for running in &heartbeat.running {
-                    let fence = core_fence(running.fence);
                     match wire::pack_id(&running.audit_id, running.pack) {
                         Ok(pack) => {
-                            let worker = worker.clone();
-                            self.step(Event::Progress { worker, pack, fence, checkpoint: None }).await?;
+                            let facts = self.audits.get(&pack.audit).map(|entry| &*entry.task.facts);
+                            self.step(wire::running(worker.clone(), pack, running, facts)).await?;
                         }
                         Err(error) => return self.cut_off(&worker, &error).await,
                     }
@@ -346,7 +351,7 @@ impl Term {
 }
 
 fn note_checkpoint(event: &Event) {
-    let Event::Progress { worker, pack, fence, checkpoint: Some(checkpoint) } = event else { return };
+    let Event::Progress { worker, pack, fence, checkpoint: Some(checkpoint), .. } = event else { return };
     metrics::counter!("umbra_checkpoints_total").increment(1);
     tracing::info!(
         audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %worker, step = checkpoint.step,

@@ -17,6 +17,7 @@ mod leftovers;
 mod lived;
 mod load;
 mod member;
+mod outlook;
 mod progress;
 pub mod records;
 mod run;

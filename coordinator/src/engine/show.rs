@@ -6,6 +6,7 @@ use umbra_core::lifecycle::AuditState;
 use umbra_proto::convert::{fault_to, shape_to, spec_to};
 use umbra_proto::v1;
 
+use super::outlook::Outlook;
 use super::progress::Totals;
 use super::records::state_to;
 use crate::facts::AuditFacts;
@@ -17,6 +18,8 @@ pub struct Extras<'a> {
     pub numerics: &'a str,
     /// The counters of packs at work.
     pub totals: Totals,
+    /// Its place in the queue for slots, while it queues.
+    pub outlook: Option<Outlook>,
     /// Running figures.
     pub provisional: Option<&'a v1::Provisional>,
     /// Unix time in milliseconds of its end.
@@ -80,7 +83,11 @@ fn progress(
         steps,
         steps_done,
         samples_per_second: if going { totals.samples_per_second } else { 0.0 },
-        seconds_left: if going { left / totals.steps_per_second } else { 0.0 },
+        seconds_left: match extras.outlook {
+            _ if going => left / totals.steps_per_second,
+            outlook => outlook.map_or(0.0, |outlook| outlook.seconds),
+        },
+        queue_position: extras.outlook.map(|outlook| outlook.position),
         provisional: extras.provisional.cloned(),
         shadows_lost: lost,
     }

@@ -381,6 +381,7 @@ impl Term {
             let extras = Extras {
                 numerics: &entry.task.numerics,
                 totals: self.progress.totals(&id),
+                outlook: self.outlook(&id),
                 provisional: entry.provisional.as_ref(),
                 ended: entry.ended,
             };
@@ -396,6 +397,7 @@ impl Term {
             metrics::gauge!("umbra_packs", "state" => state).set(f64::from(count));
         }
         metrics::gauge!("umbra_worker_sessions").set(f64::from(glance.workers));
+        metrics::gauge!("umbra_workers_quarantined").set(f64::from(glance.quarantined));
         metrics::gauge!("umbra_slots").set(f64::from(glance.slots));
         metrics::gauge!("umbra_slots_busy").set(f64::from(glance.slots_busy));
         metrics::gauge!("umbra_slots_lost").set(f64::from(glance.slots_lost));

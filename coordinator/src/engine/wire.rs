@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, StillRunning};
+use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, Steps, StillRunning};
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
 use umbra_core::places;
@@ -60,7 +60,18 @@ pub fn checkpointed(worker: WorkerId, said: v1::Checkpointed) -> Result<Event, M
     let pack = pack_id(&said.audit_id, said.pack)?;
     let fence = core_fence(said.fence);
     let checkpoint = said.checkpoint.map(|said| checkpoint(&pack, said)).transpose()?;
-    Ok(Event::Progress { worker, pack, fence, checkpoint })
+    Ok(Event::Progress { worker, pack, fence, steps: None, checkpoint })
+}
+
+/// What a heartbeat says of one pack, as an event.
+pub fn running(worker: WorkerId, pack: PackId, said: &v1::RunningPack, facts: Option<&AuditFacts>) -> Event {
+    let planned =
+        facts.and_then(|facts| Some((facts.plan.packs.get(pack.pack.0 as usize)?, facts.plan.steps)));
+    let steps = planned.map(|(pack, steps)| {
+        let all = steps.saturating_mul(pack.shadows.len() as u64);
+        Steps { done: said.steps_done, left: all.saturating_sub(said.steps_done) }
+    });
+    Event::Progress { worker, pack, fence: core_fence(said.fence), steps, checkpoint: None }
 }
 
 /// A report as an event.
@@ -147,6 +158,7 @@ pub fn revoke(pack: &PackId, fence: Fence, reason: RevokeReason) -> v1::Revoke {
         RevokeReason::Cancelled => v1::RevokeReason::Cancelled,
         RevokeReason::Draining => v1::RevokeReason::Draining,
         RevokeReason::Stale => v1::RevokeReason::Stale,
+        RevokeReason::Moving => v1::RevokeReason::Moving,
     };
     v1::Revoke {
         audit_id: pack.audit.to_string(),

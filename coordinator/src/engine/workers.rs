@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use prost::Message as _;
-use umbra_core::cluster::{Event, SlotStatus};
+use umbra_core::cluster::{Event, SlotStatus, WorkerStatus};
 use umbra_core::ids::WorkerId;
 use umbra_proto::v1;
 
@@ -62,7 +62,8 @@ impl Term {
         self.sessions.send(&worker, v1::connect_response::Message::Drain(v1::Drain {}));
         self.step(Event::DrainAsked { worker: worker.clone() }).await?;
         let member = self.sessions.members(Bound::Included(&worker)).next().filter(|(id, _)| **id == worker);
-        Ok(member.map(|(id, member)| view(id, member, true, self.cluster.slots(id))))
+        Ok(member
+            .map(|(id, member)| view(id, member, self.cluster.worker(id).as_ref(), self.cluster.slots(id))))
     }
 
     /// The page of connected workers after the one of this id: at most so many, and not many slots.
@@ -75,8 +76,7 @@ impl Term {
                 page.more = true;
                 break;
             }
-            let draining = self.cluster.worker(id).is_some_and(|status| status.draining);
-            let worker = view(id, member, draining, self.cluster.slots(id));
+            let worker = view(id, member, self.cluster.worker(id).as_ref(), self.cluster.slots(id));
             bytes += worker.encoded_len();
             page.workers.push(worker);
         }
@@ -84,7 +84,9 @@ impl Term {
     }
 }
 
-fn view(id: &WorkerId, member: &Member, draining: bool, slots: Vec<SlotStatus>) -> v1::Worker {
+fn view(id: &WorkerId, member: &Member, status: Option<&WorkerStatus>, slots: Vec<SlotStatus>) -> v1::Worker {
+    let quarantine = status.and_then(|status| status.quarantine.as_ref());
+    let seconds = quarantine.map_or(0, |quarantine| quarantine.wait_ms.div_ceil(1000).max(1));
     let slot = |(slot, status): (u32, SlotStatus)| {
         let state = match &status {
             SlotStatus { lost: true, .. } => v1::SlotState::Lost,
@@ -100,8 +102,10 @@ fn view(id: &WorkerId, member: &Member, draining: bool, slots: Vec<SlotStatus>) 
         host: member.host.clone(),
         version: member.version.clone(),
         connect_time: Some(timestamp(member.since)),
-        draining,
+        draining: status.is_some_and(|status| status.draining),
         slots: (0..).zip(slots).map(slot).collect(),
+        quarantine_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        quarantine_reason: quarantine.map(|quarantine| quarantine.fault.message.clone()).unwrap_or_default(),
     }
 }
 
@@ -124,6 +128,8 @@ fn measure(worker: &WorkerId, slot: u32, device: &v1::SlotDevice) {
 
 #[cfg(test)]
 mod tests {
+    use umbra_core::cluster::QuarantineStatus;
+    use umbra_core::fault::{Domain, Fault, Retry};
     use umbra_core::ids::{AuditId, PackId, PackIndex};
 
     use super::*;
@@ -138,7 +144,20 @@ mod tests {
         let pack = PackId { audit: AuditId::try_new("a-1").unwrap(), pack: PackIndex(3) };
         let slots = [(false, false), (true, false), (false, true), (true, true)]
             .map(|(held, lost)| SlotStatus { pack: held.then(|| pack.clone()), lost });
-        let worker = view(&WorkerId::try_new("w").unwrap(), &member, true, slots.to_vec());
+        let id = WorkerId::try_new("w").unwrap();
+        let fault = Fault::new(Domain::Worker, Retry::Elsewhere, "the disk is full");
+        let status = WorkerStatus {
+            id: id.clone(),
+            connected: true,
+            draining: true,
+            slots: 4,
+            busy: 2,
+            lost: 2,
+            quarantine: Some(QuarantineStatus { wait_ms: 59_001, fault }),
+            numerics: vec![],
+        };
+        let worker = view(&id, &member, Some(&status), slots.to_vec());
+        assert_eq!((worker.quarantine_seconds, worker.quarantine_reason.as_str()), (60, "the disk is full"));
         assert_eq!((worker.id.as_str(), worker.host.as_str(), worker.draining), ("w", "here", true));
         assert_eq!(worker.connect_time.unwrap().seconds, 61);
         let shown: Vec<_> =

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod elsewhere;
+mod fleet;
 mod garbage;
 mod place;
 mod puppet;

@@ -243,6 +243,11 @@ impl Place {
         Ok(self.audits().cancel_audit(request).await?.into_inner().audit.unwrap())
     }
 
+    pub async fn extend(&self, id: &str, shadows: u32) -> Result<v1::Audit, Status> {
+        let request = v1::ExtendAuditRequest { id: id.into(), shadows };
+        Ok(self.audits().extend_audit(request).await?.into_inner().audit.unwrap())
+    }
+
     pub async fn delete(&self, id: &str) -> Result<(), Status> {
         self.audits().delete_audit(v1::DeleteAuditRequest { id: id.into() }).await.map(drop)
     }

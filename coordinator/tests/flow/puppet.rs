@@ -45,6 +45,24 @@ impl<'p> Puppet<'p> {
         numerics: &[&str],
         held: &[v1::Assign],
     ) -> Puppet<'p> {
+        Self::join_sized(place, name, &vec![0; slots as usize], numerics, held).await
+    }
+
+    /// With slots of so many bytes; 0 where they do not tell.
+    pub async fn join_sized(
+        place: &'p Place,
+        name: &str,
+        memory: &[u64],
+        numerics: &[&str],
+        held: &[v1::Assign],
+    ) -> Puppet<'p> {
+        let device = |(slot, &memory_bytes): (usize, &u64)| v1::SlotDevice {
+            name: format!("device {slot}"),
+            memory_bytes,
+            ..v1::SlotDevice::default()
+        };
+        let sized = memory.iter().any(|&bytes| bytes > 0);
+        let devices = if sized { memory.iter().enumerate().map(device).collect() } else { Vec::new() };
         let running = held.iter().map(|assign| v1::RunningPack {
             audit_id: assign.audit_id.clone(),
             pack: assign.pack,
@@ -56,11 +74,11 @@ impl<'p> Puppet<'p> {
             worker_id: name.into(),
             protocol: PROTOCOL,
             version: "puppet".into(),
-            slots,
+            slots: memory.len() as u32,
             numerics: numerics.iter().map(|&class| class.into()).collect(),
             running: running.collect(),
             host: "stage".into(),
-            devices: Vec::new(),
+            devices,
             store_id: String::new(),
         };
         let (say, said) = mpsc::channel(64);
@@ -84,10 +102,29 @@ impl<'p> Puppet<'p> {
         self.say(Say::Heartbeat(v1::Heartbeat { running: Vec::new(), devices })).await;
     }
 
+    /// Says how many steps of a pack are done.
+    pub async fn progress(&self, assign: &v1::Assign, steps_done: u64) {
+        let running = v1::RunningPack {
+            audit_id: assign.audit_id.clone(),
+            pack: assign.pack,
+            fence: assign.fence,
+            slot: assign.slot,
+            steps_done,
+            samples: steps_done * 16,
+            ..v1::RunningPack::default()
+        };
+        self.say(Say::Heartbeat(v1::Heartbeat { running: vec![running], devices: Vec::new() })).await;
+    }
+
     /// Fails a pack on its device.
     pub async fn fail(&mut self, assign: &v1::Assign) {
-        let (domain, retry) = (v1::FaultDomain::Device.into(), v1::FaultRetry::Elsewhere.into());
-        let fault = v1::Fault { domain, retry, message: "the device is lost".into() };
+        self.fail_with(assign, v1::FaultRetry::Elsewhere).await;
+    }
+
+    /// Fails a pack on its device, in a way that is tried again like this.
+    pub async fn fail_with(&mut self, assign: &v1::Assign, retry: v1::FaultRetry) {
+        let domain = v1::FaultDomain::Device.into();
+        let fault = v1::Fault { domain, retry: retry.into(), message: "the device is lost".into() };
         let (audit_id, pack, fence) = (assign.audit_id.clone(), assign.pack, assign.fence);
         let outcome = Some(v1::report::Outcome::Failed(fault));
         self.say(Say::Report(v1::Report { audit_id, pack, fence, outcome })).await;

@@ -1,5 +1,7 @@
 //! The audit specification.
 
+use prost::Message as _;
+use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::spec::{
     AuditSpec, AugmentDraft, ModelDraft, PlacementDraft, QueriesDraft, ShadowsDraft, SpecDraft,
     StatisticsDraft, TrainingDraft,
@@ -166,6 +168,15 @@ pub fn named_by(mut spec: v1::AuditSpec) -> v1::AuditSpec {
         (placement.priority, placement.weight, placement.max_slots) = (None, None, None);
     }
     spec
+}
+
+/// The request id of a specification on data with this digest: the same file on the same data is the same
+/// request.
+pub fn request_id(spec: &AuditSpec, data: &Digest) -> String {
+    let mut hasher = FieldHasher::new("umbra request v1");
+    hasher.put("spec", &named_by(spec_to(spec)).encode_to_vec());
+    hasher.put("data", data.as_bytes());
+    hasher.finish().to_string()
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ impl Ledger {
         match self.packs.get(&lease.fence) {
             Some(Entry { stage: Stage::AtWork { orders, .. }, .. }) => {
                 let order = match reason {
-                    v1::RevokeReason::Draining => Order::HandBack,
+                    v1::RevokeReason::Draining | v1::RevokeReason::Moving => Order::HandBack,
                     v1::RevokeReason::Cancelled | v1::RevokeReason::Stale | v1::RevokeReason::Unspecified => {
                         Order::Drop
                     }

@@ -152,6 +152,20 @@ async fn a_drain_hands_back_with_a_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_pack_that_is_to_move_is_handed_back_and_the_slot_goes_on() {
+    let mut fixture = Fixture::start(1).await;
+    let (mut talk, _) = fixture.coordinator.welcome().await;
+    fixture.assign(&talk, 0, 1, ENDLESS).await;
+    let before = talk.stepping(1).await;
+    talk.revoke(1, RevokeReason::Moving).await;
+    let checkpoint = released(talk.report().await).expect("it was at work");
+    assert!(checkpoint.step >= before.steps_done && checkpoint.fence == 1);
+    let assign = fixture.pack(0, 2, 10);
+    finish(&fixture, &mut talk, assign).await;
+    part(fixture, talk).await;
+}
+
+#[tokio::test]
 async fn a_stale_fence_drops_the_pack_at_its_next_write() {
     let mut fixture = Fixture::start(1).await;
     let (mut talk, _) = fixture.coordinator.welcome().await;

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod delete;
+mod extend;
 mod get;
 mod list;
 mod report;
@@ -29,6 +30,8 @@ pub enum Command {
     Get(get::Args),
     /// Fetch the findings of an audit that has succeeded
     Report(report::Args),
+    /// Make a larger audit of one, by whole blocks of shadows
+    Extend(extend::Args),
     /// Cancel an audit that has not ended
     Cancel(cancel::Args),
     /// Delete an audit that has ended, with its results
@@ -46,6 +49,7 @@ pub async fn run(command: Command, out: Output) -> Result<(), Failure> {
         Command::List(args) => list::run(&args, &out).await,
         Command::Get(args) => get::run(&args, &out).await,
         Command::Report(args) => report::run(&args, &out).await,
+        Command::Extend(args) => extend::run(&args, &out).await,
         Command::Cancel(args) => cancel::run(&args, &out).await,
         Command::Delete(args) => delete::run(&args, &out).await,
     }

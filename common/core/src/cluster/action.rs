@@ -87,4 +87,6 @@ pub enum RevokeReason {
     Draining,
     /// The fence is stale: another one has the pack.
     Stale,
+    /// The pack is to go on on a faster slot: checkpoint and hand back; a result that comes first still counts.
+    Moving,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::class::{Class, FairKey};
+use super::pace::Speeds;
 use super::queue::Queue;
 use super::size::{Need, Size};
 use super::{AuditRecord, PackCounts, PackRecord, PackResult};
@@ -23,6 +24,10 @@ pub(super) struct Audit {
     need: Need,
     /// Its place in its class, while it has packs that could start.
     pub(super) listed: Option<(Need, FairKey)>,
+    /// How fast its packs are, by slot.
+    pub(super) speeds: Speeds,
+    /// When packs were last asked to move to a faster slot.
+    pub(super) moved: BTreeMap<PackIndex, Millis>,
     /// Where the sweep of an ended audit's records has come to.
     swept: u32,
 }
@@ -46,7 +51,9 @@ impl Audit {
         for pack in packs.values().filter(|pack| pack.too_small > 0) {
             need = need.max(Need::above(pack.too_small));
         }
-        let mut audit = Self { record, packs, tally: [0; 5], adopt, queue, need, listed: None, swept: 0 };
+        let (speeds, moved) = Default::default();
+        let (tally, listed, swept) = ([0; 5], None, 0);
+        let mut audit = Self { record, packs, tally, adopt, queue, need, listed, speeds, moved, swept };
         for pack in audit.packs.values() {
             audit.tally[pack.state.phase() as usize] += 1;
         }
@@ -187,6 +194,8 @@ impl Audit {
         self.queue = Queue::default();
         self.queue.fresh = self.record.demand.packs;
         self.adopt.clear();
+        self.speeds = Speeds::default();
+        self.moved.clear();
     }
 
     /// Takes over the next result that existed already.

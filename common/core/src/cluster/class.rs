@@ -66,6 +66,11 @@ impl Class {
         most.into_iter().flat_map(|most| self.ready.range(..=most).map(|(_, keys)| keys))
     }
 
+    /// How many audits that wait for slots come before this one.
+    pub(super) fn ahead(&self, key: &FairKey) -> usize {
+        self.ready.values().map(|keys| keys.range(..key).count()).sum()
+    }
+
     pub(super) fn list(&mut self, need: Need, key: FairKey) {
         self.ready.entry(need).or_default().insert(key);
     }

@@ -13,6 +13,10 @@ pub struct ClusterConfig {
     pub backoff_ms: u64,
     /// The longest wait after a failure, in milliseconds.
     pub max_backoff_ms: u64,
+    /// Over how long a pack's speed is measured at least, in milliseconds.
+    pub pace_window_ms: u64,
+    /// How often one pack is moved to a faster slot at most, in milliseconds between.
+    pub move_every_ms: u64,
     /// How many failures in a row, of different packs, put a worker in quarantine; 0 for never.
     pub quarantine_after: u32,
     /// The first quarantine, in milliseconds; it doubles with each further one.
@@ -29,6 +33,8 @@ impl Default for ClusterConfig {
             max_losses: 20,
             backoff_ms: 1_000,
             max_backoff_ms: 300_000,
+            pace_window_ms: 30_000,
+            move_every_ms: 3_600_000,
             quarantine_after: 3,
             quarantine_ms: 60_000,
             max_quarantine_ms: 3_600_000,

@@ -76,6 +76,8 @@ pub enum Event {
         pack: PackId,
         /// Its fence.
         fence: Fence,
+        /// How far it is, where the word says so.
+        steps: Option<Steps>,
         /// A checkpoint written since.
         checkpoint: Option<Checkpoint>,
     },
@@ -122,6 +124,15 @@ pub struct StillRunning {
     pub pack: PackId,
     /// Its fence.
     pub fence: Fence,
+}
+
+/// How far a pack is: training steps, summed over its shadows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steps {
+    /// Taken, from the pack's start.
+    pub done: u64,
+    /// Still to be taken.
+    pub left: u64,
 }
 
 /// How work on a pack ended.

@@ -1,6 +1,7 @@
 //! Leases: how a fence becomes live, and how it ends without a report.
 
 use super::out::Out;
+use super::pace::Pace;
 use super::size::Size;
 use super::timers::Due;
 use super::worker::{Duty, Held, slot_id};
@@ -14,6 +15,15 @@ use crate::lifecycle::{AuditState, PackState};
 pub(super) struct Lease {
     pub(super) pack: PackId,
     pub(super) slot: SlotId,
+    pub(super) pace: Pace,
+    /// Where it is to go on, once its worker has handed it back as it was asked to.
+    pub(super) moves_to: Option<(WorkerId, Size)>,
+}
+
+impl Lease {
+    pub(super) fn new(pack: PackId, slot: SlotId) -> Self {
+        Self { pack, slot, pace: Pace::default(), moves_to: None }
+    }
 }
 
 /// A lease that ended with its worker; its pack's record still says leased.
@@ -69,7 +79,7 @@ impl Cluster {
         self.record.next_fence = Fence(fence.0 + 1);
         audit.lease(pack.pack, PackState::Leased { fence, slot: slot.clone() });
         let resume_from = audit.pack(pack.pack).and_then(|record| record.checkpoint.clone());
-        self.leases.insert(fence, Lease { pack: pack.clone(), slot: slot.clone() });
+        self.leases.insert(fence, Lease::new(pack.clone(), slot.clone()));
         self.timers.set(deadline, Due::Lease(slot.clone()));
         self.relist(&pack.audit);
         out.touch_cluster();
@@ -195,7 +205,7 @@ impl Cluster {
         let of_audit = self.leases.iter().filter(|(_, lease)| lease.pack.audit == *audit);
         let fences: Vec<_> = of_audit.map(|(fence, _)| *fence).collect();
         for fence in fences {
-            let Some(Lease { pack, slot }) = self.leases.remove(&fence) else { continue };
+            let Some(Lease { pack, slot, .. }) = self.leases.remove(&fence) else { continue };
             let Some(worker) = self.workers.get_mut(&slot.worker) else { continue };
             if let Some(held) = worker.held_at(slot.slot) {
                 held.over = true;

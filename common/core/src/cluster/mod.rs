@@ -34,6 +34,7 @@ mod config;
 mod event;
 mod leases;
 mod out;
+mod pace;
 mod placement;
 mod query;
 mod queue;
@@ -43,6 +44,7 @@ mod restore;
 mod sessions;
 mod size;
 mod status;
+mod stragglers;
 mod timers;
 mod worker;
 
@@ -51,7 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use action::{Action, MAX_RECORDS, RevokeReason};
 pub use check::Lasting;
 pub use config::ClusterConfig;
-pub use event::{Event, MAX_SLOTS, Outcome, StillRunning};
+pub use event::{Event, MAX_SLOTS, Outcome, Steps, StillRunning};
 pub use record::{
     AuditDemand, AuditRecord, Checkpoint, ClusterRecord, PackRecord, PackResult, Record, RecordKey,
 };
@@ -137,8 +139,8 @@ impl Cluster {
             Event::WorkerGone { worker } => self.gone(&worker),
             Event::WorkerLeft { worker } => self.left(&worker),
             Event::DrainAsked { worker } => self.drain(&worker, out),
-            Event::Progress { worker, pack, fence, checkpoint } => {
-                self.progress(&worker, &pack, fence, checkpoint, out);
+            Event::Progress { worker, pack, fence, steps, checkpoint } => {
+                self.progress(&worker, &pack, fence, (steps, checkpoint), out);
             }
             Event::Reported { worker, pack, fence, outcome } => {
                 self.reported(&worker, &pack, fence, outcome, out);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::size::Size;
 use super::worker::Duty;
 use super::{
-    AuditStatus, Cluster, ClusterConfig, PackRecord, PackResult, QuarantineStatus, RunningPack, SlotStatus,
-    WaitingReason, WorkerStatus,
+    AuditStatus, Cluster, ClusterConfig, PackCounts, PackRecord, PackResult, QuarantineStatus, RunningPack,
+    SlotStatus, WaitingReason, WorkerStatus,
 };
 use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 use crate::lifecycle::PackState;
@@ -33,6 +33,21 @@ impl Cluster {
     /// Every audit, by name.
     pub fn audits(&self) -> impl Iterator<Item = AuditStatus> + '_ {
         self.audits.keys().filter_map(|id| self.audit(id))
+    }
+
+    /// Where the packs of an audit that has not ended stand.
+    pub fn unfinished(&self, id: &AuditId) -> Option<PackCounts> {
+        let audit = self.audits.get(id).filter(|audit| !audit.record.state.is_terminal())?;
+        Some(audit.counts())
+    }
+
+    /// How many audits of its class come before an audit in the fair order, while it has packs that wait for
+    /// a slot and for nothing else.
+    pub fn queue_position(&self, id: &AuditId) -> Option<u32> {
+        let audit = self.audits.get(id)?;
+        let (_, key) = audit.listed.as_ref()?;
+        let class = self.classes.get(&audit.record.demand.numerics)?;
+        Some(class.ahead(key) as u32)
     }
 
     /// A pack's record; none while there is nothing to remember about it.

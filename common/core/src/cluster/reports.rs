@@ -11,6 +11,14 @@ use crate::fault::{Fault, Retry};
 use crate::ids::{AuditId, Fence, PackId, WorkerId};
 use crate::lifecycle::{AuditState, PackState};
 
+/// The slot that a live fence held until its report.
+struct Freed<'a> {
+    worker: &'a WorkerId,
+    size: Size,
+    /// Where its pack is to go on, if it was asked for.
+    moves_to: Option<(WorkerId, Size)>,
+}
+
 impl Cluster {
     /// A worker is through with a pack. Whatever the fence is worth, its slot comes back and the worker
     /// may forget the report.
@@ -36,8 +44,9 @@ impl Cluster {
         }
         match standing {
             Standing::Live => {
-                self.leases.remove(&fence);
-                self.close(id, size, pack, fence, outcome, out);
+                let moves_to = self.leases.remove(&fence).and_then(|lease| lease.moves_to);
+                let freed = Freed { worker: id, size, moves_to };
+                self.close(freed, pack, fence, outcome, out);
             }
             Standing::Settled | Standing::Over => {}
             Standing::Stale => self.refuse(id, pack, fence, out),
@@ -46,25 +55,18 @@ impl Cluster {
     }
 
     /// A live fence ends with its report.
-    fn close(
-        &mut self,
-        id: &WorkerId,
-        size: Size,
-        pack: &PackId,
-        fence: Fence,
-        outcome: Outcome,
-        out: &mut Out,
-    ) {
+    fn close(&mut self, freed: Freed<'_>, pack: &PackId, fence: Fence, outcome: Outcome, out: &mut Out) {
+        let id = freed.worker;
         match outcome {
             Outcome::Done(result) => self.take_in(id, pack, fence, result, out),
-            Outcome::Failed(fault) if fault.retry == Retry::Larger && self.outgrow(pack, size) => {
+            Outcome::Failed(fault) if fault.retry == Retry::Larger && self.outgrow(pack, freed.size) => {
                 self.move_to_larger(pack, id, fault, out);
             }
             Outcome::Failed(fault) => {
                 let excused = self.strike(id, pack, &fault, out);
                 self.fail_pack(pack, Some(id), fault, excused, out);
             }
-            Outcome::Released { checkpoint } => self.release(id, pack, fence, checkpoint, out),
+            Outcome::Released { checkpoint } => self.release(freed, pack, fence, checkpoint, out),
         }
     }
 
@@ -82,18 +84,23 @@ impl Cluster {
     }
 
     /// Handing back is no failure. It counts against the pack's bound of losses, unless the worker was
-    /// asked to drain.
+    /// asked to: a pack that is to move goes on at once, if its place is still free.
     fn release(
         &mut self,
-        id: &WorkerId,
+        freed: Freed<'_>,
         pack: &PackId,
         fence: Fence,
         checkpoint: Option<Checkpoint>,
         out: &mut Out,
     ) {
-        let drained = self.workers.get(id).is_some_and(|worker| worker.duty() == Duty::Draining);
+        let drained = self.workers.get(freed.worker).is_some_and(|worker| worker.duty() == Duty::Draining);
         self.keep_checkpoint(pack, fence, checkpoint, out);
-        self.hand_back(pack, id, !drained, out);
+        self.hand_back(pack, freed.worker, !drained && freed.moves_to.is_none(), out);
+        if let Some((worker, size)) = freed.moves_to
+            && self.is_idle(pack, &worker, size)
+        {
+            self.assign(pack.clone(), &worker, size, out);
+        }
     }
 
     /// Notes that a slot was too small for a pack; whether there is a larger one, which is worth waiting for.

@@ -87,7 +87,7 @@ impl Cluster {
         let worker = self.workers.entry(slot.worker.clone()).or_default();
         if worker.occupy(slot.slot, held) && !self.leases.contains_key(&fence) {
             self.timers.set(deadline, Due::Lease(slot.clone()));
-            self.leases.insert(fence, Lease { pack, slot: slot.clone() });
+            self.leases.insert(fence, Lease::new(pack, slot.clone()));
         } else {
             // Two leases of one slot were never written; of damaged records one pack starts again.
             self.lost.insert(pack, Loss { fence, worker: slot.worker.clone(), counts: false });

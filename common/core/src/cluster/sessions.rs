@@ -7,7 +7,7 @@ use super::leases::Standing;
 use super::out::Out;
 use super::timers::Due;
 use super::worker::{Duty, Held, Session, Worker, slot_id};
-use super::{Action, Checkpoint, Cluster, RevokeReason};
+use super::{Action, Checkpoint, Cluster, RevokeReason, Steps};
 use crate::ids::{Fence, PackId, WorkerId};
 
 /// What a joining worker says it is at work on, by slot.
@@ -70,7 +70,14 @@ impl Cluster {
     /// Takes up one claim of a worker that joined.
     fn resume(&mut self, id: &WorkerId, slot: u32, pack: &PackId, fence: Fence, out: &mut Out) {
         match self.standing(id, pack, fence) {
-            Standing::Live => self.renew(&slot_id(id, slot)),
+            Standing::Live => {
+                self.renew(&slot_id(id, slot));
+                // It may not have heard.
+                if self.leases.get(&fence).is_some_and(|lease| lease.moves_to.is_some()) {
+                    let (worker, pack, reason) = (id.clone(), pack.clone(), RevokeReason::Moving);
+                    out.act(Action::Revoke { worker, pack, fence, reason });
+                }
+            }
             Standing::Settled => self.answer(id, pack, fence, out),
             standing @ (Standing::Over | Standing::Stale) => {
                 let over = standing == Standing::Over;
@@ -130,7 +137,7 @@ impl Cluster {
         id: &WorkerId,
         pack: &PackId,
         fence: Fence,
-        checkpoint: Option<Checkpoint>,
+        (steps, checkpoint): (Option<Steps>, Option<Checkpoint>),
         out: &mut Out,
     ) {
         if !self.hears(id) {
@@ -141,6 +148,9 @@ impl Cluster {
             (Standing::Live, Some(slot)) => {
                 self.renew(&slot);
                 self.keep_checkpoint(pack, fence, checkpoint, out);
+                if let Some(steps) = steps {
+                    self.pace(fence, steps, out);
+                }
             }
             // The report is ahead of this word; its acknowledgement is on its way.
             (Standing::Live | Standing::Settled, _) => {}

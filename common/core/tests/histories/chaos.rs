@@ -210,6 +210,7 @@ impl World {
         self.machines[0].numerics = vec!["x".to_owned(), "y".to_owned()];
         self.machines[0].lost.clear();
         self.machines[0].memory.fill(0);
+        self.machines.iter_mut().for_each(|machine| machine.slow = false);
         self.break_link(0, false);
         for _ in 0..10_000 {
             if self.is_quiet() {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use umbra_core::cluster::{Checkpoint, Outcome, PackResult, RevokeReason, StillRunning};
+use umbra_core::cluster::{Checkpoint, Outcome, PackResult, RevokeReason, Steps, StillRunning};
 use umbra_core::digest::Digest;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::{Fence, PackId, Shadow, WorkerId};
@@ -27,6 +27,7 @@ pub enum Up {
     Progress {
         pack: PackId,
         fence: Fence,
+        steps: Steps,
         checkpoint: Option<Checkpoint>,
     },
     Report {
@@ -96,6 +97,8 @@ pub struct Machine {
     pub alive: bool,
     pub frozen: bool,
     pub draining: bool,
+    /// It mostly stands still.
+    pub slow: bool,
     /// Whatever it is given fails.
     pub broken: bool,
     /// Slots whose device is lost for as long as the process lives.
@@ -115,6 +118,7 @@ impl Machine {
             alive: true,
             frozen: false,
             draining: false,
+            slow: false,
             broken: false,
             lost: BTreeSet::new(),
             jobs: BTreeMap::new(),
@@ -167,7 +171,8 @@ impl Machine {
                     self.id
                 );
                 let step = resume_from.as_ref().map_or(0, |from| blobs.read_checkpoint(&pack, from));
-                let steps = step.max(chance.between(2, 8));
+                let most = if chance.one_in(8) { 24 } else { 8 };
+                let steps = step.max(chance.between(2, most));
                 let author = blobs.new_author();
                 let job = Job {
                     author,
@@ -199,7 +204,7 @@ impl Machine {
     pub fn work(&mut self, slot: u32, faults: bool, blobs: &mut Blobs, chance: &mut Chance) -> Option<Up> {
         let job = self.jobs.get_mut(&slot)?;
         let outcome = if let Some(reason) = job.stop {
-            let drains = reason == RevokeReason::Draining;
+            let drains = matches!(reason, RevokeReason::Draining | RevokeReason::Moving);
             if drains && job.step > 0 && !chance.one_in(4) {
                 job.checkpoint = Some(blobs.write_checkpoint(&job.pack, job.fence, job.step, job.author));
             }
@@ -220,7 +225,9 @@ impl Machine {
             let (key, digest) = blobs.write_result(&job.pack, job.fence, job.author);
             Outcome::Done(PackResult { key, digest, bytes: 1, lost })
         } else {
-            job.step += 1;
+            if !self.slow || chance.one_in(10) {
+                job.step += 1;
+            }
             let checkpoint = chance.one_in(3).then(|| {
                 let checkpoint = blobs.write_checkpoint(&job.pack, job.fence, job.step, job.author);
                 job.checkpoint = Some(checkpoint.clone());
@@ -228,7 +235,8 @@ impl Machine {
                 let first = job.first.get_or_insert(checkpoint.clone()).clone();
                 if chance.one_in(4) { first } else { checkpoint }
             });
-            return Some(Up::Progress { pack: job.pack.clone(), fence: job.fence, checkpoint });
+            let steps = Steps { done: job.step, left: job.steps - job.step };
+            return Some(Up::Progress { pack: job.pack.clone(), fence: job.fence, steps, checkpoint });
         };
         let Job { pack, fence, .. } = self.jobs.remove(&slot)?;
         let report = Unacknowledged { slot, pack: pack.clone(), outcome: outcome.clone() };

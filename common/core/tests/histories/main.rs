@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod audits;
 mod blobs;
 mod chance;
 mod chaos;
@@ -89,6 +90,7 @@ fn every_history_keeps_the_invariants_and_ends() {
             "machines broken",
             "machines frozen",
             "machines killed",
+            "moved to a faster slot",
             "refused",
             "sessions replaced",
             "slots lost",

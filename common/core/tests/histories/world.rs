@@ -2,12 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use umbra_core::cluster::{
-    Action, AuditDemand, Cluster, ClusterConfig, Event, PackResult, Record, RecordKey,
-};
+use umbra_core::cluster::{Action, Cluster, ClusterConfig, Event, RevokeReason};
 use umbra_core::fault::Fault;
-use umbra_core::ids::{AuditId, Fence, Millis, PackId, PackIndex, SlotId, WorkerId};
-use umbra_core::lifecycle::{AuditState, PackPhase, PackState};
+use umbra_core::ids::{AuditId, Fence, Millis, PackId, WorkerId};
 
 use crate::blobs::Blobs;
 use crate::chance::Chance;
@@ -54,7 +51,7 @@ pub struct World {
     /// The slots that each worker's current session said are lost.
     lost: BTreeMap<WorkerId, BTreeSet<u32>>,
     /// The memory that each worker's current session told of its slots.
-    memory: BTreeMap<WorkerId, Vec<u64>>,
+    pub memory: BTreeMap<WorkerId, Vec<u64>>,
     pub machines: Vec<Machine>,
     pub submissions: u64,
     /// Worker names given so far.
@@ -74,6 +71,8 @@ impl World {
             max_losses: if chance.one_in(4) { chance.between(0, 2) as u32 } else { 50 },
             backoff_ms: 20,
             max_backoff_ms: 200,
+            pace_window_ms: 40,
+            move_every_ms: 400,
             quarantine_after: chance.between(0, 3) as u32,
             quarantine_ms: 100,
             max_quarantine_ms: 800,
@@ -118,7 +117,10 @@ impl World {
         };
         let numerics = numerics.iter().map(|class| (*class).to_owned()).collect();
         let memory = (0..slots).map(|_| [0, SMALL, 16 << 30][self.chance.below(3)]).collect();
-        self.machines.push(Machine::new(id, slots, numerics, memory));
+        let slow = self.chance.one_in(4);
+        let mut machine = Machine::new(id, slots, numerics, memory);
+        machine.slow = slow;
+        self.machines.push(machine);
     }
 
     pub fn new_name(&mut self) -> WorkerId {
@@ -219,6 +221,9 @@ impl World {
             }
             Action::Revoke { worker, fence, reason, .. } => {
                 self.tally.count("revoked");
+                if reason == RevokeReason::Moving {
+                    self.tally.count("moved to a faster slot");
+                }
                 self.send(&worker, Down::Revoke { fence, reason });
             }
             Action::Refuse { worker, fence, .. } => {
@@ -235,31 +240,6 @@ impl World {
             }
             Action::Finish { audit } => self.tasks.push(Task::Finish { audit }),
             Action::WakeAt(at) => self.wake = Some(at),
-        }
-    }
-
-    /// A pack goes to a slot that is large enough for what is known of it, and within its audit's limit.
-    fn check_size(&mut self, pack: &PackId, slot: &SlotId) {
-        let told = self.memory.get(&slot.worker).and_then(|memory| memory.get(slot.slot as usize));
-        let has = told.copied().unwrap_or(0);
-        let Some(Record::Audit(audit)) = self.store.get(&RecordKey::Audit(pack.audit.clone())) else {
-            panic!("pack {pack} of no audit was assigned");
-        };
-        let Some(Record::Pack(record)) = self.store.get(&RecordKey::Pack(pack.clone())) else {
-            panic!("pack {pack} was assigned without a record");
-        };
-        let fits = has == 0 || (has >= audit.demand.memory_bytes && has > record.too_small);
-        assert!(fits, "{pack} went to {slot} of {has} bytes: {audit:?}, {record:?}");
-        let of_audit = self.store.range(RecordKey::Pack(PackId { pack: PackIndex(0), ..pack.clone() })..);
-        let of_audit = of_audit.map_while(|(_, record)| match record {
-            Record::Pack(record) if record.id.audit == pack.audit => Some(record),
-            _ => None,
-        });
-        let running = of_audit.filter(|record| record.state.phase() == PackPhase::Leased).count() as u32;
-        let most = audit.demand.max_slots;
-        assert!(most == 0 || running <= most, "{pack} is one of {running} on a slot, {most} are the most");
-        if record.too_small > 0 {
-            self.tally.count("assigned to a larger slot");
         }
     }
 
@@ -343,8 +323,8 @@ impl World {
                 self.lost.entry(worker.clone()).or_default().extend(&slots);
                 self.step(Event::SlotsLost { worker, slots });
             }
-            Up::Progress { pack, fence, checkpoint } => {
-                self.step(Event::Progress { worker, pack, fence, checkpoint });
+            Up::Progress { pack, fence, steps, checkpoint } => {
+                self.step(Event::Progress { worker, pack, fence, steps: Some(steps), checkpoint });
             }
             Up::Report { pack, fence, outcome } => {
                 self.step(Event::Reported { worker, pack, fence, outcome });
@@ -376,60 +356,6 @@ impl World {
         match task {
             Task::Ingest { pack, fence } => self.step(Event::Ingested { pack, fence, outcome }),
             Task::Finish { audit } => self.step(Event::Analysed { audit, outcome }),
-        }
-    }
-
-    pub fn submit(&mut self) {
-        let names = ["a0", "a1", "a2", "a3"];
-        let audit = AuditId::try_new(names[self.chance.below(names.len())]).unwrap();
-        self.submissions += 1;
-        let large = self.chance.one_in(60);
-        let packs = if large { self.chance.between(101, 260) } else { self.chance.between(0, 10) } as u32;
-        let numerics = if self.chance.one_in(2) { "x" } else { "y" }.to_owned();
-        let priority = self.chance.between(0, 1) as i32;
-        let weight = self.chance.between(0, 3) as u32;
-        let mut done: BTreeMap<PackIndex, PackResult> = BTreeMap::new();
-        if self.chance.one_in(3) {
-            for pack in (0..packs).map(PackIndex) {
-                if large || self.chance.one_in(2) {
-                    let id = PackId { audit: audit.clone(), pack };
-                    done.insert(pack, self.blobs.write_old_result(&id, self.submissions));
-                }
-            }
-            self.tally.count("submitted with results");
-        }
-        self.tally.count("submitted");
-        // Half of them ask for as much as any machine may have.
-        let memory_bytes = [0, 0, 8, 16][self.chance.below(4)] << 30;
-        let max_slots = if self.chance.one_in(3) { self.chance.between(1, 3) as u32 } else { 0 };
-        let demand = AuditDemand { packs, numerics, priority, weight, max_slots, memory_bytes };
-        self.step(Event::AuditSubmitted { audit, demand, done });
-    }
-
-    /// Every audit in the store, with its state.
-    pub fn audits(&self) -> Vec<(AuditId, AuditState, u32)> {
-        let audits = self.store.iter().filter_map(|(key, record)| match (key, record) {
-            (RecordKey::Audit(id), Record::Audit(record)) => {
-                Some((id.clone(), record.state, record.demand.packs))
-            }
-            _ => None,
-        });
-        audits.collect()
-    }
-
-    /// Every finished audit counted every pack once, from a result that exists.
-    pub fn check_results(&self) {
-        for (audit, state, packs) in self.audits() {
-            if state == AuditState::Succeeded {
-                self.oracle.check_finished(&audit, packs);
-            }
-        }
-        for record in self.store.values() {
-            if let Record::Pack(pack) = record
-                && let PackState::Done { fence, result } = &pack.state
-            {
-                self.blobs.read_result(&pack.id, *fence, result);
-            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use umbra_core::cluster::{
     Action, AuditDemand, Checkpoint, Cluster, ClusterConfig, Event, MAX_RECORDS, Outcome, PackResult, Record,
-    RecordKey, RevokeReason, StillRunning,
+    RecordKey, RevokeReason, Steps, StillRunning,
 };
 use umbra_core::digest::Digest;
 use umbra_core::fault::{Domain, Fault, Retry};
@@ -38,6 +38,8 @@ pub fn config() -> ClusterConfig {
         max_losses: 2,
         backoff_ms: 100,
         max_backoff_ms: 400,
+        pace_window_ms: 500,
+        move_every_ms: 100_000,
         quarantine_after: 3,
         quarantine_ms: 60_000,
         max_quarantine_ms: 3_600_000,
@@ -213,7 +215,14 @@ impl Bench {
     pub fn progress(&mut self, given: &Given, step: Option<u64>) -> Vec<Action> {
         let (worker, pack, fence) = (given.worker.clone(), given.pack.clone(), given.fence);
         let checkpoint = step.map(|step| checkpoint(&pack, fence, step));
-        self.step(Event::Progress { worker, pack, fence, checkpoint })
+        self.step(Event::Progress { worker, pack, fence, steps: None, checkpoint })
+    }
+
+    /// A heartbeat that says how far a pack is.
+    pub fn pace(&mut self, given: &Given, done: u64, left: u64) -> Vec<Action> {
+        let (worker, pack, fence) = (given.worker.clone(), given.pack.clone(), given.fence);
+        let steps = Some(Steps { done, left });
+        self.step(Event::Progress { worker, pack, fence, steps, checkpoint: None })
     }
 
     pub fn ingest(&mut self, given: &Given) -> Vec<Action> {

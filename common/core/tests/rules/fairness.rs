@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use umbra_core::cluster::AuditDemand;
 
-use crate::bench::{Bench, Given, demand, given};
+use crate::bench::{Bench, Given, audit, demand, given};
 
 fn shares(packs: &[Given]) -> BTreeMap<String, usize> {
     let mut shares = BTreeMap::new();
@@ -32,6 +32,22 @@ fn priority_goes_first_and_age_breaks_ties() {
     bench.submit("urgent", AuditDemand { priority: 1, ..demand(2) });
     let order: Vec<_> = bench.join("w", 4).iter().map(|given| given.pack.audit.to_string()).collect();
     assert_eq!(order, ["urgent", "urgent", "z-first", "a-second"]);
+}
+
+#[test]
+fn the_place_in_the_queue_is_the_number_of_audits_ahead() {
+    let mut bench = Bench::new();
+    bench.join("w", 1);
+    bench.submit("a", demand(2));
+    bench.submit("b", demand(2));
+    bench.submit("urgent", AuditDemand { priority: 1, memory_bytes: 1 << 30, ..demand(1) });
+    bench.submit("other", AuditDemand { numerics: "y".into(), ..demand(1) });
+    let position = |name| bench.cluster.queue_position(&audit(name));
+    // a has the slot, so that b comes before it.
+    assert_eq!(
+        ["urgent", "b", "a", "other", "nobody"].map(position),
+        [Some(0), Some(1), Some(2), Some(0), None]
+    );
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod restarts;
 mod sessions;
 mod sizes;
 mod slots;
+mod stragglers;

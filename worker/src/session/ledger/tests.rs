@@ -72,6 +72,11 @@ fn revocations_reach_the_pack_or_are_answered() {
     let orders = start(&mut ledger, 1, 0);
     assert_eq!(ledger.revoke(&lease(1), v1::RevokeReason::Draining), None);
     assert_eq!(orders.now(), Order::HandBack);
+    let moving = start(&mut ledger, 2, 1);
+    assert_eq!(ledger.revoke(&lease(2), v1::RevokeReason::Moving), None);
+    assert_eq!(moving.now(), Order::HandBack);
+    ledger.ended(Fence(2), Ending::Released(None), T);
+    ledger.acknowledge(Fence(2));
     assert_eq!(ledger.revoke(&lease(1), v1::RevokeReason::Stale), None);
     assert_eq!(orders.now(), Order::Drop);
     // The report is on its way.
