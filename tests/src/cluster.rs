@@ -2,13 +2,14 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::audit::Audit;
-use crate::binary::{Done, command, umbra};
+use crate::binary::{Done, command, run};
 use crate::findings::Findings;
 use crate::http::{Metrics, get};
 use crate::journal::{Entry, Journal, Place};
@@ -124,8 +125,7 @@ impl Cluster {
         let scratch = scratch.display().to_string();
         let arguments =
             ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
-        let mut command = command(self.folder(), &[&arguments[..], settings].concat());
-        command.envs(self.environment.iter().cloned());
+        let command = self.command(&[&arguments[..], settings].concat());
         let process = Process::start(name, command, &self.journal);
         let started = said(&self.journal, name, "started");
         let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
@@ -177,7 +177,13 @@ impl Cluster {
     /// If it does not end in time.
     pub fn ask(&self, arguments: &[&str]) -> Done {
         let server = self.server();
-        umbra(self.folder(), &[&["--format", "json"], arguments, &["--server", &server]].concat())
+        run(self.command(&[&["--format", "json"], arguments, &["--server", &server]].concat()))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(self.folder(), arguments);
+        command.envs(self.environment.iter().cloned());
+        command
     }
 
     /// Starts `umbra audit watch` under a name; its lines go into the journal.
@@ -187,7 +193,7 @@ impl Cluster {
     pub fn watch(&self, name: &str, audit: &str) -> Process {
         let server = self.server();
         let arguments = ["--format", "json", "audit", "watch", audit, "--server", &server];
-        Process::start(name, command(self.folder(), &arguments), &self.journal)
+        Process::start(name, self.command(&arguments), &self.journal)
     }
 
     /// Submits an audit and answers with its id.

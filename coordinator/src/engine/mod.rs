@@ -23,6 +23,7 @@ pub mod records;
 mod run;
 mod sessions;
 mod show;
+mod spans;
 mod term;
 mod wire;
 mod workers;

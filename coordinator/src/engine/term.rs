@@ -10,7 +10,6 @@ use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, PackResult, Recor
 use umbra_core::ids::{AuditId, Millis, PackId, PackIndex};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
-use umbra_runtime::TraceParent;
 
 use super::chronicle::{Chronicle, Introductions};
 use super::deletion::Deletion;
@@ -21,7 +20,7 @@ use super::progress::Progress;
 use super::records::{encode, key_of};
 use super::sessions::Sessions;
 use super::show::{Extras, is_live, view};
-use super::wire;
+use super::{spans, wire};
 use crate::audit_task::AuditTask;
 use crate::facts::AuditFacts;
 use crate::shell::Shell;
@@ -255,12 +254,10 @@ impl Term {
                     steps_again = again, "assign pack"
                 );
                 let facts = &entry.task.facts;
-                let span = tracing::info_span!("assign", audit = %pack.audit, pack = pack.pack.0, fence = fence.0, %slot);
-                let span = facts.trace(span);
-                let assign = wire::assign(facts, &entry.task.numerics, &slot, &pack, fence, resume_from);
-                if let Some(mut assign) = assign {
-                    let parent = TraceParent::of(&span).or_else(|| facts.trace.clone());
-                    assign.traceparent = parent.map(|parent| parent.as_str().to_owned()).unwrap_or_default();
+                let trace = spans::assigned(facts, &pack, fence, &slot);
+                let assign =
+                    wire::assign(facts, &entry.task.numerics, &slot, &pack, fence, resume_from, trace);
+                if let Some(assign) = assign {
                     self.sessions.send(&slot.worker, Message::Assign(assign));
                 }
             }
@@ -284,9 +281,7 @@ impl Term {
                 let Some(entry) = self.audits.get(&pack.audit) else { return };
                 let (shell, task) = (self.shell.clone(), entry.task.clone());
                 let name = format!("ingest {pack}");
-                let span =
-                    tracing::info_span!("ingest", audit = %pack.audit, pack = pack.pack.0, fence = fence.0);
-                let span = task.facts.trace(span);
+                let span = spans::ingest(&task.facts, &pack, fence);
                 let work = async move { ingest::ingest(&shell, &task, pack, fence, result).await };
                 self.shell.drain.spawn(name, work.instrument(span));
             }
@@ -298,7 +293,7 @@ impl Term {
                 let term = self.name();
                 let notes = entry.chronicle.notes(&self.introductions);
                 tracing::info!(%audit, "analyse");
-                let span = task.facts.trace(tracing::info_span!("analyse", %audit));
+                let span = spans::analyse(&task.facts, &audit);
                 let work = async move { findings::finish(&shell, &task, results, &term, notes).await };
                 self.shell.drain.spawn(format!("analyse {audit}"), work.instrument(span));
             }

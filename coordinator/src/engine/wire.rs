@@ -129,6 +129,7 @@ pub fn assign(
     pack: &PackId,
     fence: Fence,
     resume_from: Option<Checkpoint>,
+    traceparent: String,
 ) -> Option<v1::Assign> {
     let planned = facts.plan.packs.get(pack.pack.0 as usize)?;
     Some(v1::Assign {
@@ -148,7 +149,7 @@ pub fn assign(
             fence: wire_fence(checkpoint.fence),
             blob: Some(umbra_proto::convert::blob(checkpoint.key, &checkpoint.digest, checkpoint.bytes)),
         }),
-        traceparent: String::new(),
+        traceparent,
     })
 }
 
