@@ -29,15 +29,19 @@ pub struct Figure {
 /// Which side of a bound is good.
 #[derive(Clone, Copy)]
 pub enum Bound {
+    /// More is too much.
     Most(f64),
+    /// Less is too little.
     Least(f64),
 }
 
 impl Figure {
+    /// A figure without a bound.
     pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { name: name.into(), value, unit, bound: None }
     }
 
+    /// The same with a bound.
     pub fn within(self, bound: Bound) -> Self {
         Self { bound: Some(bound), ..self }
     }
