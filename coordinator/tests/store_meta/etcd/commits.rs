@@ -7,13 +7,14 @@ use bytes::Bytes;
 use umbra_coordinator::store::{CommitError, EtcdOptions, EtcdStore, Expect, MetaStore, Txn};
 
 use super::Etcd;
+use super::nodes::EtcdNodes;
 use super::proxy::Proxy;
-use super::servers::{Servers, shared};
+use super::servers::{client, shared};
 use crate::contract::key;
 
 /// How often a key was written since it was created.
-async fn writes(servers: &Servers, prefix: &str, name: &str) -> i64 {
-    let mut client = servers.client().await;
+async fn writes(nodes: &EtcdNodes, prefix: &str, name: &str) -> i64 {
+    let mut client = client(nodes).await;
     let found = client.get(format!("{prefix}/data/{name}"), None).await.unwrap();
     found.kvs().first().map_or(0, |stored| stored.version())
 }
@@ -47,8 +48,8 @@ async fn of_64_claims_one_wins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_whose_answer_is_lost_is_known_to_have_happened() {
-    let Some(servers) = shared() else { return };
-    let proxy = Proxy::start(&servers.nodes[0].url).await;
+    let Some(nodes) = shared() else { return };
+    let proxy = Proxy::start(&nodes.urls()[0]).await;
     let store = behind(&proxy, "lost-answer").await;
     let epoch = store.lead("a").await.unwrap();
     store.commit(Txn::new(epoch).put(key("k"), "1")).await.unwrap();
@@ -57,14 +58,14 @@ async fn a_transaction_whose_answer_is_lost_is_known_to_have_happened() {
     let version = store.commit(txn).await.unwrap();
     let found = store.get(&key("k")).await.unwrap().unwrap();
     assert_eq!((found.bytes, found.version), (Bytes::from("2"), version));
-    assert_eq!(writes(&servers, "lost-answer", "k").await, 2);
+    assert_eq!(writes(&nodes, "lost-answer", "k").await, 2);
     store.commit(Txn::new(epoch).expect(key("k"), Expect::Version(version)).delete(key("k"))).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_comes_late_changes_nothing() {
-    let Some(servers) = shared() else { return };
-    let proxy = Proxy::start(&servers.nodes[0].url).await;
+    let Some(nodes) = shared() else { return };
+    let proxy = Proxy::start(&nodes.urls()[0]).await;
     let store = behind(&proxy, "late-request").await;
     let epoch = store.lead("a").await.unwrap();
     store.commit(Txn::new(epoch).put(key("k"), "1")).await.unwrap();
@@ -78,25 +79,25 @@ async fn a_request_that_comes_late_changes_nothing() {
         store.commit(Txn::new(epoch).expect(key("k"), Expect::Version(version))).await.unwrap();
     }
     assert_eq!(store.get(&key("other")).await.unwrap(), None);
-    assert_eq!(writes(&servers, "late-request", "k").await, 2);
+    assert_eq!(writes(&nodes, "late-request", "k").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_etcd_nothing_happens_and_that_is_known() {
-    let Some(mut servers) = Servers::start(1) else { return };
-    let store = patient(&servers, "dead").await;
+    let Some(mut nodes) = EtcdNodes::start(1, 1) else { return };
+    let store = patient(&nodes, "dead").await;
     let epoch = store.lead("a").await.unwrap();
-    servers.nodes[0].kill();
+    nodes.kill(&[0]);
     let began = Instant::now();
     // The read finds that the connection is gone, so that the transaction after it is not sent.
     let error = store.get(&key("k")).await.unwrap_err().to_string();
-    assert!(error.contains("see that it runs") && error.contains(&servers.nodes[0].url), "{error}");
+    assert!(error.contains("see that it runs") && error.contains(&nodes.urls()[0]), "{error}");
     let result = store.commit(Txn::new(epoch).put(key("k"), "1")).await;
     let told =
         matches!(&result, Err(CommitError::Unavailable(reason)) if reason.contains("see that it runs"));
     assert!(told, "{result:?}");
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    servers.nodes[0].restart();
+    nodes.restart(&[0]);
     store.commit(Txn::new(epoch).expect(key("k"), Expect::Absent).put(key("k"), "2")).await.unwrap();
 }
 
@@ -104,13 +105,13 @@ async fn without_etcd_nothing_happens_and_that_is_known() {
 /// the longest step took.
 async fn count_to(
     store: &EtcdStore,
-    servers: &mut Servers,
+    nodes: &mut EtcdNodes,
     steps: u32,
-    disturb: impl FnOnce(&mut Servers, usize),
+    disturb: impl FnOnce(&mut EtcdNodes, usize),
 ) -> Duration {
     let epoch = store.lead("a").await.unwrap();
     store.commit(Txn::new(epoch).put(key("count"), "0")).await.unwrap();
-    let leader = servers.leader().await;
+    let leader = nodes.leader();
     let mut disturb = Some(disturb);
     let mut longest = Duration::ZERO;
     let mut done = 0;
@@ -133,7 +134,7 @@ async fn count_to(
         {
             // Under way, wherever it is by now.
             let started = futures::poll!(commit.as_mut());
-            disturb(servers, leader);
+            disturb(nodes, leader);
             match started {
                 std::task::Poll::Ready(result) => result,
                 std::task::Poll::Pending => commit.await,
@@ -156,28 +157,27 @@ async fn count_to(
     longest
 }
 
-async fn patient(servers: &Servers, prefix: &str) -> EtcdStore {
-    let options = EtcdOptions::try_new(&servers.urls()).unwrap().with_prefix(prefix).unwrap();
+async fn patient(nodes: &EtcdNodes, prefix: &str) -> EtcdStore {
+    let options = EtcdOptions::try_new(&nodes.urls()).unwrap().with_prefix(prefix).unwrap();
     EtcdStore::connect(&options.with_lease(20).unwrap()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_node_of_three_loses_no_increment_and_doubles_none() {
-    let Some(mut servers) = Servers::start(3) else { return };
-    let store = patient(&servers, "killed").await;
-    let longest = count_to(&store, &mut servers, 500, |servers, leader| servers.nodes[leader].kill()).await;
+    let Some(mut nodes) = EtcdNodes::start(1, 3) else { return };
+    let store = patient(&nodes, "killed").await;
+    let longest = count_to(&store, &mut nodes, 500, |nodes, leader| nodes.kill(&[leader])).await;
     eprintln!("etcd's leader killed: the longest of 500 steps took {longest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_node_of_three_loses_no_increment_and_doubles_none() {
-    let Some(mut servers) = Servers::start(3) else { return };
-    let store = patient(&servers, "frozen").await;
-    let longest = count_to(&store, &mut servers, 200, |servers, leader| servers.nodes[leader].freeze()).await;
+    let Some(mut nodes) = EtcdNodes::start(1, 3) else { return };
+    let store = patient(&nodes, "frozen").await;
+    let longest = count_to(&store, &mut nodes, 200, |nodes, leader| nodes.freeze(leader)).await;
     eprintln!("etcd's leader frozen: the longest of 200 steps took {longest:?}");
     // What it still held comes late.
-    let all: Vec<_> = servers.nodes.iter().collect();
-    all.iter().for_each(|node| node.thaw());
+    (0..3).for_each(|node| nodes.thaw(node));
     let found = store.get(&key("count")).await.unwrap().unwrap();
     assert_eq!(found.bytes, "200");
 }

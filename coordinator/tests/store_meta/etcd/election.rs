@@ -7,7 +7,8 @@ use etcd_client::{EventType, GetOptions, WatchOptions};
 use tokio::time::timeout;
 use umbra_coordinator::store::{CommitError, EtcdOptions, EtcdStore, MetaStore, Txn};
 
-use super::servers::Servers;
+use super::nodes::EtcdNodes;
+use super::servers::client;
 use super::{Etcd, options};
 use crate::contract::key;
 
@@ -16,13 +17,13 @@ const LONG: Duration = Duration::from_secs(30);
 
 /// A store with the lease that is used by default.
 async fn usual(etcd: &Etcd) -> EtcdStore {
-    let options = EtcdOptions::try_new(&etcd.servers.urls()).unwrap();
+    let options = EtcdOptions::try_new(&etcd.nodes.urls()).unwrap();
     EtcdStore::connect(&options.with_prefix(&etcd.prefix).unwrap()).await.unwrap()
 }
 
 /// The keys of those who lead or wait, oldest first.
 async fn queue(etcd: &Etcd) -> Vec<String> {
-    let mut client = etcd.servers.client().await;
+    let mut client = client(&etcd.nodes).await;
     let options = GetOptions::new().with_prefix();
     let found = client.get(format!("{}/leader/", etcd.prefix), Some(options)).await.unwrap();
     let mut keys: Vec<_> = found.kvs().iter().collect();
@@ -32,7 +33,7 @@ async fn queue(etcd: &Etcd) -> Vec<String> {
 
 /// Waits until somebody enters the queue, or leaves it.
 async fn until(etcd: &Etcd, kind: EventType, act: impl Future<Output = ()>) {
-    let mut client = etcd.servers.client().await;
+    let mut client = client(&etcd.nodes).await;
     let options = WatchOptions::new().with_prefix();
     let mut events = client.watch(format!("{}/leader/", etcd.prefix), Some(options)).await.unwrap();
     // The first message says that the watch stands.
@@ -126,7 +127,7 @@ async fn a_term_is_known_to_be_lost_when_its_lease_or_key_is_taken() {
         let mut lost = pin!(store.lost(epoch));
         assert!(timeout(Duration::from_millis(200), lost.as_mut()).await.is_err());
         let [place] = &queue(&etcd).await[..] else { panic!("one leads") };
-        let mut client = etcd.servers.client().await;
+        let mut client = client(&etcd.nodes).await;
         if by_key {
             client.delete(place.as_str(), None).await.unwrap();
         } else {
@@ -142,14 +143,14 @@ async fn a_term_is_known_to_be_lost_when_its_lease_or_key_is_taken() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_term_is_known_to_be_lost_when_etcd_is_silent_for_longer_than_its_lease() {
-    let Some(servers) = Servers::start(1) else { return };
-    let store = EtcdStore::connect(&options(&servers, "silent")).await.unwrap();
+    let Some(nodes) = EtcdNodes::start(1, 1) else { return };
+    let store = EtcdStore::connect(&options(&nodes, "silent")).await.unwrap();
     let epoch = store.lead("a").await.unwrap();
     let frozen = Instant::now();
-    servers.nodes[0].freeze();
+    nodes.freeze(0);
     timeout(LONG, store.lost(epoch)).await.unwrap();
     let took = frozen.elapsed();
-    servers.nodes[0].thaw();
+    nodes.thaw(0);
     eprintln!("etcd was silent: a term with a lease of 2 s was known to be lost after {took:?}");
     // At least the lease less the time since its last renewal; never longer than the lease.
     assert!(took > Duration::from_secs(1) && took < Duration::from_millis(2500), "{took:?}");

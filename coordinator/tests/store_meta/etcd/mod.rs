@@ -3,6 +3,8 @@
 
 mod commits;
 mod election;
+#[path = "../../../../tests/src/etcd.rs"]
+mod nodes;
 mod proxy;
 mod secured;
 mod servers;
@@ -13,11 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use umbra_coordinator::store::{EtcdOptions, EtcdStore, MetaStore};
 
 use crate::contract::{Backend, contract};
-use servers::{Servers, shared};
+use nodes::EtcdNodes;
+use servers::shared;
 
 /// A prefix of its own in an etcd that others use, too.
 struct Etcd {
-    servers: Arc<Servers>,
+    nodes: Arc<EtcdNodes>,
     prefix: String,
 }
 
@@ -25,11 +28,11 @@ impl Etcd {
     fn new() -> Option<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let prefix = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        Some(Self { servers: shared()?, prefix })
+        Some(Self { nodes: shared()?, prefix })
     }
 
     async fn connect(&self) -> EtcdStore {
-        EtcdStore::connect(&options(&self.servers, &self.prefix)).await.unwrap()
+        EtcdStore::connect(&options(&self.nodes, &self.prefix)).await.unwrap()
     }
 }
 
@@ -40,8 +43,8 @@ impl Backend for Etcd {
 }
 
 /// The shortest lease, so that nobody waits longer than needed.
-fn options(servers: &Servers, prefix: &str) -> EtcdOptions {
-    let options = EtcdOptions::try_new(&servers.urls()).unwrap();
+fn options(nodes: &EtcdNodes, prefix: &str) -> EtcdOptions {
+    let options = EtcdOptions::try_new(&nodes.urls()).unwrap();
     options.with_prefix(prefix).unwrap().with_lease(2).unwrap()
 }
 
