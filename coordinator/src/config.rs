@@ -1,6 +1,7 @@
 //! What a coordinator is told at its start.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use umbra_core::cluster::ClusterConfig;
 use umbra_runtime::token::Token;
@@ -33,11 +34,26 @@ pub struct Config {
 pub struct Storage {
     /// The most bytes of blobs that are kept as files here, where the blob store is elsewhere.
     pub cache_bytes: u64,
+    /// The most bytes of uploads that are on their way, on this machine's disk.
+    pub uploads_bytes: u64,
+    /// How long who sends or takes a blob may pause before the call is ended.
+    pub silence: Duration,
+    /// How often blobs that no record names are deleted; none: never.
+    pub gc_every: Option<Duration>,
+    /// How old such a blob must be: longer than anything takes to get from the store into a record.
+    pub gc_grace: Duration,
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 30 }
+        let day = Duration::from_secs(24 * 3600);
+        Self {
+            cache_bytes: 64 << 30,
+            uploads_bytes: 128 << 30,
+            silence: Duration::from_secs(60),
+            gc_every: Some(day),
+            gc_grace: day,
+        }
     }
 }
 

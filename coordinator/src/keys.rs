@@ -1,7 +1,6 @@
-//! Where things lie: keys of the meta store and of the blob store, in one place.
+//! Where small state lies: keys of the meta store, in one place. Those of blobs are in [`umbra_core::places`].
 
-use umbra_core::digest::Digest;
-use umbra_core::ids::{AuditId, DatasetName, Fence, PackId};
+use umbra_core::ids::{AuditId, DatasetName, PackId};
 use umbra_core::keys::LogitsKey;
 
 use crate::store::{Key, Prefix};
@@ -77,29 +76,4 @@ pub fn dataset(name: &DatasetName) -> Key {
 /// The verified logits of one shadow.
 pub fn logits(logits: &LogitsKey) -> Key {
     key(format!("logits/{logits}"))
-}
-
-/// The blob of a data set, by the SHA-256 of its bytes.
-pub fn dataset_blob(sha256: &Digest) -> String {
-    format!("dataset/{sha256}")
-}
-
-/// The folder of everything an audit put into the blob store.
-pub fn audit_blobs(id: &AuditId) -> String {
-    format!("audit/{id}")
-}
-
-/// The folder of everything that workers wrote for a pack.
-pub fn pack_blobs(id: &PackId) -> String {
-    format!("{}/pack-{}", audit_blobs(&id.audit), id.pack)
-}
-
-/// A blob that a worker writes under a fence: no two fences ever share a key.
-pub fn pack_blob(id: &PackId, fence: Fence, name: &str) -> String {
-    format!("{}/fence-{}/{name}", pack_blobs(id), fence.0)
-}
-
-/// A file of the findings, written in a leader's term: no two terms ever share a name.
-pub fn findings_blob(id: &AuditId, term: &str, name: &str) -> String {
-    format!("audit/{id}/findings-{term}/{name}")
 }

@@ -16,6 +16,7 @@ mod engine;
 mod facts;
 mod files;
 mod findings;
+mod gc;
 mod incoming;
 mod ingest;
 mod keys;

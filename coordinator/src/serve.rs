@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::RwLock;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
@@ -28,6 +29,7 @@ use crate::api::{Audits, Datasets, Findings, Fleet, Gate, Workers};
 use crate::board::Board;
 use crate::config::Config;
 use crate::engine::{self, Engine};
+use crate::gc;
 use crate::incoming::Incoming;
 use crate::shell::{Heavy, Shell};
 use crate::standing::Post;
@@ -85,7 +87,7 @@ pub async fn serve(
     let (engine, commands) = Engine::channel();
     let limit = config.max_dataset_bytes;
     let uploads = Uploads::open(blobs.clone(), &config.scratch.join("uploads"), limit).await?;
-    let uploads = Arc::new(uploads);
+    let uploads = Arc::new(uploads.within(config.storage.uploads_bytes));
     let cache = if blobs.is_local() { None } else { Some(open_cache(&config).await?) };
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let post = Post::new();
@@ -95,6 +97,7 @@ pub async fn serve(
         store,
         blobs,
         cache,
+        dataset_bytes: RwLock::default(),
         clock,
         board: Board::new(),
         post: post.clone(),
@@ -145,6 +148,9 @@ pub async fn serve(
     let served = router.serve_with_incoming_shutdown(incoming, async move { token.cancelled().await });
     drain.spawn("grpc", until_parted(served, drain.clone()));
     drain.spawn("uploads", tidy(uploads, shell.blobs.clone(), drain.clone()));
+    if let Some(every) = shell.config.storage.gc_every {
+        drain.spawn("gc", gc::run(shell.clone(), every, drain.clone()));
+    }
     drain.spawn("engine", engine::run(shell, commands));
     tokio::select! {
         () = post.known() => {}
@@ -256,6 +262,7 @@ fn describe_metrics() {
     metrics::describe_counter!("umbra_stale_fences_refused_total", "stale fences that were met and refused");
     metrics::describe_counter!("umbra_ingested_bytes_total", "bytes of verified logits");
     metrics::describe_counter!("umbra_worker_bytes_written_total", "bytes of blobs written by workers");
+    metrics::describe_counter!("umbra_blobs_collected_total", "blobs deleted that no record named");
     metrics::describe_histogram!("umbra_store_commit_seconds", "time of a commit to the meta store");
     // Counters are shown from the start, so that absence means an old coordinator and not zero.
     for counter in [
@@ -267,6 +274,7 @@ fn describe_metrics() {
         "umbra_stale_fences_refused_total",
         "umbra_ingested_bytes_total",
         "umbra_worker_bytes_written_total",
+        "umbra_blobs_collected_total",
     ] {
         metrics::counter!(counter).absolute(0);
     }

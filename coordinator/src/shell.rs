@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore, SemaphorePermit};
 use tonic::Status;
+use umbra_proto::error::{Reason, refuse};
 use umbra_runtime::FileCache;
 use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::clock::Clock;
@@ -26,6 +27,9 @@ pub struct Shell {
     pub blobs: BlobStore,
     /// Blobs as files, if the store does not have them as such.
     pub cache: Option<FileCache>,
+    /// Bytes are shared by all data sets that have them: they are checked and registered under a read lock,
+    /// and removed under a write lock.
+    pub dataset_bytes: RwLock<()>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Audits as clients see them.
@@ -69,16 +73,37 @@ pub struct Heavy {
     pub drawings: Semaphore,
     /// Backups being sent.
     pub backups: Arc<Semaphore>,
+    /// Blobs being received from workers: each takes a chunk of memory and a file.
+    pub writes: Arc<Semaphore>,
+    /// Data sets being received from clients.
+    pub imports: Arc<Semaphore>,
+    /// Blobs being given to workers and clients.
+    pub reads: Arc<Semaphore>,
 }
 
 impl Default for Heavy {
     fn default() -> Self {
-        let one = Arc::new(Semaphore::new(1));
-        Self { ingests: Semaphore::new(8), drawings: Semaphore::new(2), backups: one }
+        Self {
+            ingests: Semaphore::new(8),
+            drawings: Semaphore::new(2),
+            backups: Arc::new(Semaphore::new(1)),
+            writes: Arc::new(Semaphore::new(256)),
+            imports: Arc::new(Semaphore::new(16)),
+            reads: Arc::new(Semaphore::new(1024)),
+        }
     }
 }
 
 /// Waits for a turn.
 pub async fn turn(kind: &Semaphore) -> SemaphorePermit<'_> {
     kind.acquire().await.expect("nobody closes it")
+}
+
+/// Takes a place for work whose end is in other hands: who finds none comes again, instead of waiting for it.
+///
+/// # Errors
+/// A status if all places are taken.
+pub fn place(kind: &Arc<Semaphore>, what: &str) -> Result<OwnedSemaphorePermit, Status> {
+    let full = |_| refuse(Reason::Unavailable, format!("too many {what} now: try again in a moment"));
+    kind.clone().try_acquire_owned().map_err(full)
 }

@@ -15,3 +15,6 @@ pub const CHUNK: usize = 1 << 20;
 
 /// The largest message either side accepts, decompressed.
 pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// The largest checkpoint that is written or read, in bytes.
+pub const MAX_CHECKPOINT: u64 = 4 << 30;

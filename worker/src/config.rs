@@ -8,6 +8,7 @@ use umbra_core::cluster::MAX_SLOTS;
 use umbra_core::ids::WorkerId;
 use umbra_core::seed::Stream;
 use umbra_core::spec::Violations;
+use umbra_runtime::blobs::BlobStore;
 use umbra_train::Device;
 use umbra_train::device::Found;
 
@@ -47,6 +48,7 @@ pub struct Config {
     devices: Arc<Devices>,
     found: Vec<Found>,
     understudy: Option<Arc<dyn Understudy>>,
+    blobs: Option<BlobStore>,
 }
 
 impl Config {
@@ -98,6 +100,7 @@ impl Config {
                 devices: Arc::new(Devices::new(names(&settings.slots, &found))),
                 found,
                 understudy: None,
+                blobs: None,
                 slots: settings.slots,
             }),
             _ => Err(wrong),
@@ -113,6 +116,17 @@ impl Config {
     /// What stands in for training, if something does.
     pub(crate) fn understudy(&self) -> Option<&Arc<dyn Understudy>> {
         self.understudy.as_ref()
+    }
+
+    /// Reads and writes blobs straight in the coordinator's store, instead of through the coordinator.
+    #[must_use]
+    pub fn with_blobs(self, blobs: BlobStore) -> Self {
+        Self { blobs: Some(blobs), ..self }
+    }
+
+    /// The store, if blobs do not go through the coordinator.
+    pub(crate) fn blobs(&self) -> Option<&BlobStore> {
+        self.blobs.as_ref()
     }
 
     /// The worker's name.

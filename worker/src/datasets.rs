@@ -1,19 +1,18 @@
 //! Data sets: fetched once by digest, verified, kept on disk, mapped into memory, shared by the slots.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Mutex;
-use umbra_core::digest::{Digest, StreamHasher};
+use umbra_core::digest::Digest;
 use umbra_core::fault::Fault;
 use umbra_data::{DataError, Dataset};
 use umbra_runtime::backoff::Waits;
-use umbra_runtime::files::FileError;
+use umbra_runtime::lock::LockError;
+use umbra_runtime::{CacheError, CachedFile, FileCache};
 
-use crate::blobs::{BlobRef, Download};
-use crate::connector::Client;
+use crate::blobs::{BlobRef, Route};
 use crate::faults;
 use crate::scratch::Scratch;
 
@@ -22,26 +21,36 @@ const FETCHES: u32 = 2;
 
 /// The data sets of this worker.
 pub(crate) struct Datasets {
-    scratch: Arc<Scratch>,
-    limit: u64,
-    client: Client,
-    known: Mutex<HashMap<Digest, Arc<Mutex<Weak<Dataset>>>>>,
+    cache: FileCache,
+    route: Route,
+    known: Mutex<HashMap<Digest, Arc<Mutex<Weak<OpenDataset>>>>>,
     /// The one that was asked for last stays mapped: most often the next pack wants it too.
-    latest: Mutex<Option<Arc<Dataset>>>,
+    latest: Mutex<Option<Arc<OpenDataset>>>,
 }
 
-/// Why one fetch did not give the data set.
-enum Failure {
-    /// Fetch again.
-    Damaged(String),
-    /// Report it.
-    Fault(Fault),
+/// A data set that is open, and the file that it is mapped from.
+pub(crate) struct OpenDataset {
+    dataset: Dataset,
+    // Kept in the cache as long as it is mapped.
+    _file: CachedFile,
+}
+
+impl Deref for OpenDataset {
+    type Target = Dataset;
+
+    fn deref(&self) -> &Dataset {
+        &self.dataset
+    }
 }
 
 impl Datasets {
     /// Keeps at most `limit` bytes in `scratch`, data sets in use aside.
-    pub(crate) fn new(scratch: Arc<Scratch>, limit: u64, client: Client) -> Self {
-        Self { scratch, limit, client, known: Mutex::default(), latest: Mutex::default() }
+    ///
+    /// # Errors
+    /// If its folder cannot be used.
+    pub(crate) fn open(scratch: &Scratch, limit: u64, route: Route) -> Result<Self, LockError> {
+        let cache = FileCache::open(&scratch.datasets(), limit)?;
+        Ok(Self { cache, route, known: Mutex::default(), latest: Mutex::default() })
     }
 
     /// The data set of this blob, whose content must have this digest. Several slots that want one data
@@ -54,7 +63,7 @@ impl Datasets {
         blob: &BlobRef,
         content: &Digest,
         waits: &Waits,
-    ) -> Result<Arc<Dataset>, Fault> {
+    ) -> Result<Arc<OpenDataset>, Fault> {
         let entry = {
             let mut known = self.known.lock().await;
             known.retain(|_, entry| {
@@ -86,106 +95,36 @@ impl Datasets {
         )))
     }
 
-    async fn load(&self, blob: &BlobRef, waits: &Waits) -> Result<Arc<Dataset>, Fault> {
-        let path = self.scratch.dataset(&blob.digest);
-        if is_whole(path.clone(), blob.clone()).await {
-            tracing::info!(digest = %blob.digest, "use a data set from the scratch folder");
-            return open(path).await.map_err(faults::data);
-        }
+    async fn load(&self, blob: &BlobRef, waits: &Waits) -> Result<Arc<OpenDataset>, Fault> {
         let mut attempt = 1;
         loop {
-            match self.fetch(blob, &path, waits).await {
-                Ok(()) => break,
-                Err(Failure::Damaged(what)) if attempt < FETCHES => {
-                    tracing::warn!(digest = %blob.digest, what, "fetch a data set again");
-                    attempt += 1;
+            let bytes = self.route.download(blob.clone(), waits.clone()).into_stream();
+            let damaged = match self.cache.get(&blob.digest, blob.size, bytes).await {
+                Ok(file) => return open(file).await.map_err(faults::data),
+                Err(CacheError::Source(error)) => error.to_string(),
+                Err(error @ (CacheError::Damaged { .. } | CacheError::Length { .. })) => {
+                    format!("blob {} is damaged: {error}", blob.key)
                 }
-                Err(Failure::Damaged(what)) => {
-                    return Err(faults::data(format!("{what}; if this goes on, import the data set again")));
+                Err(error @ CacheError::NoRoom { .. }) => {
+                    let what = format!("the data set does not fit into the worker's scratch folder: {error}");
+                    return Err(faults::worker(format!("{what}; raise the worker's scratch_gib")));
                 }
-                Err(Failure::Fault(fault)) => return Err(fault),
+                Err(CacheError::File(error)) => return Err(faults::file(&error)),
+            };
+            if attempt == FETCHES {
+                return Err(faults::data(format!("{damaged}; if this goes on, import the data set again")));
             }
-        }
-        tracing::info!(digest = %blob.digest, bytes = blob.size, "fetched a data set");
-        open(path).await.map_err(faults::data)
-    }
-
-    async fn fetch(&self, blob: &BlobRef, path: &Path, waits: &Waits) -> Result<(), Failure> {
-        self.make_room(blob).await.map_err(Failure::Fault)?;
-        let part = self.scratch.partial(&blob.digest);
-        let result = self.fill(blob, &part, path, waits).await;
-        if result.is_err() {
-            // The next attempt begins again; the error that led here is the one to report.
-            let _ = tokio::fs::remove_file(&part).await;
-        }
-        result
-    }
-
-    async fn fill(&self, blob: &BlobRef, part: &Path, path: &Path, waits: &Waits) -> Result<(), Failure> {
-        let mut file = tokio::fs::File::create(part).await.map_err(failed("create", part))?;
-        let mut download = Download::new(self.client.clone(), blob.clone(), waits.clone());
-        while let Some(chunk) = download.next().await.map_err(|error| Failure::Damaged(error.to_string()))? {
-            file.write_all(&chunk).await.map_err(failed("write", part))?;
-        }
-        file.flush().await.map_err(failed("write", part))?;
-        drop(file);
-        // Not synced: what a crash leaves is verified before it is used again.
-        tokio::fs::rename(part, path).await.map_err(failed("rename", part))
-    }
-
-    async fn make_room(&self, blob: &BlobRef) -> Result<(), Fault> {
-        let mut in_use: Vec<PathBuf> = Vec::new();
-        for (digest, entry) in self.known.lock().await.iter() {
-            // An entry that is locked is being fetched.
-            if entry.try_lock().map_or(true, |dataset| dataset.strong_count() > 0) {
-                in_use.push(self.scratch.dataset(digest));
-                in_use.push(self.scratch.partial(digest));
-            }
-        }
-        let (scratch, limit, size) = (self.scratch.clone(), self.limit, blob.size);
-        let made =
-            blocking(move || scratch.make_room(size, limit, |path| in_use.iter().any(|used| used == path)))
-                .await;
-        match made {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(faults::worker(format!(
-                "the data set has {size} bytes, for which the worker's scratch folder, bounded to {limit}, has \
-                 no room: raise the worker's scratch_bytes"
-            ))),
-            Err(error) => Err(faults::file(&error)),
+            tracing::warn!(digest = %blob.digest, damaged, "fetch a data set again");
+            attempt += 1;
         }
     }
 }
 
-fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Failure + use<'a> {
-    move |error| Failure::Fault(faults::file(&FileError::io(action, path)(error)))
-}
-
-/// Whether the file holds exactly these bytes. One that cannot be read is fetched again.
-async fn is_whole(path: PathBuf, blob: BlobRef) -> bool {
+async fn open(file: CachedFile) -> Result<Arc<OpenDataset>, String> {
     blocking(move || {
-        let Ok(mut file) = std::fs::File::open(path) else { return false };
-        if !file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == blob.size) {
-            return false;
-        }
-        let mut hasher = StreamHasher::default();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match std::io::Read::read(&mut file, &mut buffer) {
-                Ok(0) => return hasher.finish() == blob.digest,
-                Ok(length) => hasher.update(&buffer[..length]),
-                Err(_) => return false,
-            }
-        }
-    })
-    .await
-}
-
-async fn open(path: PathBuf) -> Result<Arc<Dataset>, String> {
-    blocking(move || {
-        let dataset = Dataset::open(&path)?;
+        let dataset = Dataset::open(file.path())?;
         dataset.verify()?;
-        Ok(Arc::new(dataset))
+        Ok(Arc::new(OpenDataset { dataset, _file: file }))
     })
     .await
     .map_err(|error: DataError| error.to_string())

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use umbra_runtime::blobs::BlobError;
+use umbra_runtime::lock::LockError;
+
 use crate::scratch::ScratchError;
 
 /// How a worker that was asked to leave left.
@@ -44,6 +47,12 @@ pub enum WorkError {
     /// The scratch folder cannot be used.
     #[error(transparent)]
     Scratch(#[from] ScratchError),
+    /// The data sets' folder cannot be used.
+    #[error("the scratch folder cannot be used: {0}")]
+    Datasets(#[from] LockError),
+    /// The object store refuses this worker.
+    #[error("the object store cannot be used: {0}; check what blobs names and the credentials for it")]
+    Blobs(BlobError),
     /// A slot's thread could not be started.
     #[error("cannot start a thread for slot {slot}: {source}; use fewer slots or raise the system's limit")]
     Thread {

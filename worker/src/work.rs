@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use umbra_runtime::{Clock, Drain};
 
+use crate::blobs::{identity, waits};
 use crate::config::Config;
 use crate::connector::Connector;
 use crate::error::{Outcome, WorkError};
@@ -35,7 +36,14 @@ pub async fn work(
         coordinator = %connector.address(),
         "start a worker"
     );
+    let store_id = match config.blobs() {
+        Some(store) => match identity(store, waits(config.jitter().clone()), &drain).await? {
+            Some(id) => id,
+            None => return Ok(Outcome::Left),
+        },
+        None => String::new(),
+    };
     let (notes, mailbox) = mpsc::unbounded_channel();
     let crew = Crew::start(&config, &connector, scratch, drain.clone(), notes)?;
-    Session::new(config, connector.client(), clock, drain, crew, mailbox).run().await
+    Session::new(config, store_id, connector.client(), clock, drain, crew, mailbox).run().await
 }

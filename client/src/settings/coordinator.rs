@@ -1,6 +1,7 @@
 //! Settings of the coordinator.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use umbra_coordinator::Storage;
 use umbra_core::cluster::ClusterConfig;
@@ -110,6 +111,22 @@ impl Daemon for CoordinatorSettings {
             value: "N",
             help: "The most GiB of an object store's blobs kept as files in the state folder",
             default: Some("64"),
+        },
+        Setting {
+            key: "uploads_gib",
+            flag: "uploads-gib",
+            variable: "UMBRA_UPLOADS_GIB",
+            value: "N",
+            help: "The most GiB of uploads on their way that are kept on this machine's disk",
+            default: Some("128"),
+        },
+        Setting {
+            key: "gc_hours",
+            flag: "gc-hours",
+            variable: "UMBRA_GC_HOURS",
+            value: "N",
+            help: "How often blobs that nothing names any more are deleted, in hours; 0: never",
+            default: Some("24"),
         },
         Setting {
             key: "token_file",
@@ -233,7 +250,14 @@ impl CoordinatorSettings {
         let blobs = blobs::read(layers);
         let kept = Storage::default();
         let gib = |key: &str, default: u64| layers.number(key, 1..=1 << 20).map_or(default, |gib| gib << 30);
-        let storage = Storage { cache_bytes: gib("cache_gib", kept.cache_bytes) };
+        let hours = layers.number("gc_hours", 0..=24 * 365);
+        let storage = Storage {
+            cache_bytes: gib("cache_gib", kept.cache_bytes),
+            uploads_bytes: gib("uploads_gib", kept.uploads_bytes),
+            gc_every: hours
+                .map_or(kept.gc_every, |hours| (hours > 0).then(|| Duration::from_secs(hours * 3600))),
+            ..kept
+        };
         let lease = layers.number("lease", 1..=3600).map(|seconds| seconds * 1000);
         Some(Self {
             http: address("http", HTTP)?,
@@ -352,6 +376,9 @@ mod tests {
         assert_eq!(place.to_string(), "s3://ward/umbra");
         assert_eq!(access.endpoint.as_deref(), Some("https://s3:9000"));
         assert_eq!(settings.storage, Storage { cache_bytes: 3 << 30, ..Storage::default() });
+        assert_eq!(read("--gc-hours 0").unwrap().storage.gc_every, None);
+        let hours = read("--gc-hours 36").unwrap().storage.gc_every.unwrap().as_secs() / 3600;
+        assert_eq!((hours, Storage::default().gc_every.unwrap().as_secs() / 3600), (36, 24));
         for (line, complaint) in [
             ("--blobs s4://ward", "--blobs: \"s4://ward\" is no place for blobs"),
             ("--blobs memory:", "--blobs: memory: goes with the process"),
@@ -361,8 +388,11 @@ mod tests {
             let failure = read(line).unwrap_err().to_string();
             assert!(failure.starts_with(complaint), "{failure}");
         }
-        let shown = CoordinatorSettings::SETTINGS.iter().find(|s| s.key == "cache_gib").unwrap().default;
-        assert_eq!(shown.unwrap().parse::<u64>().unwrap() << 30, Storage::default().cache_bytes);
+        let shown = |key: &str| CoordinatorSettings::SETTINGS.iter().find(|s| s.key == key).unwrap().default;
+        let bytes = |key: &str| shown(key).unwrap().parse::<u64>().unwrap() << 30;
+        let defaults = Storage::default();
+        assert_eq!(bytes("cache_gib"), defaults.cache_bytes);
+        assert_eq!(bytes("uploads_gib"), defaults.uploads_bytes);
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use umbra_core::digest::Digest;
+use umbra_runtime::blobs::{Access, Place};
 use umbra_runtime::tls::TlsPaths;
 use umbra_runtime::{TlsFiles, Token, backoff};
 use umbra_train::Device;
 use umbra_worker::{Config, Connector, Settings};
 
-use super::{Daemon, Flags, Layers, Setting};
+use super::{Daemon, Flags, Layers, Setting, blobs};
 use crate::devices::Choice;
 use crate::exit::Failure;
 use crate::host;
@@ -27,6 +28,8 @@ pub struct WorkerSettings {
     pub connector: Connector,
     /// The coordinator's address.
     pub server: String,
+    /// The object store that is used without the coordinator between, if one is.
+    pub blobs: Option<(Place, Access)>,
     /// What is logged.
     pub log: Option<String>,
 }
@@ -74,6 +77,17 @@ impl Daemon for WorkerSettings {
             help: "The most GiB of data sets kept there",
             default: Some("64"),
         },
+        Setting {
+            key: "blobs",
+            flag: "blobs",
+            variable: "UMBRA_BLOBS",
+            value: "URL",
+            help: "The coordinator's object store, to read and write there without the coordinator between; \
+                   needs credentials for it",
+            default: None,
+        },
+        blobs::ENDPOINT,
+        blobs::AUTHORITIES,
         Setting {
             key: "keep_weights",
             flag: "keep-weights",
@@ -186,6 +200,11 @@ impl WorkerSettings {
             host: host::name(),
             jitter: entropy()?,
         };
+        let blobs = blobs::read(layers);
+        if let Some((Place::Folder(_), _)) = &blobs {
+            let message = "a folder is the coordinator's alone: leave it out, or name a bucket";
+            layers.mistake("blobs", message);
+        }
         let log = layers.text("log");
         let config = match Config::try_new(settings) {
             Ok(config) => Some(config),
@@ -195,7 +214,7 @@ impl WorkerSettings {
             }
         };
         let (Some(config), Some(connector)) = (config, connector) else { return Ok(None) };
-        Ok(Some(Self { config, connector, server, log }))
+        Ok(Some(Self { config, connector, server, blobs, log }))
     }
 }
 
@@ -248,6 +267,9 @@ mod tests {
         let text = failure.to_string();
         let places: Vec<_> = text.lines().map(|line| line.split(':').next().unwrap()).collect();
         assert_eq!(places, ["--server", "--token-file", "--slots", "--grace"]);
+        let failure = read("--blobs /var/blobs").err().unwrap().to_string();
+        assert!(failure.starts_with("--blobs: a folder is the coordinator's alone"), "{failure}");
+        assert!(read("--blobs az://container/umbra").unwrap().blobs.is_some());
         let failure = read("--server https://host:7443").err().unwrap().to_string();
         assert!(failure.starts_with("--tls-ca: missing"), "{failure}");
     }

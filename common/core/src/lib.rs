@@ -13,6 +13,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod membership;
 pub mod memory;
+pub mod places;
 pub mod plan;
 pub mod seed;
 pub mod shape;

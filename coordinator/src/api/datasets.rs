@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use tokio::sync::RwLock;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use umbra_core::digest::Digest;
 use umbra_core::ids::DatasetName;
+use umbra_core::places;
 use umbra_proto::convert::{digest, shape_to};
 use umbra_proto::error::{Reason, bad_field, refuse};
 use umbra_proto::v1;
@@ -15,28 +16,24 @@ use umbra_proto::v1::upload_dataset_request::Part;
 use umbra_runtime::blobs::{BlobError, BlobKey, Uploads};
 
 use super::pages::page;
-use super::receive::{Announced, receive};
+use super::receive::{Announced, Hearing, receive};
 use super::refusals::{self, gone, no_dataset};
 use crate::datasets;
 use crate::engine::Command;
 use crate::facts::DatasetFacts;
-use crate::keys;
-use crate::shell::Shell;
+use crate::shell::{Shell, place};
 use crate::time::timestamp;
 
 /// The data set service.
 pub struct Datasets {
     shell: Arc<Shell>,
     uploads: Arc<Uploads>,
-    /// Bytes are shared by all data sets that have them: they are checked and registered under a read
-    /// lock, and removed under a write lock.
-    bytes: RwLock<()>,
 }
 
 impl Datasets {
     /// Over a running coordinator; `uploads` bounds what is taken.
     pub fn new(shell: Arc<Shell>, uploads: Arc<Uploads>) -> Self {
-        Self { shell, uploads, bytes: RwLock::new(()) }
+        Self { shell, uploads }
     }
 
     /// Registers what was uploaded, if it is what was announced.
@@ -47,7 +44,7 @@ impl Datasets {
         sha256: Digest,
         key: &BlobKey,
     ) -> Result<DatasetFacts, Status> {
-        let _kept = self.bytes.read().await;
+        let _kept = self.shell.dataset_bytes.read().await;
         let size = match self.shell.blobs.head(key).await {
             Ok(info) => info.size,
             Err(BlobError::NotFound(_)) => {
@@ -67,7 +64,7 @@ impl Datasets {
 
     /// Removes bytes that no data set has.
     async fn remove_unnamed(&self, key: &BlobKey, sha256: &Digest) -> Result<(), Status> {
-        let _alone = self.bytes.write().await;
+        let _alone = self.shell.dataset_bytes.write().await;
         let all = datasets::all(&self.shell).await?;
         if all.iter().any(|dataset| dataset.sha256 == *sha256) {
             return Ok(());
@@ -126,13 +123,17 @@ impl DatasetService for Datasets {
                 Err(taken(&existing))
             };
         }
-        let key = BlobKey::try_new(keys::dataset_blob(&sha256)).expect("a digest makes a valid key");
+        let key = BlobKey::try_new(places::dataset_blob(&sha256)).expect("a digest makes a valid key");
         let announced = Announced { key: key.clone(), sha256, size: header.size, offset: 0 };
         let chunks = stream.map(|message| match message?.part {
             Some(Part::Chunk(chunk)) => Ok(chunk),
             _ => Err(bad_field("chunk", "after the header only chunks are sent")),
         });
-        receive(&self.uploads, &announced, chunks).await?;
+        let _place = place(&self.shell.heavy.imports, "data sets are being imported")?;
+        // Two clients may send the same: the first to be through is enough for both.
+        let superseded = CancellationToken::new();
+        let hearing = Hearing { silence: self.shell.config.storage.silence, superseded };
+        receive(&self.uploads, &announced, &hearing, chunks).await?;
         match self.register(name, content, sha256, &key).await {
             Ok(registered) => {
                 Ok(Response::new(v1::UploadDatasetResponse { dataset: Some(message(&registered)) }))

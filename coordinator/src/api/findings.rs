@@ -12,6 +12,7 @@ use umbra_proto::v1;
 use umbra_proto::v1::findings_service_server::FindingsService;
 use umbra_runtime::blobs::BlobKey;
 
+use super::give::give;
 use super::refusals::{self, audit_id, no_audit};
 use crate::datasets::store;
 use crate::engine::records::decode;
@@ -99,9 +100,8 @@ impl FindingsService for Findings {
         let request = request.into_inner();
         let (key, _) = self.file(&request.audit_id, &request.name).await?;
         let chunks = self.0.blobs.stream(&key, request.offset).await;
-        let chunks = chunks.map_err(|error| refusals::blob(&error))?.map(|chunk| {
-            chunk.map(|chunk| v1::DownloadFileResponse { chunk }).map_err(|error| refusals::blob(&error))
-        });
+        let chunks = give(&self.0, key.to_string(), chunks.map_err(|error| refusals::blob(&error))?)?;
+        let chunks = chunks.map(|chunk| Ok(v1::DownloadFileResponse { chunk: chunk? }));
         Ok(Response::new(Box::pin(chunks)))
     }
 }

@@ -5,10 +5,12 @@ mod datasets;
 mod findings;
 mod fleet;
 mod gate;
+mod give;
 mod pages;
 mod receive;
 mod refusals;
 mod workers;
+mod writes;
 
 pub use audits::Audits;
 pub use datasets::Datasets;
@@ -16,3 +18,4 @@ pub use findings::Findings;
 pub use fleet::Fleet;
 pub use gate::Gate;
 pub use workers::Workers;
+pub use writes::Allowance;

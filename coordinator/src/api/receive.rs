@@ -1,7 +1,10 @@
 //! Receiving bytes: a header, then chunks, into an upload that survives a break.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use umbra_core::digest::Digest;
 use umbra_proto::error::{bad_field, refuse};
@@ -22,6 +25,14 @@ pub struct Announced {
     pub offset: u64,
 }
 
+/// How long a sender is listened to.
+pub struct Hearing {
+    /// How long it may pause.
+    pub silence: Duration,
+    /// Cancelled when it has begun to send the same anew.
+    pub superseded: CancellationToken,
+}
+
 /// Takes the chunks and publishes the blob. Bytes that are there already are skipped.
 ///
 /// # Errors
@@ -29,9 +40,14 @@ pub struct Announced {
 pub async fn receive(
     uploads: &Uploads,
     announced: &Announced,
+    hearing: &Hearing,
     chunks: impl Stream<Item = Result<Bytes, Status>> + Send,
 ) -> Result<Stored, Status> {
+    if announced.size == 0 {
+        return Err(bad_field("size", "it is 0: there are no empty blobs"));
+    }
     let id = UploadId::derive(&announced.key, &announced.sha256);
+    let _room = uploads.receive(&id, announced.size).map_err(|error| refusals::blob(&error))?;
     let mut have = uploads.length(&id).await.map_err(|error| refusals::blob(&error))?;
     if announced.offset > have {
         let message = format!("the chunks start at {}, but only {have} bytes are here", announced.offset);
@@ -39,8 +55,7 @@ pub async fn receive(
     }
     let mut at = announced.offset;
     let mut chunks = std::pin::pin!(chunks);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk?;
+    while let Some(chunk) = hearing.next(&mut chunks).await? {
         if chunk.len() > CHUNK {
             return Err(bad_field("chunk", format!("it has {} bytes: send at most 1 MiB", chunk.len())));
         }
@@ -59,9 +74,25 @@ pub async fn receive(
         let message = format!("the stream ended after {at} of {} bytes: send the rest", announced.size);
         return Err(refuse(Reason::Unavailable, message));
     }
-    if announced.size == 0 {
-        return Err(bad_field("size", "it is 0: there are no empty blobs"));
-    }
     let committed = uploads.commit(&id, &announced.key, &announced.sha256).await;
     committed.map_err(|error| refusals::blob(&error))
+}
+
+impl Hearing {
+    /// The next chunk; none at the end.
+    async fn next(
+        &self,
+        chunks: &mut (impl Stream<Item = Result<Bytes, Status>> + Unpin),
+    ) -> Result<Option<Bytes>, Status> {
+        let silence = self.silence;
+        tokio::select! {
+            () = self.superseded.cancelled() => {
+                Err(refuse(Reason::Unavailable, "the same is sent over another stream now"))
+            }
+            heard = tokio::time::timeout(silence, chunks.next()) => heard.unwrap_or_else(|_| {
+                let message = format!("nothing arrived for {silence:?}: send the rest");
+                Some(Err(refuse(Reason::Unavailable, message)))
+            }).transpose(),
+        }
+    }
 }

@@ -23,7 +23,10 @@ pub fn blob(error: &BlobError) -> Status {
         BlobError::Refused(_) => Reason::Internal,
         // A full disk may be freed, and of two streams of one upload one may go on where both are: whoever
         // sends waits and asks how much has arrived.
-        BlobError::FullDisk(_) | BlobError::Cache { .. } | BlobError::Offset { .. } => Reason::Unavailable,
+        BlobError::FullDisk(_)
+        | BlobError::NoRoom { .. }
+        | BlobError::Cache { .. }
+        | BlobError::Offset { .. } => Reason::Unavailable,
         BlobError::Unavailable(_) | BlobError::Source(_) => Reason::Unavailable,
     };
     if matches!(reason, Reason::Internal | Reason::Unavailable) {

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use umbra_core::ids::{Fence, WorkerId};
+use umbra_core::ids::{Fence, PackId, WorkerId};
+use umbra_core::places;
 use umbra_proto::convert::{blob, digest};
 use umbra_proto::error::{Reason, bad_field, refuse};
 use umbra_proto::v1::connect_request::Message as Said;
@@ -18,12 +19,13 @@ use umbra_proto::v1::write_blob_request::Part;
 use umbra_proto::{PROTOCOL, v1};
 use umbra_runtime::blobs::{BlobKey, UploadId, Uploads};
 
-use super::receive::{Announced, receive};
+use super::give::give;
+use super::receive::{Announced, Hearing, receive};
 use super::refusals::{self, gone};
+use super::writes::{Allowance, Writes};
 use crate::engine::records::core_fence;
 use crate::engine::{Command, MAX_RUNNING, Outbox};
-use crate::keys;
-use crate::shell::Shell;
+use crate::shell::{Shell, place};
 
 /// How long a new stream may take to say hello.
 const HELLO: Duration = Duration::from_secs(10);
@@ -39,24 +41,64 @@ pub struct Workers {
     shell: Arc<Shell>,
     uploads: Arc<Uploads>,
     sessions: AtomicU64,
+    writes: Writes,
+    /// The blob store's id, once a worker that uses the store by itself has come.
+    store_id: Arc<OnceCell<String>>,
 }
 
 impl Workers {
     /// Over a running coordinator; `uploads` keeps what arrives.
     pub fn new(shell: Arc<Shell>, uploads: Arc<Uploads>) -> Self {
-        Self { shell, uploads, sessions: AtomicU64::new(0) }
+        Self {
+            shell,
+            uploads,
+            sessions: AtomicU64::new(0),
+            writes: Writes::default(),
+            store_id: Arc::default(),
+        }
     }
 
-    /// The key of a blob that may be written under a live fence.
-    async fn writable(&self, fence: i64, name: &str) -> Result<BlobKey, Status> {
-        let fence = core_fence(fence);
-        let pack = self.shell.engine.ask(|reply| Command::Fence { fence, reply }).await.map_err(gone)?;
-        let pack = pack.ok_or_else(|| stale(fence))?;
-        if name.contains('/') {
-            return Err(bad_field("name", "it is one segment of a key, without /"));
+    /// What may be written under a fence that is live.
+    async fn allowance(&self, fence: Fence) -> Result<Allowance, Status> {
+        let allowance = self.shell.engine.ask(|reply| Command::Fence { fence, reply }).await.map_err(gone)?;
+        allowance.ok_or_else(|| stale(fence))
+    }
+}
+
+fn key_of(pack: &PackId, fence: Fence, name: &str) -> Result<BlobKey, Status> {
+    BlobKey::try_new(places::pack_blob(pack, fence, name))
+        .map_err(|error| bad_field("name", error.to_string()))
+}
+
+async fn introduce(
+    shell: &Shell,
+    store_id: &OnceCell<String>,
+    stream: &mut Streaming<v1::ConnectRequest>,
+) -> Result<(WorkerId, v1::Hello), Status> {
+    let hello = hello(stream).await?;
+    let worker = check(&hello)?;
+    check_store(shell, store_id, &hello.store_id).await?;
+    Ok((worker, hello))
+}
+
+/// Refuses a worker that uses another blob store by itself: nothing it wrote would be found. A store that is
+/// away is no reason to: what is not found is not counted.
+async fn check_store(shell: &Shell, known: &OnceCell<String>, named: &str) -> Result<(), Status> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    match known.get_or_try_init(|| shell.blobs.identity()).await {
+        Ok(id) if id == named => Ok(()),
+        Ok(_) => {
+            let message = "the worker's blobs are in another store than the coordinator's: give both the same \
+                           blobs setting, or leave the worker's out, so that it goes through the coordinator";
+            Err(bad_field("store_id", message))
         }
-        BlobKey::try_new(keys::pack_blob(&pack, fence, name))
-            .map_err(|error| bad_field("name", error.to_string()))
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%error, "take a worker whose store cannot be compared now");
+            Ok(())
+        }
+        Err(error) => Err(refusals::blob(&error)),
     }
 }
 
@@ -70,6 +112,16 @@ async fn hello(stream: &mut Streaming<v1::ConnectRequest>) -> Result<v1::Hello, 
     match first.and_then(|message| message.message) {
         Some(Said::Hello(hello)) => Ok(hello),
         _ => Err(bad_field("hello", "a session begins with a hello")),
+    }
+}
+
+/// The first message of a write, which comes as soon as a hello does.
+async fn header(stream: &mut Streaming<v1::WriteBlobRequest>) -> Result<v1::WriteBlobHeader, Status> {
+    let first = tokio::time::timeout(HELLO, stream.message()).await;
+    let first = first.map_err(|_| bad_field("header", "a write begins with its header within 10 s"))??;
+    match first.and_then(|message| message.part) {
+        Some(Part::Header(header)) => Ok(header),
+        _ => Err(bad_field("header", "the first message of a write is its header")),
     }
 }
 
@@ -115,13 +167,13 @@ impl WorkerService for Workers {
         // The answer's headers go out at once: the hello is read behind them.
         let (out, answers, closed) = Outbox::new(WAITING);
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let shell = self.shell.clone();
+        let (shell, store_id) = (self.shell.clone(), self.store_id.clone());
         let (refused, refusal) = oneshot::channel::<Status>();
         self.shell.drain.spawn(format!("session {session}"), async move {
             let worker = tokio::select! {
                 biased;
                 () = shell.drain.begun() => return,
-                hello = hello(&mut stream) => hello.and_then(|hello| Ok((check(&hello)?, hello))),
+                introduced = introduce(&shell, &store_id, &mut stream) => introduced,
             };
             let (worker, hello) = match worker {
                 Ok(introduced) => introduced,
@@ -155,9 +207,8 @@ impl WorkerService for Workers {
         let request = request.into_inner();
         let key = BlobKey::try_new(request.key).map_err(|error| bad_field("key", error.to_string()))?;
         let chunks = self.shell.blobs.stream(&key, request.offset).await;
-        let chunks = chunks.map_err(|error| refusals::blob(&error))?.map(|chunk| {
-            chunk.map(|chunk| v1::ReadBlobResponse { chunk }).map_err(|error| refusals::blob(&error))
-        });
+        let chunks = give(&self.shell, key.to_string(), chunks.map_err(|error| refusals::blob(&error))?)?;
+        let chunks = chunks.map(|chunk| Ok(v1::ReadBlobResponse { chunk: chunk? }));
         Ok(Response::new(Box::pin(chunks)))
     }
 
@@ -166,22 +217,20 @@ impl WorkerService for Workers {
         request: Request<Streaming<v1::WriteBlobRequest>>,
     ) -> Result<Response<v1::WriteBlobResponse>, Status> {
         let mut stream = request.into_inner();
-        let Some(Part::Header(header)) = stream.message().await?.and_then(|message| message.part) else {
-            return Err(bad_field("header", "the first message of a write is its header"));
-        };
-        let sha256 = digest("sha256", &header.sha256)?;
-        let most = self.shell.config.max_dataset_bytes;
-        if header.size > most {
-            let message = format!("the blob has {} bytes, the limit is {most}", header.size);
-            return Err(refuse(Reason::TooLarge, message));
-        }
-        let key = self.writable(header.fence, &header.name).await?;
+        let _place = place(&self.shell.heavy.writes, "blobs are being written")?;
+        let header = header(&mut stream).await?;
+        let (sha256, fence) = (digest("sha256", &header.sha256)?, core_fence(header.fence));
+        let allowance = self.allowance(fence).await?;
+        allowance.check(&header.name, header.size)?;
+        let key = key_of(&allowance.pack, fence, &header.name)?;
+        let superseded = self.writes.begin(fence, &header.name, allowance.blobs)?;
+        let hearing = Hearing { silence: self.shell.config.storage.silence, superseded };
         let announced = Announced { key: key.clone(), sha256, size: header.size, offset: header.offset };
         let chunks = stream.map(|message| match message?.part {
             Some(Part::Chunk(chunk)) => Ok(chunk),
             _ => Err(bad_field("chunk", "after the header only chunks are sent")),
         });
-        let stored = receive(&self.uploads, &announced, chunks).await?;
+        let stored = receive(&self.uploads, &announced, &hearing, chunks).await?;
         metrics::counter!("umbra_worker_bytes_written_total").increment(stored.size);
         let blob = blob(key.as_str(), &stored.digest, stored.size);
         Ok(Response::new(v1::WriteBlobResponse { blob: Some(blob) }))
@@ -193,7 +242,10 @@ impl WorkerService for Workers {
     ) -> Result<Response<v1::GetWriteStatusResponse>, Status> {
         let request = request.into_inner();
         let sha256 = digest("sha256", &request.sha256)?;
-        let key = self.writable(request.fence, &request.name).await?;
+        let fence = core_fence(request.fence);
+        let allowance = self.allowance(fence).await?;
+        allowance.check(&request.name, 0)?;
+        let key = key_of(&allowance.pack, fence, &request.name)?;
         let length = self.uploads.length(&UploadId::derive(&key, &sha256)).await;
         let offset = length.map_err(|error| refusals::blob(&error))?;
         Ok(Response::new(v1::GetWriteStatusResponse { offset }))

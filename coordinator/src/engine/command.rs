@@ -1,5 +1,6 @@
 //! What the engine is asked and told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,8 +15,10 @@ use umbra_proto::v1;
 use super::glance::Glance;
 use super::sessions::Outbox;
 use super::workers::WorkersPage;
+use crate::api::Allowance;
 use crate::backup::TakeError;
 use crate::facts::{AuditFacts, DatasetFacts};
+use crate::gc::Kept;
 use crate::store::Op;
 
 /// A message to the engine. Those that carry a `reply` are answered once what they ask for is durable.
@@ -55,6 +58,18 @@ pub enum Command {
         /// The audit.
         audit: AuditId,
     },
+    /// Which blobs records name, for a collection of garbage.
+    Kept {
+        /// They.
+        reply: oneshot::Sender<Kept>,
+    },
+    /// Which of these blobs may go; answered only by who still leads.
+    Collect {
+        /// Keys of blobs.
+        candidates: Vec<String>,
+        /// Those that no record names.
+        reply: oneshot::Sender<BTreeSet<String>>,
+    },
     /// Register a data set; answered with the one that exists afterwards.
     Register {
         /// The data set.
@@ -74,12 +89,12 @@ pub enum Command {
         /// The pieces of a backup file.
         reply: oneshot::Sender<Result<Vec<Bytes>, TakeError>>,
     },
-    /// Which pack a fence may report, if it is live.
+    /// What may be written under a fence, if it is live.
     Fence {
         /// The fence.
         fence: Fence,
-        /// The pack.
-        reply: oneshot::Sender<Option<PackId>>,
+        /// What may be.
+        reply: oneshot::Sender<Option<Allowance>>,
     },
     /// The cluster in numbers.
     Glance {

@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 use umbra_core::cluster::{Event, PackResult};
 use umbra_core::ids::{AuditId, PackIndex};
 use umbra_core::lifecycle::AuditState;
+use umbra_core::places;
 use umbra_runtime::blobs::BlobKey;
 
 use super::command::Command;
 use super::term::{Term, TermEnd};
-use crate::keys;
 use crate::shell::Shell;
 use crate::store::{Epoch, Txn};
 
@@ -41,7 +41,7 @@ impl Term {
             let _ = reply.send(before);
             return Ok(());
         }
-        let own = format!("{}/", keys::audit_blobs(&audit));
+        let own = format!("{}/", places::audit_blobs(&audit));
         let results = self.cluster.results(&audit).map(|(_, result)| result.key.clone());
         let borrowed = results.filter(|key| !key.starts_with(&own)).collect();
         let deletion = self.deletions.entry(audit.clone());
@@ -92,7 +92,7 @@ impl Term {
     }
 
     /// The keys of all results that audits count on.
-    fn named(&self) -> BTreeSet<String> {
+    pub(super) fn named(&self) -> BTreeSet<String> {
         let staying = || self.audits.iter().filter(|(id, _)| !self.deletions.contains_key(*id));
         let counted = staying().flat_map(|(id, _)| self.cluster.results(id));
         let counted = counted.map(|(_, result)| result.key.clone());
@@ -131,7 +131,7 @@ async fn sweep_all(
     orphans: Vec<String>,
     named: &BTreeSet<String>,
 ) -> Result<(), String> {
-    if let Ok(folder) = BlobKey::try_new(keys::audit_blobs(audit)) {
+    if let Ok(folder) = BlobKey::try_new(places::audit_blobs(audit)) {
         let mut below = shell.blobs.list(Some(&folder)).try_chunks(SWEPT_AT_ONCE);
         while let Some(found) = below.try_next().await.map_err(|error| error.to_string())? {
             let keys = found.into_iter().map(|info| info.key);

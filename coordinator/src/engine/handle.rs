@@ -41,6 +41,8 @@ impl Term {
             }
             Command::Delete { audit, reply } => self.delete(audit, reply).await?,
             Command::Swept { audit } => self.swept(&audit),
+            Command::Kept { reply } => answer(reply, self.kept()),
+            Command::Collect { candidates, reply } => answer(reply, self.collect(candidates).await?),
             Command::Register { dataset, reply } => {
                 let taken = self.register(dataset).await?;
                 answer(reply, taken);
@@ -53,9 +55,7 @@ impl Term {
                 let taken = self.backup().await?;
                 answer(reply, taken);
             }
-            Command::Fence { fence, reply } => {
-                answer(reply, self.cluster.live_fence(fence).map(|(pack, _)| pack));
-            }
+            Command::Fence { fence, reply } => answer(reply, self.allowance(fence)),
             Command::Glance { reply } => answer(reply, self.glance()),
             Command::DrainWorker { worker, reply } => {
                 let drained = self.drain_worker(worker).await?;

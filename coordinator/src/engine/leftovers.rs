@@ -5,10 +5,10 @@ use futures::TryStreamExt as _;
 use umbra_core::cluster::Checkpoint;
 use umbra_core::ids::PackId;
 use umbra_core::lifecycle::PackState;
+use umbra_core::places;
 use umbra_runtime::blobs::{BlobError, BlobKey, BlobStore};
 
 use super::term::Term;
-use crate::keys;
 
 impl Term {
     /// The checkpoint a pack would go on from now.
@@ -37,7 +37,7 @@ impl Term {
         let Some(PackState::Done { result, .. }) = self.cluster.pack(pack).map(|record| &record.state) else {
             return;
         };
-        let Ok(folder) = BlobKey::try_new(keys::pack_blobs(pack)) else { return };
+        let Ok(folder) = BlobKey::try_new(places::pack_blobs(pack)) else { return };
         let (blobs, pack, keep) = (self.shell.blobs.clone(), pack.clone(), result.key.clone());
         self.shell.drain.spawn(format!("drop leftovers of {pack}"), async move {
             if let Err(error) = remove_below(&blobs, &folder, &keep).await {

@@ -5,8 +5,10 @@
 //! workers told and tasks begun. A transaction that fails, or may have failed, drops the cluster and all
 //! sessions, and a new term starts from what the store holds.
 
+mod allowance;
 mod backup;
 mod chronicle;
+mod collection;
 mod command;
 mod deletion;
 mod glance;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, StillRunning};
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
+use umbra_core::places;
 use umbra_core::spec::Shadows;
 use umbra_proto::convert::{fault_from, spec_to};
 use umbra_proto::v1;
@@ -103,7 +104,7 @@ fn result_of(pack: &PackId, fence: Fence, said: v1::PackResult) -> Result<PackRe
 }
 
 fn own_key(pack: &PackId, fence: Fence, key: &str) -> Result<(), Malformed> {
-    if key.starts_with(&crate::keys::pack_blob(pack, fence, "")) && BlobKey::try_new(key).is_ok() {
+    if key.starts_with(&places::pack_blob(pack, fence, "")) && BlobKey::try_new(key).is_ok() {
         return Ok(());
     }
     Err(malformed(format!("the blob {key:.200} is not one of pack {pack} under fence {fence}")))

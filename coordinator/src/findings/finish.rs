@@ -10,6 +10,7 @@ use umbra_core::cluster::PackResult;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::PackIndex;
 use umbra_core::keys::findings_key;
+use umbra_core::places;
 use umbra_proto::convert::blob;
 use umbra_proto::store::v1::StoredFile;
 use umbra_runtime::blobs::BlobKey;
@@ -25,7 +26,6 @@ use crate::audit_task::AuditTask;
 use crate::datasets::blob_fault;
 use crate::engine::{Command, RunNotes};
 use crate::facts::{AuditFacts, Prepared};
-use crate::keys;
 use crate::patience::patiently;
 use crate::report::{
     self, DatasetUnits, FindingsFile, FindingsFiles, LabelNames, ReportError, Rows, RunFacts, SourceRows,
@@ -255,7 +255,7 @@ async fn store(
 ) -> Result<Vec<StoredFile>, Fault> {
     let mut stored = Vec::new();
     for file in files {
-        let text = keys::findings_blob(&facts.id, term, &file.name);
+        let text = places::findings_blob(&facts.id, term, &file.name);
         let key = BlobKey::try_new(text).map_err(|error| bug(error.to_string()))?;
         let path = folder.join(&file.name);
         let open = tokio::task::spawn_blocking(move || File::open(path)).await;

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
+mod elsewhere;
+mod garbage;
 mod place;
 mod puppet;
 mod workers;

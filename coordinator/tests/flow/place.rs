@@ -1,5 +1,6 @@
 //! A coordinator on loopback, over a folder that outlives it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub struct Place {
     folder: tempfile::TempDir,
     data: Imported,
     drain: Drain,
+    /// Where blobs are if not in the folder.
+    elsewhere: Option<BlobStore>,
+    storage: Storage,
     pub channel: Channel,
 }
 
@@ -84,7 +88,7 @@ fn images(folder: &std::path::Path) -> Imported {
     import(&path, &Schema::parse(schema, &beside).unwrap()).unwrap()
 }
 
-async fn start(folder: &std::path::Path) -> (Drain, Channel) {
+async fn start(folder: &std::path::Path, elsewhere: Option<BlobStore>, storage: Storage) -> (Drain, Channel) {
     let drain = Drain::new();
     let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = grpc.local_addr().unwrap();
@@ -97,10 +101,13 @@ async fn start(folder: &std::path::Path) -> (Drain, Channel) {
         host: "here".into(),
         name: address.to_string(),
         max_dataset_bytes: 1 << 20,
-        storage: Storage::default(),
+        storage,
     };
     let store = EmbeddedStore::open(folder.join("meta.redb")).await.unwrap();
-    let blobs = BlobStore::local(folder.join("blobs")).await.unwrap();
+    let blobs = match elsewhere {
+        Some(blobs) => blobs,
+        None => BlobStore::local(folder.join("blobs")).await.unwrap(),
+    };
     let clock = Arc::new(SystemClock::new());
     let listeners = Listeners { grpc: grpc.into(), http: None, tls: None };
     serve(config, listeners, Arc::new(store), blobs, clock, drain.clone()).await.unwrap();
@@ -117,26 +124,53 @@ async fn start(folder: &std::path::Path) -> (Drain, Channel) {
 
 impl Place {
     pub async fn start() -> Self {
-        Self::with(people).await
+        Self::with(people, None).await
+    }
+
+    /// With a blob store that has no files.
+    pub async fn without_files() -> Self {
+        Self::with(people, Some(BlobStore::memory())).await
     }
 
     /// With images of several labels instead of a table.
     pub async fn of_images() -> Self {
-        Self::with(images).await
+        Self::with(images, None).await
     }
 
-    async fn with(data: fn(&std::path::Path) -> Imported) -> Self {
+    async fn with(data: fn(&std::path::Path) -> Imported, elsewhere: Option<BlobStore>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = data(folder.path());
-        let (drain, channel) = start(folder.path()).await;
-        Self { folder, data, drain, channel }
+        let storage = Storage::default();
+        let (drain, channel) = start(folder.path(), elsewhere.clone(), storage.clone()).await;
+        Self { folder, data, drain, elsewhere, storage, channel }
+    }
+
+    /// With bounds of one's own.
+    pub async fn within(storage: Storage) -> Self {
+        let mut place = Self::start().await;
+        place.storage = storage;
+        place.restart().await;
+        place
     }
 
     pub async fn restart(&mut self) {
         self.drain.begin();
         let outcome = self.drain.finished(BOUND).await;
         assert!(outcome.is_clean(), "{outcome}");
-        (self.drain, self.channel) = start(self.folder.path()).await;
+        (self.drain, self.channel) =
+            start(self.folder.path(), self.elsewhere.clone(), self.storage.clone()).await;
+    }
+
+    /// Restarted with blobs beside that were there before, and with garbage collected all the time, however
+    /// young.
+    pub async fn collecting(mut self, planted: &[String]) -> Self {
+        for name in planted {
+            self.plant(name, 1);
+        }
+        let often = Some(Duration::from_millis(10));
+        self.storage = Storage { gc_every: often, gc_grace: Duration::ZERO, ..Storage::default() };
+        self.restart().await;
+        self
     }
 
     /// After everything that was begun has ended: the coordinator goes down in order and comes back.
@@ -224,14 +258,35 @@ impl Place {
         client.list_workers(request).await.map(tonic::Response::into_inner)
     }
 
+    /// Puts a blob of so many bytes into the folder.
+    pub fn plant(&self, name: &str, size: usize) -> String {
+        let path = self.folder.path().join("blobs/objects").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, vec![7; size]).unwrap();
+        name.to_owned()
+    }
+
     /// How many blobs audits have.
     pub fn blobs_of_audits(&self) -> usize {
-        fn count(folder: &std::path::Path) -> usize {
-            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-            let paths = entries.map(|entry| entry.unwrap().path());
-            paths.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        self.blobs().iter().filter(|name| name.starts_with("audit/")).count()
+    }
+
+    /// The keys of all blobs in the folder.
+    pub fn blobs(&self) -> BTreeSet<String> {
+        let root = self.folder.path().join("blobs/objects");
+        let (mut names, mut folders) = (BTreeSet::new(), vec![root.clone()]);
+        while let Some(folder) = folders.pop() {
+            // One that has just lost its last blob is gone.
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            for path in entries.map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    names.insert(path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
+                }
+            }
         }
-        count(&self.folder.path().join("blobs/objects/audit"))
+        names
     }
 
     /// The audit once it has ended.

@@ -61,6 +61,7 @@ impl<'p> Puppet<'p> {
             running: running.collect(),
             host: "stage".into(),
             devices: Vec::new(),
+            store_id: String::new(),
         };
         let (say, said) = mpsc::channel(64);
         say.send(v1::ConnectRequest { message: Some(Say::Hello(hello)) }).await.unwrap();

@@ -60,19 +60,21 @@ fn a_live_fence_writes_its_own_blobs_only_and_a_replayed_one_nothing() {
         wrong_writes(&channel, fence).await;
 
         // What is right is stored, once: again it is there, with other bytes it is taken.
-        let blob =
-            write(&channel, header(fence, "notes", b"right"), &[b"ri", b"ght"]).await.expect("it is right");
-        assert_eq!(blob.key, format!("audit/{id}/pack-{}/fence-{fence}/notes", assign.pack));
+        let blob = write(&channel, header(fence, "checkpoint-1", b"right"), &[b"ri", b"ght"])
+            .await
+            .expect("it is right");
+        assert_eq!(blob.key, format!("audit/{id}/pack-{}/fence-{fence}/checkpoint-1", assign.pack));
         let again =
-            write(&channel, header(fence, "notes", b"right"), &[b"right"]).await.expect("it is there");
+            write(&channel, header(fence, "checkpoint-1", b"right"), &[b"right"]).await.expect("it is there");
         assert_eq!(again, blob);
-        let other = write(&channel, header(fence, "notes", b"other"), &[b"other"]).await;
+        let other = write(&channel, header(fence, "checkpoint-1", b"other"), &[b"other"]).await;
         refused(other, Reason::AlreadyExists, "other bytes under a key that is taken");
         assert_eq!(read(&channel, &blob.key, 2).await.expect("it is there"), b"ght");
         wrong_reads(&channel, &blob.key).await;
 
         // A result that is not there fails that attempt; the fence is spent.
-        let logits = v1::Blob { key: blob.key.replace("notes", "logits"), sha256: vec![7; 32], size: 1 };
+        let logits =
+            v1::Blob { key: blob.key.replace("checkpoint-1", "logits"), sha256: vec![7; 32], size: 1 };
         let result = v1::PackResult { blob: Some(logits), ..Default::default() };
         let outcome = Some(v1::report::Outcome::Done(result));
         let report = v1::Report { audit_id: id.clone(), pack: assign.pack, fence, outcome };
@@ -94,26 +96,26 @@ fn a_live_fence_writes_its_own_blobs_only_and_a_replayed_one_nothing() {
 }
 
 async fn wrong_writes(channel: &Channel, fence: i64) {
-    for name in ["", "a/b", "..", "../../x", "Logits", "a\0", &"n".repeat(200)] {
+    for name in ["", "a/b", "..", "../../x", "Logits", "a\0", "notes", "checkpoint-x", &"n".repeat(200)] {
         let answer = write(channel, header(fence, name, b"x"), &[b"x"]).await;
         refused_fields(answer, &["name"], name);
     }
     let large = vec![0; CHUNK + 1];
-    let answer = write(channel, header(fence, "large", &large), &[&large]).await;
+    let answer = write(channel, header(fence, "checkpoint-2", &large), &[&large]).await;
     refused_fields(answer, &["chunk"], "a large chunk");
-    let answer = write(channel, header(fence, "long", b"xx"), &[b"xxx"]).await;
+    let answer = write(channel, header(fence, "checkpoint-3", b"xx"), &[b"xxx"]).await;
     refused_fields(answer, &["chunk"], "more than was announced");
-    let short = write(channel, header(fence, "short", b"xxx"), &[b"x"]).await;
+    let short = write(channel, header(fence, "checkpoint-4", b"xxx"), &[b"x"]).await;
     refused(short, Reason::Unavailable, "a broken stream");
-    let other = write(channel, header(fence, "other", b"announced"), &[b"different"]).await;
+    let other = write(channel, header(fence, "checkpoint-5", b"announced"), &[b"different"]).await;
     refused(other, Reason::DigestMismatch, "other bytes");
-    let ahead = v1::WriteBlobHeader { offset: 5, ..header(fence, "ahead", b"123456789") };
+    let ahead = v1::WriteBlobHeader { offset: 5, ..header(fence, "checkpoint-6", b"123456789") };
     refused_fields(write(channel, ahead, &[b"6789"]).await, &["offset"], "a gap");
-    let nothing = write(channel, header(fence, "nothing", b""), &[]).await;
+    let nothing = write(channel, header(fence, "checkpoint-7", b""), &[]).await;
     refused_fields(nothing, &["size"], "no bytes");
-    let digest = v1::WriteBlobHeader { sha256: vec![1; 5], ..header(fence, "digest", b"x") };
+    let digest = v1::WriteBlobHeader { sha256: vec![1; 5], ..header(fence, "checkpoint-8", b"x") };
     refused_fields(write(channel, digest, &[b"x"]).await, &["sha256"], "no SHA-256");
-    let huge = v1::WriteBlobHeader { size: u64::MAX, ..header(fence, "huge", b"x") };
+    let huge = v1::WriteBlobHeader { size: u64::MAX, ..header(fence, "checkpoint-9", b"x") };
     refused(write(channel, huge, &[b"x"]).await, Reason::TooLarge, "an absurd size");
 }
 

@@ -23,6 +23,7 @@ pub fn hello(worker: &str) -> v1::Hello {
         running: Vec::new(),
         host: "test".into(),
         devices: Vec::new(),
+        store_id: String::new(),
     }
 }
 
@@ -76,7 +77,7 @@ fn a_worker_that_cannot_work_is_refused_in_words() {
         let early = Say::Heartbeat(v1::Heartbeat::default());
         refused_fields(first(Some(early)).await, &["hello"], "no hello");
         type Change = fn(&mut v1::Hello);
-        let wrong: [(Change, &str); 7] = [
+        let wrong: [(Change, &str); 8] = [
             (|hello| hello.slots = 0, "slots"),
             (|hello| hello.slots = u32::MAX, "slots"),
             (|hello| hello.numerics.clear(), "numerics"),
@@ -84,6 +85,7 @@ fn a_worker_that_cannot_work_is_refused_in_words() {
             (|hello| hello.running = vec![v1::RunningPack::default(); 4097], "running"),
             (|hello| hello.devices = vec![v1::SlotDevice::default(); 2], "devices"),
             (|hello| hello.worker_id = "../w".into(), "worker_id"),
+            (|hello| hello.store_id = "0".repeat(32), "store_id"),
         ];
         for (change, field) in wrong {
             let mut hello = hello("w");

@@ -1,34 +1,44 @@
 //! Reading a blob: chunk by chunk, going on where a break left off, verified at its end.
 
 use bytes::Bytes;
-use tonic::{Status, Streaming};
+use futures::stream::{self, BoxStream, Stream, StreamExt as _};
+use tonic::Status;
 use umbra_core::digest::StreamHasher;
 use umbra_proto::v1;
 use umbra_runtime::backoff::Waits;
+use umbra_runtime::blobs::{BlobError, BlobKey};
 
 use super::BlobRef;
+use super::route::Route;
 use super::verdict::{Verdict, explain, verdict};
-use crate::connector::Client;
 
 /// A blob on its way. It never yields more bytes than the blob has.
 pub(crate) struct Download {
-    client: Client,
+    route: Route,
     blob: BlobRef,
     arrived: u64,
     hasher: StreamHasher,
-    stream: Option<Streaming<v1::ReadBlobResponse>>,
+    stream: Option<BoxStream<'static, Result<Bytes, Broken>>>,
     waits: Waits,
+}
+
+/// A stream that broke, in words.
+enum Broken {
+    /// Whoever gives it is away: go on later.
+    Again(String),
+    /// It will not be given.
+    Refused(String),
 }
 
 /// A blob that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// The coordinator does not have it or will not give it.
-    #[error("the coordinator does not give blob {key}: {reason}")]
+    /// Nobody has it or will give it.
+    #[error("blob {key} cannot be read: {reason}")]
     Refused {
         /// The key.
         key: String,
-        /// What it says.
+        /// Who says what.
         reason: String,
     },
     /// The bytes are not those that were named.
@@ -42,12 +52,11 @@ pub(crate) enum ReadError {
 }
 
 impl Download {
-    /// Begins at the first byte; nothing is sent yet.
-    pub(crate) fn new(client: Client, blob: BlobRef, waits: Waits) -> Self {
-        Self { client, blob, arrived: 0, hasher: StreamHasher::default(), stream: None, waits }
+    pub(super) fn new(route: Route, blob: BlobRef, waits: Waits) -> Self {
+        Self { route, blob, arrived: 0, hasher: StreamHasher::default(), stream: None, waits }
     }
 
-    /// The next bytes; `None` at the end, when digest and size were found right. While the coordinator is
+    /// The next bytes; `None` at the end, when digest and size were found right. While whoever gives them is
     /// away this waits, for as long as it takes.
     ///
     /// # Errors
@@ -66,7 +75,7 @@ impl Download {
                     return Ok(Some(chunk));
                 }
                 Ok(None) => return Err(self.damaged("it is shorter than was said")),
-                Err(status) => self.wait_after(status).await?,
+                Err(broken) => self.wait_after(broken).await?,
             }
         }
         if self.hasher.clone().finish() == self.blob.digest {
@@ -76,30 +85,35 @@ impl Download {
         }
     }
 
-    async fn step(&mut self) -> Result<Option<Bytes>, Status> {
+    /// The bytes as a stream, which ends after its first error.
+    pub(crate) fn into_stream(self) -> impl Stream<Item = Result<Bytes, ReadError>> + Send {
+        stream::try_unfold(self, |mut download| async move {
+            Ok(download.next().await?.map(|chunk| (chunk, download)))
+        })
+    }
+
+    async fn step(&mut self) -> Result<Option<Bytes>, Broken> {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             None => {
-                let request = v1::ReadBlobRequest { key: self.blob.key.clone(), offset: self.arrived };
-                self.stream.insert(self.client.read_blob(request).await?.into_inner())
+                let opened = open(&self.route, &self.blob.key, self.arrived).await?;
+                self.stream.insert(opened)
             }
         };
-        Ok(stream.message().await?.map(|message| message.chunk))
+        stream.next().await.transpose()
     }
 
-    async fn wait_after(&mut self, status: Status) -> Result<(), ReadError> {
+    async fn wait_after(&mut self, broken: Broken) -> Result<(), ReadError> {
         self.stream = None;
-        if verdict(&status) != Verdict::Again {
-            return Err(ReadError::Refused {
-                key: self.blob.key.clone(),
-                reason: status.message().to_owned(),
-            });
-        }
+        let error = match broken {
+            Broken::Again(error) => error,
+            Broken::Refused(reason) => return Err(ReadError::Refused { key: self.blob.key.clone(), reason }),
+        };
         let wait = self.waits.after_failure();
         tracing::warn!(
             key = self.blob.key,
             arrived = self.arrived,
-            error = explain(&status),
+            error,
             ?wait,
             "wait to go on reading a blob"
         );
@@ -109,5 +123,44 @@ impl Download {
 
     fn damaged(&self, what: &'static str) -> ReadError {
         ReadError::Damaged { key: self.blob.key.clone(), what }
+    }
+}
+
+async fn open(
+    route: &Route,
+    key: &str,
+    offset: u64,
+) -> Result<BoxStream<'static, Result<Bytes, Broken>>, Broken> {
+    match route {
+        Route::Coordinator(client) => {
+            let request = v1::ReadBlobRequest { key: key.to_owned(), offset };
+            let stream = client.clone().read_blob(request).await?.into_inner();
+            Ok(stream.map(|message| Ok(message?.chunk)).boxed())
+        }
+        Route::Direct(store) => {
+            let key = BlobKey::try_new(key).map_err(|error| Broken::Refused(error.to_string()))?;
+            Ok(store.stream(&key, offset).await?.map(|chunk| Ok(chunk?)).boxed())
+        }
+    }
+}
+
+impl From<Status> for Broken {
+    fn from(status: Status) -> Self {
+        match verdict(&status) {
+            Verdict::Again => Self::Again(format!("the coordinator is away: {}", explain(&status))),
+            Verdict::Stale | Verdict::Refused => {
+                Self::Refused(format!("the coordinator does not give it: {}", status.message()))
+            }
+        }
+    }
+}
+
+impl From<BlobError> for Broken {
+    fn from(error: BlobError) -> Self {
+        if error.is_transient() {
+            Self::Again(format!("the object store is away: {error}"))
+        } else {
+            Self::Refused(format!("the object store does not give it: {error}"))
+        }
     }
 }

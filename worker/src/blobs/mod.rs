@@ -1,11 +1,18 @@
-//! Bytes to and from the coordinator: whole blobs, by digest, however often the connection breaks.
+//! Bytes to and from the blob store, through the coordinator or straight: whole blobs, by digest, however often
+//! the connection breaks.
 
+mod content;
+mod direct;
 mod download;
-mod upload;
+mod identity;
+mod route;
+mod through;
 mod verdict;
 
-pub(crate) use download::Download;
-pub(crate) use upload::{Content, Upload, UploadError, wire_fence};
+pub(crate) use content::Content;
+pub(crate) use identity::identity;
+pub(crate) use route::{Route, Upload, UploadError};
+pub(crate) use through::wire_fence;
 pub(crate) use verdict::explain;
 
 use std::time::Duration;

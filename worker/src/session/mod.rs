@@ -39,6 +39,8 @@ const PARTING: Duration = Duration::from_secs(5);
 /// A worker's side of the session.
 pub(crate) struct Session {
     config: Config,
+    /// The id of the store that blobs go to, if they do not go through the coordinator; else empty.
+    store_id: String,
     clock: Arc<dyn Clock>,
     drain: Drain,
     crew: Crew,
@@ -54,6 +56,7 @@ impl Session {
     /// A session that is about to begin.
     pub(crate) fn new(
         config: Config,
+        store_id: String,
         client: Client,
         clock: Arc<dyn Clock>,
         drain: Drain,
@@ -62,7 +65,19 @@ impl Session {
     ) -> Self {
         let link = Link::new(client, blobs::waits(config.jitter().clone()));
         let ledger = Ledger::new(config.slots());
-        Self { config, clock, drain, crew, notes, ledger, link, lease_ms: 0, heartbeat: None, deadline: None }
+        Self {
+            config,
+            store_id,
+            clock,
+            drain,
+            crew,
+            notes,
+            ledger,
+            link,
+            lease_ms: 0,
+            heartbeat: None,
+            deadline: None,
+        }
     }
 
     /// Works until the drain is through or the coordinator refuses this worker; then stops all slots.
@@ -133,6 +148,7 @@ impl Session {
             running: self.ledger.hello(),
             host: self.config.host().to_owned(),
             devices: self.crew.devices().wire(),
+            store_id: self.store_id.clone(),
         }
     }
 

@@ -12,7 +12,8 @@ use super::publish::{Publisher, Stored, Unpublished};
 use super::task::Task;
 use super::thread::{Job, Jobs};
 use super::{Note, Order, Orders, Progress, Shop};
-use crate::blobs::{BlobRef, Content, Download, UploadError, waits};
+use crate::blobs::{BlobRef, Content, UploadError, waits};
+use crate::datasets::OpenDataset;
 use crate::faults;
 use crate::session::{Ending, Lease};
 
@@ -59,10 +60,7 @@ impl Attempt {
         }
     }
 
-    async fn prepare(
-        &self,
-        assign: v1::Assign,
-    ) -> Result<(Task, Arc<umbra_data::Dataset>, Option<Bytes>), Fault> {
+    async fn prepare(&self, assign: v1::Assign) -> Result<(Task, Arc<OpenDataset>, Option<Bytes>), Fault> {
         // It was given before the coordinator heard that the slot is lost.
         if let Some(reason) = self.shop.devices.lost(assign.slot) {
             return Err(faults::device(format!("slot {} takes no more packs: {reason}", assign.slot)));
@@ -80,7 +78,7 @@ impl Attempt {
     /// A checkpoint saves work, but the pack can do without: what is wrong with it is logged only.
     async fn fetch_checkpoint(&self, blob: BlobRef) -> Option<Bytes> {
         let mut bytes = BytesMut::new();
-        let mut download = Download::new(self.shop.client.clone(), blob, waits(self.shop.jitter.clone()));
+        let mut download = self.shop.route.download(blob, waits(self.shop.jitter.clone()));
         loop {
             match download.next().await {
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
@@ -94,7 +92,7 @@ impl Attempt {
     }
 
     /// Has the slot's thread train, and stores checkpoints meanwhile.
-    async fn train(&self, task: Task, data: Arc<umbra_data::Dataset>, resume: Option<Bytes>) -> Trained {
+    async fn train(&self, task: Task, data: Arc<OpenDataset>, resume: Option<Bytes>) -> Trained {
         let (answer, mut answered) = oneshot::channel();
         let (snapshots, to_store) = watch::channel(None);
         let job = Job {
@@ -114,7 +112,7 @@ impl Attempt {
         if self.jobs.send(job).is_err() {
             return gone();
         }
-        let publisher = Publisher::new(&self.shop, self.lease.fence);
+        let publisher = Publisher::new(&self.shop, &self.lease);
         let mut storing = std::pin::pin!(publisher.checkpoints(to_store, &self.stored));
         tokio::select! {
             biased;
@@ -128,7 +126,7 @@ impl Attempt {
     }
 
     async fn publish(&self, trained: Trained) -> Ending {
-        let publisher = Publisher::new(&self.shop, self.lease.fence);
+        let publisher = Publisher::new(&self.shop, &self.lease);
         match trained {
             Trained::Dropped => Ending::Released(None),
             Trained::Failed(fault) | Trained::DeviceLost(fault) => Ending::Failed(fault),

@@ -32,8 +32,9 @@ use umbra_core::seed::Stream;
 use umbra_proto::v1;
 use umbra_runtime::{Drain, TraceParent};
 
+use crate::blobs::Route;
 use crate::config::Config;
-use crate::connector::{Client, Connector};
+use crate::connector::Connector;
 use crate::datasets::Datasets;
 use crate::error::WorkError;
 use crate::faults;
@@ -61,8 +62,9 @@ pub(crate) enum Note {
 
 /// What all packs of a worker share.
 struct Shop {
-    /// The way to the coordinator's blobs: a connection of its own, so that no transfer delays a heartbeat.
-    client: Client,
+    /// The way to blobs. Through the coordinator it is a connection of its own, so that no transfer delays a
+    /// heartbeat.
+    route: Route,
     /// The data sets.
     datasets: Datasets,
     /// The memberships that packs share.
@@ -98,10 +100,13 @@ impl Crew {
         drain: Drain,
         notes: mpsc::UnboundedSender<Note>,
     ) -> Result<Self, WorkError> {
-        let client = connector.client();
+        let route = match config.blobs() {
+            Some(store) => Route::Direct(store.clone()),
+            None => Route::Coordinator(connector.client()),
+        };
         let shop = Shop {
-            datasets: Datasets::new(scratch.clone(), config.scratch_bytes(), client.clone()),
-            client,
+            datasets: Datasets::open(&scratch, config.scratch_bytes(), route.clone())?,
+            route,
             memberships: Arc::default(),
             scratch,
             devices: config.slot_devices().clone(),

@@ -10,14 +10,15 @@ use umbra_runtime::backoff::Waits;
 
 use super::pack::Snapshot;
 use super::{Note, Shop};
-use crate::blobs::{Content, Upload, UploadError, explain, waits, wire_fence};
+use crate::blobs::{Content, Upload, UploadError, waits};
+use crate::session::Lease;
 
 /// Why a blob is not stored, for good.
 #[derive(Debug)]
 pub(super) enum Unpublished {
     /// Another attempt owns the pack.
     Stale,
-    /// The coordinator refuses it, or it cannot be read.
+    /// It is refused, or cannot be read.
     Failed(UploadError),
 }
 
@@ -49,16 +50,16 @@ impl Stored {
 /// Writes blobs under one fence.
 pub(super) struct Publisher<'a> {
     shop: &'a Shop,
-    fence: Fence,
+    lease: &'a Lease,
 }
 
 impl<'a> Publisher<'a> {
-    /// A publisher under `fence`.
-    pub(super) fn new(shop: &'a Shop, fence: Fence) -> Self {
-        Self { shop, fence }
+    /// A publisher under the lease's fence.
+    pub(super) fn new(shop: &'a Shop, lease: &'a Lease) -> Self {
+        Self { shop, lease }
     }
 
-    /// Writes a blob, however long the coordinator is away.
+    /// Writes a blob, however long whoever takes it is away.
     pub(super) async fn publish(
         &self,
         name: String,
@@ -77,7 +78,7 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Writes one checkpoint, however long the coordinator is away.
+    /// Writes one checkpoint, however long whoever takes it is away.
     pub(super) async fn checkpoint(&self, snapshot: &Snapshot) -> Result<v1::Checkpoint, Unpublished> {
         let (name, digest, size, content) = describe(snapshot);
         let blob = self.publish(name, digest, size, content).await?;
@@ -126,15 +127,15 @@ impl<'a> Publisher<'a> {
     }
 
     fn upload(&self, name: String, digest: Digest, size: u64, content: Content) -> Upload {
-        Upload::new(self.shop.client.clone(), self.fence, name, digest, size, content)
+        self.shop.route.upload(self.lease, name, digest, size, content)
     }
 
     async fn attempt(&self, upload: &mut Upload, waits: &mut Waits) -> Result<v1::Blob, Pause> {
         match upload.attempt().await {
             Ok(blob) => Ok(blob),
-            Err(UploadError::Later(status)) => {
+            Err(UploadError::Later(error)) => {
                 let wait = waits.after_failure();
-                tracing::warn!(error = explain(&status), ?wait, "wait to go on writing a blob");
+                tracing::warn!(error, ?wait, "wait to go on writing a blob");
                 Err(Pause::Wait(wait))
             }
             Err(UploadError::Stale) => Err(Pause::Over(Unpublished::Stale)),
@@ -143,7 +144,7 @@ impl<'a> Publisher<'a> {
     }
 
     fn name(&self, snapshot: &Snapshot, blob: v1::Blob) -> v1::Checkpoint {
-        v1::Checkpoint { step: snapshot.step, fence: wire_fence(self.fence), blob: Some(blob) }
+        v1::Checkpoint { step: snapshot.step, fence: self.lease.wire_fence(), blob: Some(blob) }
     }
 }
 

@@ -5,13 +5,10 @@ use std::ops::Range;
 use umbra_core::digest::Digest;
 use umbra_core::fault::Fault;
 use umbra_core::spec::AuditSpec;
-use umbra_proto::{convert, v1};
+use umbra_proto::{MAX_CHECKPOINT, convert, v1};
 
 use crate::blobs::BlobRef;
 use crate::faults;
-
-/// The largest checkpoint that is read, in bytes.
-const MAX_CHECKPOINT: u64 = 4 << 30;
 
 /// What is to be trained, on what, from where.
 #[derive(Debug, Clone)]

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Span;
-use umbra_data::Dataset;
 use umbra_runtime::Drain;
 use umbra_train::Device;
 
@@ -18,6 +17,7 @@ use super::pack::{self, Files, Snapshot, Trained};
 use super::task::Task;
 use super::understudy::{self, Understudy};
 use super::{Devices, Orders, Progress};
+use crate::datasets::OpenDataset;
 use crate::faults;
 
 /// Training to be done.
@@ -25,7 +25,7 @@ pub(super) struct Job {
     /// What is to be trained.
     pub(super) task: Task,
     /// On what.
-    pub(super) data: Arc<Dataset>,
+    pub(super) data: Arc<OpenDataset>,
     /// The memberships that packs share.
     pub(super) memberships: Arc<Memberships>,
     /// The checkpoint's bytes.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use umbra_runtime::blobs::BlobStore;
 use umbra_runtime::{Drain, SystemClock};
 use umbra_worker::{Outcome, WorkError, work};
 
@@ -68,7 +69,11 @@ pub async fn run(args: &Args, out: Output, drain: Drain) -> Result<(), Failure> 
         return out.result(|| "the settings are right".to_owned(), || json!({ "event": "checked" }));
     }
     begin_log("umbra-worker", out.format(), settings.log.as_deref())?;
-    let WorkerSettings { config, connector, server, .. } = settings;
+    let WorkerSettings { mut config, connector, server, blobs, .. } = settings;
+    if let Some((place, access)) = &blobs {
+        let store = BlobStore::open(place, access).await;
+        config = config.with_blobs(store.map_err(|error| Failure::failed(error.to_string()))?);
+    }
     let (worker, slots, grace) = (config.worker().to_string(), config.slots(), config.grace());
     out.result(
         || format!("started: {worker} with {} for {server}", human::count(u64::from(slots), "slot")),

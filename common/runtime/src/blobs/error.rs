@@ -76,6 +76,17 @@ pub enum BlobError {
     /// No space left: later there may be.
     #[error("the blob store's disk is full ({0}): free some space")]
     FullDisk(String),
+    /// The uploads that are on their way take all the room there is for them: later there may be some.
+    #[error(
+        "there is no room for {size} bytes beside the uploads that are on their way, {limit} bytes at most: try \
+         again later, or raise the coordinator's uploads_gib"
+    )]
+    NoRoom {
+        /// Bytes of the upload.
+        size: u64,
+        /// Bytes of all uploads.
+        limit: u64,
+    },
     /// The store refuses for good, as for missing rights: an operator must act.
     #[error("the blob store refuses: {0}")]
     Refused(String),
@@ -98,7 +109,7 @@ pub enum BlobError {
 impl BlobError {
     /// Whether the same call may succeed later, without anyone changing it.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::FullDisk(_) | Self::Unavailable(_) | Self::Cache { .. })
+        matches!(self, Self::FullDisk(_) | Self::Unavailable(_) | Self::Cache { .. } | Self::NoRoom { .. })
     }
 
     /// Classifies an error of the file system.

@@ -18,6 +18,7 @@ mod pending;
 mod place;
 mod put;
 mod read;
+mod room;
 mod uploads;
 mod writer;
 
@@ -39,6 +40,7 @@ pub use key::{BlobKey, InvalidBlobKey, UploadId};
 pub use open::Access;
 pub use place::{InvalidPlace, Place, Provider};
 pub use read::{BlobStream, MAX_CHUNK, MAX_RANGE, file_chunks};
+pub use room::Receiving;
 pub use uploads::Uploads;
 
 /// A blob store. Clones share it.

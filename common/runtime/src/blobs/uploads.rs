@@ -5,12 +5,13 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::files;
+use crate::files::{self, FileError};
 use bytes::Bytes;
 use umbra_core::digest::{Digest, StreamHasher};
 
 use super::error::{BlobError, OpenBlobsError};
 use super::key::{BlobKey, UploadId};
+use super::room::{Receiving, Room};
 use super::{BlobStore, Stored, UPLOADS};
 use crate::turns::{Turns, blocking};
 
@@ -22,6 +23,7 @@ pub struct Uploads {
     blobs: BlobStore,
     folder: PathBuf,
     limit: u64,
+    room: Room,
     /// One caller at a time for each upload.
     turns: Turns<UploadId>,
 }
@@ -36,8 +38,27 @@ impl Uploads {
         let own = blobs.inner.local.as_ref().map(|local| local.folder.join(UPLOADS));
         let folder = own.unwrap_or_else(|| folder.to_owned());
         let made = folder.clone();
-        blocking(move || files::create_private_folder(&made)).await?;
-        Ok(Self { blobs, folder, limit, turns: Turns::default() })
+        let room = blocking(move || {
+            files::create_private_folder(&made)?;
+            Room::open(&made, u64::MAX).map_err(FileError::io("look through", &made))
+        });
+        Ok(Self { blobs, limit, room: room.await?, folder, turns: Turns::default() })
+    }
+
+    /// With room for so many bytes in all.
+    #[must_use]
+    pub fn within(mut self, total: u64) -> Self {
+        self.room.set_limit(total);
+        self
+    }
+
+    /// Reserves room for an upload of `size` bytes while it is received. What nobody has sent to for ten
+    /// minutes makes way: it begins again from its first byte.
+    ///
+    /// # Errors
+    /// [`BlobError::NoRoom`], or what the file system says.
+    pub fn receive(&self, id: &UploadId, size: u64) -> Result<Receiving<'_>, BlobError> {
+        self.room.take(id, size)
     }
 
     /// How many bytes are there: where to go on. An upload that was never begun has none.
@@ -134,7 +155,10 @@ impl Uploads {
         let path = self.path(id);
         match blocking(move || fs::remove_file(&path)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::io(&error)),
-            _ => Ok(()),
+            _ => {
+                self.room.forget(id);
+                Ok(())
+            }
         }
     }
 

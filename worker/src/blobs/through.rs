@@ -1,7 +1,7 @@
-//! Writing a blob under a fence: one attempt at a time, each going on where the last one broke off.
+//! Writing a blob through the coordinator, under a fence: one attempt at a time, each going on where the last
+//! one broke off.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tonic::{Response, Status};
 use umbra_core::digest::Digest;
 use umbra_core::ids::Fence;
-use umbra_proto::error::Reason;
 use umbra_proto::{CHUNK, v1};
 
-use super::verdict::{Verdict, verdict};
+use super::content::Content;
+use super::route::UploadError;
 use crate::connector::Client;
 
 /// How long the coordinator may take to say how much has arrived.
@@ -28,17 +28,8 @@ const MAX_MISMATCHES: u32 = 3;
 /// Where a stream that reads a file leaves its error.
 type Failure = Arc<Mutex<Option<io::Error>>>;
 
-/// The bytes of a blob.
-#[derive(Debug, Clone)]
-pub(crate) enum Content {
-    /// In memory.
-    Memory(Bytes),
-    /// In a file that does not change.
-    File(PathBuf),
-}
-
-/// A blob to be written.
-pub(crate) struct Upload {
+/// A blob to be written through the coordinator.
+pub(crate) struct Write {
     client: Client,
     fence: Fence,
     name: String,
@@ -49,26 +40,8 @@ pub(crate) struct Upload {
     mismatches: u32,
 }
 
-/// A blob that is not written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UploadError {
-    /// The coordinator is away: try again later.
-    #[error("the coordinator is away: {}", .0.message())]
-    Later(Status),
-    /// Another attempt owns the pack.
-    #[error("the fence is stale")]
-    Stale,
-    /// The coordinator refuses these bytes.
-    #[error("the coordinator refused the blob: {}", .0.message())]
-    Refused(Status),
-    /// The file cannot be read.
-    #[error("cannot read the blob's file: {0}")]
-    Read(io::Error),
-}
-
-impl Upload {
-    /// A blob of `size` bytes with SHA-256 `digest`; nothing is sent yet.
-    pub(crate) fn new(
+impl Write {
+    pub(super) fn new(
         client: Client,
         fence: Fence,
         name: String,
@@ -80,19 +53,13 @@ impl Upload {
     }
 
     /// Sends what has not arrived yet.
-    ///
-    /// # Errors
-    /// [`UploadError`]; after [`UploadError::Later`] call again.
-    pub(crate) async fn attempt(&mut self) -> Result<v1::Blob, UploadError> {
+    pub(super) async fn attempt(&mut self) -> Result<v1::Blob, UploadError> {
         match self.send().await {
             Ok(blob) if blob.sha256 == self.digest.as_bytes() && blob.size == self.size => Ok(blob),
-            Ok(_) => Err(UploadError::Refused(Status::internal("it stored another blob than was sent"))),
-            Err(UploadError::Refused(status))
-                if Reason::of(&status) == Some(Reason::DigestMismatch)
-                    && self.mismatches < MAX_MISMATCHES =>
-            {
+            Ok(_) => Err(UploadError::Refused("the coordinator stored another blob than was sent".into())),
+            Err(UploadError::Damaged(what)) if self.mismatches < MAX_MISMATCHES => {
                 self.mismatches += 1;
-                Err(UploadError::Later(status))
+                Err(UploadError::Later(format!("the blob arrived damaged: {what}")))
             }
             Err(error) => Err(error),
         }
@@ -116,8 +83,8 @@ impl Upload {
         if let Some(error) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(UploadError::Read(error));
         }
-        let answer = answer.map_err(sort)?.into_inner();
-        answer.blob.ok_or_else(|| UploadError::Refused(Status::internal("its answer names no blob")))
+        let answer = answer?.into_inner();
+        answer.blob.ok_or_else(|| UploadError::Refused("the coordinator's answer names no blob".into()))
     }
 
     async fn arrived(&mut self) -> Result<u64, UploadError> {
@@ -128,7 +95,7 @@ impl Upload {
         };
         let answer = tokio::time::timeout(STATUS_TIMEOUT, self.client.get_write_status(request)).await;
         let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
-        let offset = answer.map_err(sort)?.into_inner().offset;
+        let offset = answer?.into_inner().offset;
         // A coordinator that claims more than there is knows another blob: begin again.
         Ok(if offset <= self.size { offset } else { 0 })
     }
@@ -195,12 +162,4 @@ fn parts(
 /// A fence as the wire writes it.
 pub(crate) fn wire_fence(fence: Fence) -> i64 {
     i64::try_from(fence.0).expect("fences come from the wire, as int64 above 0")
-}
-
-fn sort(status: Status) -> UploadError {
-    match verdict(&status) {
-        Verdict::Again => UploadError::Later(status),
-        Verdict::Stale => UploadError::Stale,
-        Verdict::Refused => UploadError::Refused(status),
-    }
 }

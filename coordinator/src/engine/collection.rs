@@ -1,0 +1,44 @@
+//! What a collection of garbage asks of the leader: which blobs its records name, and whether some may go.
+
+use std::collections::BTreeSet;
+
+use umbra_core::ids::{PackId, PackIndex};
+use umbra_core::lifecycle::PackState;
+use umbra_core::places;
+
+use super::term::{Term, TermEnd};
+use crate::gc::Kept;
+
+impl Term {
+    /// The blobs that audits name or are about to name; findings and data sets are in records of their own.
+    pub(super) fn kept(&self) -> Kept {
+        let mut kept = Kept { keys: self.named(), ..Kept::default() };
+        for (audit, entry) in &self.audits {
+            let facts = &entry.task.facts;
+            kept.keys.insert(facts.dataset.key.clone());
+            for pack in 0..facts.plan.packs.len() as u32 {
+                let id = PackId { audit: audit.clone(), pack: PackIndex(pack) };
+                let Some(record) = self.cluster.pack(&id) else { continue };
+                kept.keys.extend(record.checkpoint.iter().map(|checkpoint| checkpoint.key.clone()));
+                match &record.state {
+                    PackState::Leased { fence, .. } => {
+                        kept.folders.insert(places::pack_blob(&id, *fence, ""));
+                    }
+                    PackState::Reported { result, .. } | PackState::Done { result, .. } => {
+                        kept.keys.insert(result.key.clone());
+                    }
+                    PackState::Waiting | PackState::Failed => {}
+                }
+            }
+        }
+        kept
+    }
+
+    /// Those of the blobs that no record has come to name since they were listed. Proves first that this
+    /// coordinator still leads: another one's records may name them.
+    pub(super) async fn collect(&mut self, candidates: Vec<String>) -> Result<BTreeSet<String>, TermEnd> {
+        self.prove_lead().await?;
+        let kept = self.kept();
+        Ok(candidates.into_iter().filter(|key| !kept.has(key)).collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! Blobs that no record names are taken away, and no others.
+
+use std::time::Duration;
+
+use umbra_core::digest::Digest;
+use umbra_proto::v1;
+
+use crate::place::{Place, draft};
+use crate::puppet::Puppet;
+
+#[tokio::test]
+async fn what_no_record_names_goes_and_the_rest_stays() {
+    let place = Place::start().await;
+    place.upload().await;
+    let audit = place.submit("first", &draft()).await.unwrap();
+    let mut puppet = Puppet::join(&place, "w1", 2).await;
+    puppet.work_off(place.packs()).await;
+    place.watch(&audit.id).await;
+    // One that is at work when the garbage is collected, with a checkpoint.
+    let mut other = draft();
+    other.seed = 8;
+    let second = place.submit("second", &other).await.unwrap();
+    let at_work = puppet.next_assignment().await;
+    puppet.checkpoint(&at_work, 5).await;
+    place.watch_until(&second.id, |audit| audit.progress.is_some()).await;
+    let place = place.settled().await;
+    let named = place.blobs();
+    assert!(named.iter().any(|key| key.ends_with("checkpoint-5")), "{named:?}");
+
+    let (id, fence) = (&audit.id, at_work.fence);
+    let garbage = [
+        // A zombie wrote after its pack was done.
+        format!("audit/{id}/pack-0/fence-99999/logits"),
+        format!("audit/{id}/findings-99999/summary.json"),
+        format!("audit/gone-12345678/pack-0/fence-1/logits"),
+        format!("dataset/{}", Digest::of(b"nobody's")),
+    ];
+    let not_ours = [
+        "meta/store-id".to_owned(),
+        format!("audit/{id}/notes"),
+        // Written under a live fence, and not reported yet.
+        format!("audit/{}/pack-{}/fence-{fence}/logits", second.id, at_work.pack),
+    ];
+    let planted: Vec<String> = garbage.iter().chain(&not_ours).cloned().collect();
+    let place = place.collecting(&planted).await;
+    let gone = async {
+        let mut often = tokio::time::interval(Duration::from_millis(10));
+        while garbage.iter().any(|key| place.blobs().contains(key)) {
+            often.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("the garbage goes");
+    let left = place.blobs();
+    assert!(named.is_subset(&left), "gone: {:?}", named.difference(&left));
+    assert!(not_ours.iter().all(|key| left.contains(key)), "{left:?}");
+    assert_eq!(left.len(), named.len() + not_ours.len());
+    assert_eq!(place.get(id).await.state(), v1::AuditState::Succeeded);
+    place.file(id, "summary.json").await;
+    place.stop().await;
+}
