@@ -29,7 +29,7 @@ pub(crate) enum Route {
 /// A blob to be written.
 pub(crate) enum Upload {
     /// Through the coordinator.
-    Write(Write),
+    Write(Box<Write>),
     /// Straight to the store.
     Put(Put),
 }
@@ -71,7 +71,7 @@ impl Route {
     ) -> Upload {
         match self {
             Self::Coordinator(client) => {
-                Upload::Write(Write::new(client.clone(), lease.fence, name, digest, size, content))
+                Upload::Write(Box::new(Write::new(client.clone(), lease.fence, name, digest, size, content)))
             }
             Self::Direct(store) => Upload::Put(Put::new(store.clone(), lease, &name, digest, size, content)),
         }
