@@ -137,6 +137,8 @@ pub fn assign(
             fence: wire_fence(checkpoint.fence),
             blob: Some(umbra_proto::convert::blob(checkpoint.key, &checkpoint.digest, checkpoint.bytes)),
         }),
+        // Whoever sends it names its span.
+        traceparent: String::new(),
     })
 }
 

@@ -82,7 +82,11 @@ impl Fixture {
                 ..v1::TrainingSpec::default()
             }),
             shadows: Some(v1::ShadowSpec { count: Some(8), block: Some(8), population: None }),
-            placement: Some(v1::PlacementSpec { pack: Some(2), checkpoint_steps: Some(500), ..Default::default() }),
+            placement: Some(v1::PlacementSpec {
+                pack: Some(2),
+                checkpoint_steps: Some(500),
+                ..Default::default()
+            }),
             ..v1::AuditSpec::default()
         };
         v1::Assign {
@@ -98,6 +102,7 @@ impl Fixture {
             steps,
             numerics: umbra_train::numerics_class(),
             resume_from: None,
+            traceparent: String::new(),
         }
     }
 
