@@ -40,13 +40,18 @@ fn is_ours(key: &str) -> bool {
     match parts[..] {
         [places::DATASETS, digest] => digest.parse::<Digest>().is_ok(),
         [places::AUDITS, audit, findings, _] => {
-            AuditId::try_new(audit).is_ok() && number(findings, "findings-")
+            AuditId::try_new(audit).is_ok() && findings.strip_prefix("findings-").is_some_and(is_term)
         }
         [places::AUDITS, audit, pack, fence, _] => {
             AuditId::try_new(audit).is_ok() && number(pack, "pack-") && number(fence, "fence-")
         }
         _ => false,
     }
+}
+
+/// Whether a text names a leader's term: its epoch, in a store that was restored after the number of its life.
+fn is_term(text: &str) -> bool {
+    text.split('-').count() <= 2 && text.split('-').all(|number| number.parse::<u64>().is_ok())
 }
 
 #[cfg(test)]
@@ -73,6 +78,7 @@ mod tests {
             "audit/a-1/pack-1/fence-6/checkpoint-5",
             "audit/gone-2/pack-9/fence-1/logits",
             "audit/gone-2/findings-4/summary.json",
+            "audit/gone-2/findings-1-4/summary.json",
             &format!("dataset/{}", Digest::of(b"other")),
         ] {
             assert!(is(key, old), "{key}");
@@ -87,6 +93,8 @@ mod tests {
             "meta/store-id",
             "dataset/notes",
             "audit/a-1/readme",
+            "audit/a-1/findings-x/summary.json",
+            "audit/a-1/findings-1-2-3/summary.json",
             "audit/a-1/pack-x/fence-1/logits",
             "audit/a-1/pack-1/fence-1/deeper/logits",
             "audit/A B/pack-1/fence-1/logits",

@@ -10,6 +10,7 @@ use umbra_core::seed::{Purpose, Seed};
 use umbra_data::Schema;
 use umbra_proto::v1;
 use umbra_proto::v1::connect_response::Message as Answer;
+use umbra_runtime::blobs::{BlobKey, BlobStore};
 use umbra_runtime::{Drain, SystemClock, Token};
 use umbra_worker::{Config, Connector, Devices, Outcome, Settings, WorkError, work};
 
@@ -36,6 +37,15 @@ impl Fixture {
     }
 
     pub async fn start_with(slots: u32, grace: Duration) -> Self {
+        Self::begin(slots, grace, None).await
+    }
+
+    /// A worker that uses this store, which has the data set, without the coordinator between.
+    pub async fn start_on(store: &BlobStore, slots: u32) -> Self {
+        Self::begin(slots, BOUND, Some(store)).await
+    }
+
+    async fn begin(slots: u32, grace: Duration, store: Option<&BlobStore>) -> Self {
         let coordinator = Coordinator::start().await;
         let folder = tempfile::tempdir().unwrap();
         let (bytes, content) = dataset(&folder);
@@ -51,6 +61,14 @@ impl Fixture {
             jitter: Seed::new(1).stream(Purpose::Simulation, &[]),
         })
         .unwrap();
+        let config = match store {
+            Some(store) => {
+                let key = BlobKey::try_new(dataset.key.as_str()).unwrap();
+                store.put(&key, bytes.into()).await.unwrap();
+                config.with_blobs(store.clone())
+            }
+            None => config,
+        };
         let devices = config.slot_devices().clone();
         let token = Token::try_new("a-token-of-the-test", "the test").unwrap();
         let connector = Connector::try_new(&[coordinator.uri()], None, Some(&token)).unwrap();
@@ -103,6 +121,7 @@ impl Fixture {
             numerics: umbra_train::numerics_class(),
             traceparent: String::new(),
             resume_from: None,
+            traceparent: String::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod coordinator;
 mod devices;
+mod direct;
 mod fixture;
 
 use std::time::Duration;
