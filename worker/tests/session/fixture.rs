@@ -121,7 +121,6 @@ impl Fixture {
             numerics: umbra_train::numerics_class(),
             traceparent: String::new(),
             resume_from: None,
-            traceparent: String::new(),
         }
     }
 
