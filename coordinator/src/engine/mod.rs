@@ -18,6 +18,7 @@ mod lived;
 mod load;
 mod member;
 mod progress;
+mod queue;
 pub mod records;
 mod run;
 mod sessions;
