@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod collector;
+mod exposition;
+mod metrics;
+mod stored;
 mod traces;
