@@ -21,6 +21,10 @@ impl Term {
     /// is told from the records that all slots of the class train on at present.
     pub(super) fn outlook(&self, id: &AuditId) -> Option<Outlook> {
         let position = self.cluster.queue_position(id)?;
+        // One that runs has a rate of its own.
+        if self.cluster.unfinished(id).is_none_or(|counts| counts.running > 0) {
+            return Some(Outlook { position, seconds: 0.0 });
+        }
         let entry = self.audits.get(id)?;
         let (numerics, priority) = (&entry.task.numerics, entry.task.facts.spec.placement().priority());
         let (mut samples, mut rate) = (0.0, 0.0);

@@ -14,8 +14,8 @@ use crate::ids::{AuditId, WorkerId};
 pub(super) struct Class {
     /// Workers on duty with a free slot, by its size; of each size the least busy first. No set is empty.
     free: BTreeMap<Size, BTreeSet<(u32, WorkerId)>>,
-    /// Slots that are not lost, by size, of workers on duty. No map is empty.
-    supply: BTreeMap<Size, BTreeMap<WorkerId, u32>>,
+    /// Slots that are not lost, by size, of workers on duty. None is of no worker.
+    supply: BTreeMap<Size, Supply>,
     /// Workers on duty with a slot that is not lost.
     pub(super) on_duty: u32,
     /// Workers on duty without such a slot.
@@ -33,6 +33,13 @@ pub(super) struct Class {
     ready: BTreeMap<Need, BTreeSet<FairKey>>,
 }
 
+/// Slots of one size.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Supply {
+    slots: u32,
+    workers: BTreeSet<WorkerId>,
+}
+
 impl Class {
     /// Connected workers that offer the class.
     pub(super) const fn connected(&self) -> u32 {
@@ -47,12 +54,14 @@ impl Class {
 
     /// Whether a worker on duty, but this one, has a slot that is large enough, free or taken.
     pub(super) fn has_other(&self, need: Need, worker: &WorkerId) -> bool {
-        self.supply.range(need.least()..).any(|(_, workers)| workers.keys().any(|other| other != worker))
+        self.supply
+            .range(need.least()..)
+            .any(|(_, supply)| supply.workers.iter().any(|other| other != worker))
     }
 
     /// Slots that are large enough, free or taken.
     pub(super) fn slots(&self, need: Need) -> u32 {
-        self.supply.range(need.least()..).flat_map(|(_, workers)| workers.values()).sum()
+        self.supply.range(need.least()..).map(|(_, supply)| supply.slots).sum()
     }
 
     /// The largest slot, free or taken.
@@ -103,7 +112,9 @@ impl Class {
                 *self.fit(worker) += 1;
                 self.lost += worker.lost.len() as u32;
                 for (size, slots) in worker.supply() {
-                    self.supply.entry(size).or_default().insert(id.clone(), slots);
+                    let supply = self.supply.entry(size).or_default();
+                    supply.slots += slots;
+                    supply.workers.insert(id.clone());
                 }
                 for size in worker.free().keys() {
                     self.free.entry(*size).or_default().insert((worker.busy(), id.clone()));
@@ -121,11 +132,12 @@ impl Class {
             Duty::On => {
                 *self.fit(worker) -= 1;
                 self.lost -= worker.lost.len() as u32;
-                for size in worker.supply().keys() {
-                    if let Some(workers) = self.supply.get_mut(size) {
-                        workers.remove(id);
-                        if workers.is_empty() {
-                            self.supply.remove(size);
+                for (size, slots) in worker.supply() {
+                    if let Some(supply) = self.supply.get_mut(&size) {
+                        supply.slots -= slots;
+                        supply.workers.remove(id);
+                        if supply.workers.is_empty() {
+                            self.supply.remove(&size);
                         }
                     }
                 }

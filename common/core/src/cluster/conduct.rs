@@ -14,6 +14,7 @@
 
 use super::Cluster;
 use super::out::Out;
+use super::size::Need;
 use super::timers::Due;
 use super::worker::Duty;
 use crate::fault::{Domain, Fault, Retry};
@@ -67,7 +68,7 @@ impl Cluster {
         conduct.fault = fault.clone();
         let mut excused = conduct.until.is_some();
         if excused {
-            // What it had when it got there.
+            // It was at work on this when it got there, and stays for as long as it had to.
         } else if conduct.row >= self.config.quarantine_after && conduct.several && self.has_other(id, pack) {
             let length = self.config.quarantine(conduct.times);
             conduct.times = conduct.times.saturating_add(1);
@@ -151,11 +152,15 @@ impl Cluster {
         self.conducts.get(id).is_some_and(|conduct| conduct.until.is_some())
     }
 
-    /// Of the workers that offer a class and are in quarantine, the one that is out first.
-    pub(super) fn first_released(&self, numerics: &str) -> Option<(&WorkerId, &Conduct)> {
+    /// Of the workers in quarantine that offer a class and have a slot that is large enough, the one that is out
+    /// first.
+    pub(super) fn first_released(&self, numerics: &str, need: Need) -> Option<(&WorkerId, &Conduct)> {
         let offers = |id: &WorkerId| {
             let worker = self.workers.get(id);
-            worker.is_some_and(|w| w.duty() == Duty::Quarantined && w.numerics.contains(numerics))
+            worker.is_some_and(|w| {
+                let fits = w.supply().last_key_value().is_some_and(|(size, _)| *size >= need.least());
+                w.duty() == Duty::Quarantined && w.numerics.contains(numerics) && fits
+            })
         };
         self.conducts.iter().filter(|(id, _)| offers(id)).min_by_key(|(_, conduct)| conduct.until)
     }

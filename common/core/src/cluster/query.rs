@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::size::Size;
+use super::size::{Need, Size};
 use super::worker::Duty;
 use super::{
     AuditStatus, Cluster, ClusterConfig, PackCounts, PackRecord, PackResult, QuarantineStatus, RunningPack,
@@ -135,23 +135,21 @@ impl Cluster {
         if class.on_duty == 0 {
             return Some(if class.silent > 0 {
                 WaitingReason::Silent { workers: class.silent }
-            } else if let Some((worker, conduct)) = self.first_released(wanted) {
-                let until = conduct.until.unwrap_or(self.now);
-                let wait_ms = until.0.saturating_sub(self.now.0);
-                let (worker, fault) = (worker.clone(), conduct.fault.clone());
-                WaitingReason::Quarantined { worker, until, wait_ms, fault }
+            } else if let Some(reason) = self.quarantined(wanted, Need::default()) {
+                reason
             } else if class.lost > 0 {
                 WaitingReason::Lost { slots: class.lost }
-            } else if class.unable > 0 {
-                WaitingReason::Busy { slots: 0 }
-            } else {
+            } else if class.unable == 0 && class.draining > 0 {
                 WaitingReason::Draining { workers: class.draining }
+            } else {
+                WaitingReason::Busy { slots: 0 }
             });
         }
         let (need, largest) = (audit.need(), class.largest());
         if largest.is_some_and(|largest| largest < need.least()) {
             let largest_bytes = largest.and_then(Size::bytes).unwrap_or(0);
-            return Some(WaitingReason::TooSmall { needed_bytes: need.bytes(), largest_bytes });
+            let too_small = WaitingReason::TooSmall { needed_bytes: need.bytes(), largest_bytes };
+            return Some(self.quarantined(wanted, need).unwrap_or(too_small));
         }
         if audit.is_limited() {
             return Some(WaitingReason::Limited { slots: audit.record.demand.max_slots });
@@ -173,6 +171,15 @@ impl Cluster {
             (None, Some(worker)) => Some(WaitingReason::Avoiding { worker: worker.clone() }),
             _ => Some(WaitingReason::Starting),
         }
+    }
+
+    /// The quarantine that ends first of those that keep a pack waiting.
+    fn quarantined(&self, numerics: &str, need: Need) -> Option<WaitingReason> {
+        let (worker, conduct) = self.first_released(numerics, need)?;
+        let until = conduct.until?;
+        let wait_ms = until.0.saturating_sub(self.now.0);
+        let (worker, fault) = (worker.clone(), conduct.fault.clone());
+        Some(WaitingReason::Quarantined { worker, until, wait_ms, fault })
     }
 
     /// The classes that connected workers offer.

@@ -1,6 +1,6 @@
 //! Workers that fail everything get no more packs for a while.
 
-use umbra_core::cluster::Event;
+use umbra_core::cluster::{AuditDemand, Event};
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::lifecycle::AuditState;
 
@@ -90,8 +90,18 @@ fn a_hello_does_not_lift_it_and_a_new_worker_is_a_new_one() {
     assert_eq!(seconds_left(&bench, "bad"), Some(60));
     assert_eq!(bench.join("worse", 2).len(), 2);
 
-    bench.step(Event::DrainAsked { worker: worker("good") });
-    bench.step(Event::DrainAsked { worker: worker("worse") });
+    // What only a worker in quarantine is large enough for waits for that one.
+    bench.join_sized("small", &[1]);
+    bench.submit("large", AuditDemand { memory_bytes: 1 << 30, priority: 1, ..demand(9) });
+    for name in ["good", "worse"] {
+        bench.step(Event::DrainAsked { worker: worker(name) });
+    }
+    assert!(
+        bench.reason("large").starts_with("worker bad failed several packs"),
+        "{}",
+        bench.reason("large")
+    );
+    bench.step(Event::DrainAsked { worker: worker("small") });
     assert_eq!(
         bench.reason("a"),
         "worker bad failed several packs in a row and gets no more for 60 s, after: the device broke"
