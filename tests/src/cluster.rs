@@ -310,7 +310,7 @@ fn state(folder: &Path) -> PathBuf {
 }
 
 /// Waits until a process that has just been started says `event`.
-fn said(journal: &Journal, name: &str, event: &str) -> Arc<Entry> {
+pub(crate) fn said(journal: &Journal, name: &str, event: &str) -> Arc<Entry> {
     let heard = journal.wait(Place::default(), &format!("{name} to say {event}"), |entry| {
         entry.source == name && (entry.line.is_none() || entry.json()["event"] == event)
     });

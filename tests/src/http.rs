@@ -67,6 +67,11 @@ impl Metrics {
     /// # Panics
     /// If it is not.
     pub fn of(&self, name: &str) -> f64 {
-        *self.0.get(name).unwrap_or_else(|| panic!("no metric {name} in {:?}", self.0.keys()))
+        self.get(name).unwrap_or_else(|| panic!("no metric {name} in {:?}", self.0.keys()))
+    }
+
+    /// The value of a metric that may not be there.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.get(name).copied()
     }
 }

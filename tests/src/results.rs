@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prost::Message as _;
-use umbra_coordinator::store::{EmbeddedStore, Prefix, read_all};
+use umbra_coordinator::store::{EmbeddedStore, MetaStore, Prefix, read_all};
 use umbra_core::digest::Digest;
 use umbra_proto::store::v1::StoredLogits;
 
@@ -39,12 +39,16 @@ impl Committed {
 /// If a process still holds the store, or it cannot be read.
 pub fn committed(state: &Path) -> BTreeMap<String, Committed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime can be started");
-    let entries = runtime.block_on(async {
+    runtime.expect("a runtime can be started").block_on(async {
         let store = EmbeddedStore::open(state.join("meta.redb")).await.expect("the store can be opened");
-        let all = Prefix::try_new("logits/").expect("it is a prefix");
-        read_all(&store, &all).await.expect("the store can be read")
-    });
+        committed_in(&store).await
+    })
+}
+
+/// The same in an open store.
+pub(crate) async fn committed_in(store: &dyn MetaStore) -> BTreeMap<String, Committed> {
+    let all = Prefix::try_new("logits/").expect("it is a prefix");
+    let entries = read_all(store, &all).await.expect("the store can be read");
     let read = entries.into_iter().map(|entry| {
         let stored = StoredLogits::decode(entry.value.bytes).expect("stored messages can be decoded");
         let blob = stored.blob.expect("committed logits name their blob");
