@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -184,8 +185,16 @@ impl Fleet {
     /// # Panics
     /// If it does not run, or does not exit with 0.
     pub fn stop(&mut self, index: usize) {
+        self.signal(index, Signal::Terminate);
+        self.ended(index);
+    }
+
+    /// Waits for the end of a coordinator that was told to.
+    ///
+    /// # Panics
+    /// If it does not run, or does not exit with 0.
+    pub fn ended(&mut self, index: usize) {
         let mut process = self.coordinators[index].process.take().expect("it runs");
-        process.signal(Signal::Terminate);
         assert_eq!(process.exit_code(), Some(0), "the end of {}", process.name());
     }
 
@@ -213,11 +222,25 @@ impl Fleet {
     /// # Panics
     /// If it does not come up.
     pub fn worker_in(&self, name: &str, slots: u32, scratch: &Path) -> Worker {
+        self.worker_by(name, slots, scratch, |command| command)
+    }
+
+    /// The same by a command that is made of the usual one.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn worker_by(
+        &self,
+        name: &str,
+        slots: u32,
+        scratch: &Path,
+        made: impl FnOnce(Command) -> Command,
+    ) -> Worker {
         let before = self.journal.now();
         let (server, slots, scratch) = (self.server(), slots.to_string(), scratch.display().to_string());
         let arguments =
             ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
-        let process = Process::start(name, command(self.folder(), &arguments), &self.journal);
+        let process = Process::start(name, made(command(self.folder(), &arguments)), &self.journal);
         let started = said(&self.journal, name, "started");
         let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
         self.journal.wait(before, "the worker to join", |entry| {

@@ -126,6 +126,7 @@ async fn look(shell: &Shell) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
+        metrics::gauge!("umbra_leader").set(0.0);
         match shell.store.leader().await {
             Ok(leader) => {
                 // A term of its own that is not over yet leads nobody.
@@ -178,6 +179,8 @@ async fn term_loop(
             },
             () = wake => term.tick().await,
             _ = refresh.tick() => {
+                // A gauge that nobody sets for a minute is dropped.
+                metrics::gauge!("umbra_leader").set(1.0);
                 term.refresh();
                 Ok(())
             }

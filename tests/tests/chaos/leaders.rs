@@ -51,6 +51,7 @@ fn a_leader_that_ends_in_order_is_followed_at_once() {
     let (lead, took) = fleet.followed(told, &name, since);
     println!("the leading coordinator ended in order: {} led after {took:?}", lead.source);
     assert!(took < FAIL_OVER / 2, "{took:?}");
+    fleet.ended(old);
     assert_unharmed(&fleet, &audit, &id, "the leading coordinator ended in order");
 }
 

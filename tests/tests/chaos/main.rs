@@ -5,9 +5,12 @@
 //! The first test runs wherever there are programs for both stores, all others if `UMBRA_CHAOS=1` asks for
 //! them, as `bash tests/run chaos` does.
 
+#![allow(clippy::print_stdout, reason = "what was measured, and a test that is skipped, is said")]
+
 mod baseline;
 mod disks;
 mod leaders;
+mod network;
 mod random;
 mod stores;
 mod workers;
