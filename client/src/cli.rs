@@ -227,6 +227,7 @@ mod tests {
             "umbra cluster status",
             "umbra cluster backup --out FILE --server https://host:1",
             "umbra cluster restore FILE --state DIR",
+            "umbra cluster restore FILE --meta etcd --etcd-endpoints http://127.0.0.1:2379",
             "umbra worker list --server https://host:1 --token-file t --format json",
             "umbra dataset import --kind parquet FILE --schema FILE.toml",
             "umbra dataset import FILE --schema FILE.toml --name n",

@@ -16,6 +16,7 @@ use crate::engine::records::decode;
 use crate::facts::DatasetFacts;
 use crate::files::{self, BlobFile};
 use crate::keys;
+use crate::measures;
 use crate::shell::Shell;
 use crate::store::{Entry, StoreError, read_all};
 
@@ -120,6 +121,7 @@ pub async fn open_dataset(shell: &Shell, dataset: &DatasetFacts) -> Result<OpenD
 
 /// A failed blob operation as a fault: what is gone or damaged stays so, the rest may pass.
 pub fn blob_fault(error: &BlobError) -> Fault {
+    measures::blob_failed(error);
     let retry = match error {
         BlobError::NotFound(_) | BlobError::Mismatch { .. } | BlobError::Refused(_) => Retry::Never,
         _ => Retry::Backoff,

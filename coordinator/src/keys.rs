@@ -3,7 +3,7 @@
 use umbra_core::ids::{AuditId, DatasetName, PackId};
 use umbra_core::keys::LogitsKey;
 
-use crate::store::{Key, Prefix};
+use crate::store::{Epoch, Key, Prefix};
 
 fn key(text: String) -> Key {
     Key::try_new(text).expect("names and numbers make a valid key")
@@ -76,4 +76,13 @@ pub fn dataset(name: &DatasetName) -> Key {
 /// The verified logits of one shadow.
 pub fn logits(logits: &LogitsKey) -> Key {
     key(format!("logits/{logits}"))
+}
+
+/// What names the findings of a leader's term. A store that was restored at `life` counts its epochs from the start
+/// again, so they name a term together with that only; 0 for one that never was.
+pub fn term(life: u64, epoch: Epoch) -> String {
+    match life {
+        0 => epoch.to_string(),
+        life => format!("{life}-{epoch}"),
+    }
 }

@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::engine::{self, Engine};
 use crate::gc;
 use crate::incoming::Incoming;
+use crate::measures;
 use crate::shell::{Heavy, Shell};
 use crate::standing::Post;
 use crate::store::MetaStore;
@@ -108,7 +109,7 @@ pub async fn serve(
     });
     if let Some(listener) = listeners.http {
         let router = http::router(health, Metrics::install());
-        describe_metrics();
+        measures::describe();
         let token = drain.token();
         drain.spawn("http", http::serve(listener, router, async move { token.cancelled().await }));
     }
@@ -237,50 +238,5 @@ async fn tidy(uploads: Arc<Uploads>, blobs: BlobStore, drain: Drain) {
         if let Err(error) = blobs.abort_dropped().await {
             tracing::warn!(%error, "cannot abort writes that broke off");
         }
-    }
-}
-
-fn describe_metrics() {
-    metrics::describe_gauge!("umbra_packs", "packs of audits by state");
-    metrics::describe_gauge!("umbra_worker_sessions", "workers that are connected");
-    metrics::describe_gauge!("umbra_slots", "slots of connected workers");
-    metrics::describe_gauge!("umbra_slots_busy", "slots that are taken");
-    metrics::describe_gauge!("umbra_slots_lost", "slots of connected workers that lost their device");
-    metrics::describe_gauge!(
-        "umbra_workers_quarantined",
-        "connected workers that get no packs after failures"
-    );
-    metrics::describe_gauge!("umbra_slot_memory_bytes", "memory of a slot's device");
-    metrics::describe_gauge!("umbra_slot_memory_free_bytes", "free memory of a slot's device");
-    metrics::describe_gauge!(
-        "umbra_slot_utilisation_ratio",
-        "share of time a slot's device was busy of late"
-    );
-    metrics::describe_gauge!("umbra_leader", "1 where this coordinator leads, else 0");
-    metrics::describe_counter!("umbra_leader_changes_total", "times this coordinator took the lead");
-    metrics::gauge!("umbra_leader").set(0.0);
-    metrics::describe_counter!("umbra_packs_assigned_total", "assignments of packs to slots");
-    metrics::describe_counter!("umbra_packs_resumed_total", "assignments that went on from a checkpoint");
-    metrics::describe_counter!("umbra_checkpoints_total", "checkpoints that workers stored");
-    metrics::describe_counter!("umbra_steps_recomputed_total", "steps taken again after a pack was lost");
-    metrics::describe_counter!("umbra_stale_fences_refused_total", "stale fences that were met and refused");
-    metrics::describe_counter!("umbra_ingested_bytes_total", "bytes of verified logits");
-    metrics::describe_counter!("umbra_worker_bytes_written_total", "bytes of blobs written by workers");
-    metrics::describe_counter!("umbra_blobs_collected_total", "blobs deleted that no record named");
-    metrics::describe_histogram!("umbra_store_commit_seconds", "time of a commit to the meta store");
-    metrics::describe_histogram!("umbra_step_seconds", "time of a step of the scheduler");
-    // Counters are shown from the start, so that absence means an old coordinator and not zero.
-    for counter in [
-        "umbra_leader_changes_total",
-        "umbra_packs_assigned_total",
-        "umbra_packs_resumed_total",
-        "umbra_checkpoints_total",
-        "umbra_steps_recomputed_total",
-        "umbra_stale_fences_refused_total",
-        "umbra_ingested_bytes_total",
-        "umbra_worker_bytes_written_total",
-        "umbra_blobs_collected_total",
-    ] {
-        metrics::counter!(counter).absolute(0);
     }
 }

@@ -9,7 +9,7 @@ use crate::journal::{Journal, Stream};
 use crate::process::Process;
 
 /// Where cargo puts `umbra`: two folders above this test's executable, in the same profile.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its executable");
     let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
     let path = profile.join(format!("umbra{}", std::env::consts::EXE_SUFFIX));
@@ -26,7 +26,16 @@ fn binary() -> PathBuf {
 /// # Panics
 /// If the binary was not built.
 pub fn command<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Command {
-    let mut command = Command::new(binary());
+    command_of(&binary(), folder, arguments)
+}
+
+/// The same of another binary, such as another release's.
+pub(crate) fn command_of<S: AsRef<std::ffi::OsStr>>(
+    program: &Path,
+    folder: &Path,
+    arguments: &[S],
+) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder).args(arguments);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("UMBRA_") {

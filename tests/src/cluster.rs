@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::audit::Audit;
-use crate::binary::{Done, command, run};
+use crate::binary::{Done, binary, command, command_of, run};
 use crate::findings::Findings;
 use crate::http::{Metrics, get};
 use crate::journal::{Entry, Journal, Place};
@@ -21,6 +21,8 @@ pub struct Cluster {
     /// What everybody says.
     pub journal: Journal,
     coordinator: Process,
+    /// What runs as the coordinator.
+    program: PathBuf,
     lives: u32,
     grpc: SocketAddr,
     http: SocketAddr,
@@ -74,14 +76,26 @@ impl Cluster {
     /// # Panics
     /// If it does not start.
     pub fn in_environment(settings: &[&str], environment: &[(String, String)]) -> Self {
+        Self::begin(binary(), settings, environment)
+    }
+
+    /// Starts the coordinator of another release, from its binary.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn of_release(program: &Path, settings: &[&str]) -> Self {
+        Self::begin(program.to_owned(), settings, &[])
+    }
+
+    fn begin(program: PathBuf, settings: &[&str], environment: &[(String, String)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let journal = Journal::default();
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
         let environment = environment.to_vec();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let (coordinator, grpc, http) =
-            coordinate(&journal, folder.path(), 1, [any, any], &settings, &environment);
-        Self { journal, coordinator, lives: 1, grpc, http, settings, environment, folder }
+            coordinate(&program, &journal, folder.path(), 1, [any, any], &settings, &environment);
+        Self { journal, coordinator, program, lives: 1, grpc, http, settings, environment, folder }
     }
 
     /// Where files of the test may lie.
@@ -120,12 +134,25 @@ impl Cluster {
     /// # Panics
     /// If it does not come up.
     pub fn worker_with(&self, name: &str, slots: u32, settings: &[&str]) -> Worker {
+        self.begin_worker(&binary(), name, slots, settings)
+    }
+
+    /// Starts a worker of another release, from its binary, and waits until the coordinator has taken it.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn worker_of(&self, program: &Path, name: &str, slots: u32) -> Worker {
+        self.begin_worker(program, name, slots, &[])
+    }
+
+    fn begin_worker(&self, program: &Path, name: &str, slots: u32, settings: &[&str]) -> Worker {
         let before = self.journal.now();
         let (server, slots, scratch) = (self.server(), slots.to_string(), self.folder().join("scratch"));
         let scratch = scratch.display().to_string();
         let arguments =
             ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
-        let command = self.command(&[&arguments[..], settings].concat());
+        let mut command = command_of(program, self.folder(), &[&arguments[..], settings].concat());
+        command.envs(self.environment.iter().cloned());
         let process = Process::start(name, command, &self.journal);
         let started = said(&self.journal, name, "started");
         let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
@@ -144,7 +171,16 @@ impl Cluster {
         self.restart_after(signal, |_| {})
     }
 
-    /// The same, with something done to its state folder while it is down.
+    /// Ends the coordinator in order and starts this release's over the same state, at the same addresses.
+    ///
+    /// # Panics
+    /// If it does not exit with 0, or not come back.
+    pub fn upgrade(&mut self) {
+        self.program = binary();
+        assert_eq!(self.restart(Signal::Terminate), Some(0), "the end of the old coordinator");
+    }
+
+    /// A restart with something done to its state folder while it is down.
     ///
     /// # Panics
     /// If it does not end, or not come back.
@@ -155,8 +191,15 @@ impl Cluster {
         self.lives += 1;
         let folder = self.folder.path();
         let addresses = [self.grpc, self.http];
-        let (next, ..) =
-            coordinate(&self.journal, folder, self.lives, addresses, &self.settings, &self.environment);
+        let (next, ..) = coordinate(
+            &self.program,
+            &self.journal,
+            folder,
+            self.lives,
+            addresses,
+            &self.settings,
+            &self.environment,
+        );
         self.coordinator = next;
         code
     }
@@ -231,6 +274,16 @@ impl Cluster {
         Metrics::read(self.http)
     }
 
+    /// The page of what the coordinator measures.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub fn exposition(&self) -> String {
+        let (status, page) = get(self.http, "/metrics");
+        assert_eq!(status, 200, "{page}");
+        page
+    }
+
     /// Waits until a gauge of the coordinator's has a value.
     ///
     /// # Panics
@@ -266,6 +319,7 @@ fn said(journal: &Journal, name: &str, event: &str) -> Arc<Entry> {
 }
 
 fn coordinate(
+    program: &Path,
     journal: &Journal,
     folder: &Path,
     life: u32,
@@ -278,7 +332,7 @@ fn coordinate(
     let mut arguments: Vec<&str> =
         vec!["--format", "json", "coordinator", "--listen", &grpc, "--http", &http, "--state", &state];
     arguments.extend(settings.iter().map(String::as_str));
-    let mut command = command(folder, &arguments);
+    let mut command = command_of(program, folder, &arguments);
     command.envs(environment.iter().cloned());
     let process = Process::start(&name, command, journal);
     let ready = said(journal, &name, "ready");

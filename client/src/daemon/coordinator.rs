@@ -62,7 +62,11 @@ pub async fn start(state: &Path, parts: Parts, drain: Drain) -> Result<(), Failu
     serve(config, parts.listeners, store, blobs, clock, drain).await.map_err(failed)
 }
 
-async fn open_meta(meta: &Meta, state: &Path) -> Result<Arc<dyn MetaStore>, Failure> {
+/// Opens the meta store, in the state folder unless it is elsewhere.
+///
+/// # Errors
+/// If it is in use, damaged or out of reach.
+pub async fn open_meta(meta: &Meta, state: &Path) -> Result<Arc<dyn MetaStore>, Failure> {
     match meta {
         Meta::Embedded => {
             let store = EmbeddedStore::open(state.join("meta.redb")).await.map_err(failed)?;

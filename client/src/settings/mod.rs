@@ -7,6 +7,7 @@ mod blobs;
 mod coordinator;
 mod layers;
 mod meta;
+mod restore;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use clap::{Arg, ArgMatches, Command};
 pub use coordinator::CoordinatorSettings;
 pub use layers::Layers;
 pub use meta::Meta;
+pub use restore::RestoreSettings;
 pub use worker::{WorkerSettings, entropy, fresh_name};
 
 /// One setting of a daemon.
@@ -131,6 +133,7 @@ mod tests {
     #[test]
     fn a_setting_has_one_name_in_three_spellings() {
         names_agree::<CoordinatorSettings>();
+        names_agree::<RestoreSettings>();
         names_agree::<WorkerSettings>();
     }
 }

@@ -87,7 +87,10 @@ pub fn init(service: &'static str, format: Format, filter: Option<&str>) -> Resu
         let _ = tracing::dispatcher::set_global_default(subscriber);
         *installed = true;
         if let Some(reason) = unusable {
-            tracing::warn!(reason, "go on without traces: name a collector with OTEL_EXPORTER_OTLP_ENDPOINT");
+            tracing::warn!(
+                reason,
+                "go on without traces: name a collector in plain HTTP with OTEL_EXPORTER_OTLP_ENDPOINT"
+            );
         }
     }
     Ok(())

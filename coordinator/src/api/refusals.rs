@@ -6,6 +6,7 @@ use umbra_proto::error::{Reason, bad_field, refuse};
 use umbra_runtime::blobs::BlobError;
 
 use crate::engine::EngineGone;
+use crate::measures;
 
 /// The engine is gone or gave no answer.
 pub fn gone(error: EngineGone) -> Status {
@@ -29,6 +30,7 @@ pub fn blob(error: &BlobError) -> Status {
         | BlobError::Offset { .. } => Reason::Unavailable,
         BlobError::Unavailable(_) | BlobError::Source(_) => Reason::Unavailable,
     };
+    measures::blob_failed(error);
     if matches!(reason, Reason::Internal | Reason::Unavailable) {
         tracing::warn!(%error, "blob operation failed");
     }

@@ -45,4 +45,19 @@ impl Term {
         }
         glance
     }
+
+    /// Sets the cluster's gauges.
+    pub(super) fn gauge(&self) {
+        let glance = self.glance();
+        let [waiting, running, reported, done] = glance.packs;
+        let packs = [("waiting", waiting), ("running", running), ("reported", reported), ("done", done)];
+        for (state, count) in packs {
+            metrics::gauge!("umbra_packs", "state" => state).set(f64::from(count));
+        }
+        metrics::gauge!("umbra_worker_sessions").set(f64::from(glance.workers));
+        metrics::gauge!("umbra_workers_quarantined").set(f64::from(glance.quarantined));
+        metrics::gauge!("umbra_slots").set(f64::from(glance.slots));
+        metrics::gauge!("umbra_slots_busy").set(f64::from(glance.slots_busy));
+        metrics::gauge!("umbra_slots_lost").set(f64::from(glance.slots_lost));
+    }
 }

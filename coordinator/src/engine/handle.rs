@@ -315,6 +315,7 @@ impl Term {
             Ok(index) => {
                 self.commit(index).await?;
                 self.progress.ingested(&pack);
+                self.count_shadows(&pack);
                 Ok(())
             }
             Err(fault) => {
@@ -327,6 +328,13 @@ impl Term {
         self.drop_leftovers(&pack);
         self.ask_provisional(&pack.audit);
         Ok(())
+    }
+
+    fn count_shadows(&self, pack: &PackId) {
+        let entry = self.audits.get(&pack.audit);
+        let planned = entry.and_then(|entry| entry.task.facts.plan.packs.get(pack.pack.0 as usize));
+        let shadows = planned.map_or(0, |planned| planned.shadows.len() as u64);
+        metrics::counter!("umbra_shadows_trained_total").increment(shadows);
     }
 
     async fn analysed(

@@ -19,6 +19,7 @@ mod load;
 mod member;
 mod outlook;
 mod progress;
+mod queue;
 pub mod records;
 mod run;
 mod sessions;

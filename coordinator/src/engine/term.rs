@@ -17,6 +17,7 @@ use super::lived::Lived;
 use super::load::{LoadError, Loaded};
 use super::member::Warned;
 use super::progress::Progress;
+use super::queue::Queue;
 use super::records::{encode, key_of};
 use super::sessions::Sessions;
 use super::show::{Extras, is_live, view};
@@ -46,6 +47,7 @@ pub struct Term {
     pub(super) audits: BTreeMap<AuditId, Entry>,
     pub(super) sessions: Sessions,
     pub(super) progress: Progress,
+    pub(super) queue: Queue,
     pub(super) introductions: Introductions,
     /// Lost slots that were logged.
     pub(super) warned: Warned,
@@ -97,6 +99,7 @@ impl Term {
             audits,
             sessions: Sessions::default(),
             progress: Progress::default(),
+            queue: Queue::default(),
             introductions: Introductions::default(),
             warned: Warned::default(),
             deletions: BTreeMap::new(),
@@ -107,6 +110,8 @@ impl Term {
             dirty: BTreeSet::new(),
         };
         term.dirty = term.audits.keys().cloned().collect();
+        let going = term.audits.keys().filter(|id| is_live(&term.cluster, id));
+        going.for_each(|id| term.queue.add(id, now));
         term.carry_out(actions, Vec::new(), &[]).await?;
         Ok(term)
     }
@@ -116,15 +121,6 @@ impl Term {
     pub fn wake_in(&mut self) -> Option<u64> {
         let now = self.now();
         self.wake_at.map(|at| at.0.saturating_sub(now.0))
-    }
-
-    /// What names the findings of this term. A store that was restored counts its epochs from the start again, so
-    /// they name a term together with the restoration only.
-    fn name(&self) -> String {
-        match self.life {
-            0 => self.epoch.to_string(),
-            life => format!("{life}-{}", self.epoch),
-        }
     }
 
     /// The scheduler's time.
@@ -203,6 +199,7 @@ impl Term {
         for id in gone {
             self.deleted(&id);
         }
+        self.note_waiting(&actions);
         for action in actions {
             self.perform(action);
         }
@@ -243,7 +240,11 @@ impl Term {
                 let Some(entry) = self.audits.get_mut(&pack.audit) else { return };
                 let step = resume_from.as_ref().map_or(0, |checkpoint| checkpoint.step);
                 let again = self.progress.assigned(&pack, fence, step);
-                entry.chronicle.assigned(self.shell.clock.now(), step > 0);
+                let now = self.shell.clock.now();
+                entry.chronicle.assigned(now, step > 0);
+                if let Some(waited) = self.queue.assigned(&pack, now) {
+                    metrics::histogram!("umbra_pack_queue_seconds").record(waited);
+                }
                 metrics::counter!("umbra_packs_assigned_total").increment(1);
                 if step > 0 {
                     metrics::counter!("umbra_packs_resumed_total").increment(1);
@@ -290,7 +291,7 @@ impl Term {
                 let (shell, task) = (self.shell.clone(), entry.task.clone());
                 let results = self.cluster.results(&audit).map(|(pack, result)| (pack, result.clone()));
                 let results: Vec<_> = results.collect();
-                let term = self.name();
+                let term = keys::term(self.life, self.epoch);
                 let notes = entry.chronicle.notes(&self.introductions);
                 tracing::info!(%audit, "analyse");
                 let span = spans::analyse(&task.facts, &audit);
@@ -325,6 +326,7 @@ impl Term {
 
     fn end(&mut self, id: &AuditId, now: u64) {
         self.progress.forget(id);
+        self.queue.forget(id);
         if let Some(entry) = self.audits.get_mut(id) {
             let task = &entry.task;
             task.over.cancel();
@@ -355,6 +357,7 @@ impl Term {
     ) {
         let id = facts.id.clone();
         self.dirty.insert(id.clone());
+        self.queue.add(&id, self.shell.clock.now());
         let chronicle = Chronicle::new(reused.len());
         let reused = reused.iter().map(|(_, result)| result.key.clone()).collect();
         self.audits.insert(id, Entry { chronicle, reused, ..Entry::new(facts, numerics, None) });
@@ -382,20 +385,6 @@ impl Term {
             };
             self.shell.board.show(&id, view(&self.cluster, &entry.task.facts, &status, &extras));
         }
-    }
-
-    fn gauge(&self) {
-        let glance = self.glance();
-        let [waiting, running, reported, done] = glance.packs;
-        let packs = [("waiting", waiting), ("running", running), ("reported", reported), ("done", done)];
-        for (state, count) in packs {
-            metrics::gauge!("umbra_packs", "state" => state).set(f64::from(count));
-        }
-        metrics::gauge!("umbra_worker_sessions").set(f64::from(glance.workers));
-        metrics::gauge!("umbra_workers_quarantined").set(f64::from(glance.quarantined));
-        metrics::gauge!("umbra_slots").set(f64::from(glance.slots));
-        metrics::gauge!("umbra_slots_busy").set(f64::from(glance.slots_busy));
-        metrics::gauge!("umbra_slots_lost").set(f64::from(glance.slots_lost));
     }
 }
 

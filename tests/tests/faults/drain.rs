@@ -42,6 +42,33 @@ fn a_drained_worker_hands_back_everything_it_did() {
 }
 
 #[test]
+fn a_worker_that_an_operator_drains_ends_and_its_pack_goes_on_elsewhere() {
+    let _turn = turn();
+    let cluster = Cluster::start(600);
+    let mut leaver = cluster.worker("leaver", 1);
+    let before = cluster.journal.now();
+    let id = cluster.submit(&Audit::medium());
+    let at_work = checkpoint(&cluster, &leaver, before, None);
+    let drained = cluster.ask(&["worker", "drain", &leaver.id]).expect(0);
+    assert_eq!(drained.json()["draining"], true, "{drained:?}");
+    assert_eq!(leaver.process.exit_code(), Some(0));
+    let released =
+        cluster.journal.wait(before, "the release", |entry| leaver.said(entry, "the pack is released"));
+    let handed_back = released.number("checkpoint");
+    assert!(handed_back >= at_work.step, "{released}");
+    // It is gone, so there is nobody to drain.
+    let gone = cluster.ask(&["worker", "drain", &leaver.id]).expect(1);
+    assert!(gone.err.contains("`umbra worker list` shows who is"), "{gone:?}");
+
+    let stayer = cluster.worker("stayer", 2);
+    let again = assigned(&cluster, &stayer, released.after, at_work.pack);
+    assert_eq!((again.number("resume_step"), again.number("steps_again")), (handed_back, 0));
+    cluster.findings(&id).assert_same(undisturbed(), "after an operator drained a worker");
+    assert_eq!(cluster.metrics().of("umbra_steps_recomputed_total"), 0.0);
+    cluster.assert_healthy();
+}
+
+#[test]
 fn peers_that_do_not_move_keep_no_coordinator_from_ending() {
     let _turn = turn();
     let mut cluster = Cluster::start(30);

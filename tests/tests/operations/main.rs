@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod collector;
+mod exposition;
+mod metrics;
 mod traces;

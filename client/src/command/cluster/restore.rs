@@ -3,31 +3,31 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde_json::json;
 use umbra_coordinator::backup::restore;
-use umbra_coordinator::store::{EmbeddedStore, MetaStore};
 use umbra_runtime::files::{FileError, create_private_folder};
 use umbra_runtime::{Clock as _, SystemClock};
 
+use crate::daemon::coordinator::open_meta;
 use crate::exit::Failure;
 use crate::human;
 use crate::output::{Output, plain};
+use crate::settings::{Flags, RestoreSettings};
 
 /// Arguments of `umbra cluster restore`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The meta store must be empty and no coordinator may run over it. Put the blobs back before \
                         the coordinator starts: those of the backup or later ones.\n\nExamples:\n  umbra cluster \
-                        restore umbra-meta.backup --state /var/lib/umbra"
+                        restore umbra-meta.backup --state /var/lib/umbra\n  umbra cluster restore umbra-meta.backup \
+                        --meta etcd --etcd-endpoints https://etcd-0:2379 --etcd-ca ca.pem"
 )]
 pub struct Args {
     /// The file that `umbra cluster backup` wrote
     file: PathBuf,
-    /// The coordinator's state folder; its meta store is created
-    #[arg(long, value_name = "DIR", env = "UMBRA_STATE")]
-    state: PathBuf,
+    #[command(flatten)]
+    flags: Flags<RestoreSettings>,
 }
 
 /// Puts a backup into an empty meta store.
@@ -37,9 +37,9 @@ pub struct Args {
 pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let failed = |error: FileError| Failure::failed(error.to_string());
     let file = File::open(&args.file).map_err(FileError::io("open", &args.file)).map_err(failed)?;
-    create_private_folder(&args.state).map_err(failed)?;
-    let store = EmbeddedStore::open(args.state.join("meta.redb")).await;
-    let store: Arc<dyn MetaStore> = Arc::new(store.map_err(|error| Failure::failed(error.to_string()))?);
+    let RestoreSettings { state, meta } = RestoreSettings::read(&args.flags)?;
+    create_private_folder(&state).map_err(failed)?;
+    let store = open_meta(&meta, &state).await?;
     let now = SystemClock::new().unix_ms();
     let restored = restore(store.as_ref(), &mut BufReader::new(file), now).await;
     let restored = restored.map_err(|error| Failure::failed(format!("{}: {error}", args.file.display())))?;

@@ -107,6 +107,20 @@ pub enum BlobError {
 }
 
 impl BlobError {
+    /// What kind it is, in a word, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) | Self::NoUpload(_) => "not_found",
+            Self::Taken { .. } => "taken",
+            Self::Mismatch { .. } => "damaged",
+            Self::TooLarge { .. } | Self::Range { .. } => "too_large",
+            Self::Offset { .. } | Self::Source(_) => "broken_off",
+            Self::FullDisk(_) | Self::NoRoom { .. } | Self::Cache { .. } => "no_room",
+            Self::Refused(_) => "refused",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
     /// Whether the same call may succeed later, without anyone changing it.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::FullDisk(_) | Self::Unavailable(_) | Self::Cache { .. } | Self::NoRoom { .. })

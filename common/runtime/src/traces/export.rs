@@ -57,7 +57,11 @@ pub(crate) fn begin(service: &'static str) -> Export {
     };
     let exporter = match built {
         Ok(exporter) => Patient { exporter, warned: AtomicBool::new(false) },
-        Err(error) => return Export::Unusable(error.to_string()),
+        Err(error) => {
+            // It may not be dropped where it would have to be waited for.
+            runtime.shutdown_background();
+            return Export::Unusable(error.to_string());
+        }
     };
     let mut resource = Resource::builder();
     if set("OTEL_SERVICE_NAME").is_none() {
