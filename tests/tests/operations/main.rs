@@ -4,4 +4,5 @@
 mod collector;
 mod exposition;
 mod metrics;
+mod stored;
 mod traces;
