@@ -8,7 +8,8 @@ use metrics_util::MetricKindMask;
 
 /// Upper bounds of histogram buckets, in seconds: from a step of the scheduler to a pack's wait.
 const BUCKETS: [f64; 17] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0,
+    3600.0,
 ];
 
 /// How often old histogram samples must be folded into their buckets.
