@@ -56,12 +56,7 @@ pub const MEASURES: &[Measure] = &[
     measure(Counter, "umbra_leader_changes_total", &[], "times this coordinator took the lead"),
     measure(Gauge, "umbra_packs", &["state"], "packs of audits by state"),
     measure(Gauge, "umbra_worker_sessions", &[], "workers that are connected"),
-    measure(
-        Gauge,
-        "umbra_workers_quarantined",
-        &[],
-        "connected workers that get no packs after failures",
-    ),
+    measure(Gauge, "umbra_workers_quarantined", &[], "connected workers that get no packs after failures"),
     measure(Gauge, "umbra_slots", &[], "slots of connected workers"),
     measure(Gauge, "umbra_slots_busy", &[], "slots that are taken"),
     measure(Gauge, "umbra_slots_lost", &[], "slots of connected workers that lost their device"),
