@@ -1,7 +1,6 @@
 //! Settings of the coordinator.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use umbra_coordinator::Storage;
 use umbra_core::cluster::ClusterConfig;
@@ -104,30 +103,9 @@ impl Daemon for CoordinatorSettings {
         },
         blobs::ENDPOINT,
         blobs::AUTHORITIES,
-        Setting {
-            key: "cache_gib",
-            flag: "cache-gib",
-            variable: "UMBRA_CACHE_GIB",
-            value: "N",
-            help: "The most GiB of an object store's blobs kept as files in the state folder",
-            default: Some("64"),
-        },
-        Setting {
-            key: "uploads_gib",
-            flag: "uploads-gib",
-            variable: "UMBRA_UPLOADS_GIB",
-            value: "N",
-            help: "The most GiB of uploads on their way that are kept on this machine's disk",
-            default: Some("128"),
-        },
-        Setting {
-            key: "gc_hours",
-            flag: "gc-hours",
-            variable: "UMBRA_GC_HOURS",
-            value: "N",
-            help: "How often blobs that nothing names any more are deleted, in hours; 0: never",
-            default: Some("24"),
-        },
+        blobs::CACHE,
+        blobs::UPLOADS,
+        blobs::GC,
         Setting {
             key: "token_file",
             flag: "token-file",
@@ -235,11 +213,18 @@ impl CoordinatorSettings {
         if advertise.as_ref().is_some_and(|url| url.is_encrypted() != wants_tls) {
             layers.mistake("advertise", "write https:// with tls_cert, http:// without");
         }
+        let blobs = blobs::read(layers);
         let meta = meta::read(layers);
         if meta.as_ref().is_some_and(|meta| !matches!(meta, Meta::Embedded)) {
-            if layers.text("blobs").is_none() {
-                let message = "missing: coordinators that share a meta store share their blobs, such as s3://bucket/prefix";
-                layers.mistake("blobs", message);
+            let message =
+                "coordinators that share a meta store share their blobs, such as s3://bucket/prefix";
+            match &blobs {
+                Some((place, _)) if place.is_shared() => {}
+                Some(_) => layers.mistake("blobs", format!("a folder is one coordinator's alone: {message}")),
+                None if layers.text("blobs").is_none() => {
+                    layers.mistake("blobs", format!("missing: {message}"));
+                }
+                None => {}
             }
             let anywhere = |listen: &ListenAddr| listen.address().ip().is_unspecified();
             if advertise.is_none() && listen.as_ref().is_some_and(anywhere) {
@@ -247,17 +232,6 @@ impl CoordinatorSettings {
             }
         }
         let defaults = ClusterConfig::default();
-        let blobs = blobs::read(layers);
-        let kept = Storage::default();
-        let gib = |key: &str, default: u64| layers.number(key, 1..=1 << 20).map_or(default, |gib| gib << 30);
-        let hours = layers.number("gc_hours", 0..=24 * 365);
-        let storage = Storage {
-            cache_bytes: gib("cache_gib", kept.cache_bytes),
-            uploads_bytes: gib("uploads_gib", kept.uploads_bytes),
-            gc_every: hours
-                .map_or(kept.gc_every, |hours| (hours > 0).then(|| Duration::from_secs(hours * 3600))),
-            ..kept
-        };
         let lease = layers.number("lease", 1..=3600).map(|seconds| seconds * 1000);
         Some(Self {
             http: address("http", HTTP)?,
@@ -265,7 +239,7 @@ impl CoordinatorSettings {
             advertise,
             state: layers.path("state").unwrap_or_else(|| PathBuf::from(STATE)),
             blobs,
-            storage,
+            storage: blobs::storage(layers),
             meta: meta?,
             token: token.flatten(),
             tls,
@@ -278,12 +252,12 @@ impl CoordinatorSettings {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use clap::{Args as _, FromArgMatches as _};
 
     use super::*;
 
-    fn read(line: &str) -> Result<CoordinatorSettings, Failure> {
+    pub fn read(line: &str) -> Result<CoordinatorSettings, Failure> {
         let command =
             Flags::<CoordinatorSettings>::augment_args(clap::Command::new("c").no_binary_name(true));
         let matches = command.try_get_matches_from(line.split_whitespace()).unwrap();
@@ -365,34 +339,6 @@ mod tests {
         else {
             panic!("that is enough")
         };
-    }
-
-    #[test]
-    fn blobs_are_in_the_state_folder_or_at_a_place_that_lasts() {
-        assert!(read("").unwrap().blobs.is_none());
-        let settings =
-            read("--blobs s3://ward/umbra --blobs-endpoint https://s3:9000 --cache-gib 3").unwrap();
-        let (place, access) = settings.blobs.unwrap();
-        assert_eq!(place.to_string(), "s3://ward/umbra");
-        assert_eq!(access.endpoint.as_deref(), Some("https://s3:9000"));
-        assert_eq!(settings.storage, Storage { cache_bytes: 3 << 30, ..Storage::default() });
-        assert_eq!(read("--gc-hours 0").unwrap().storage.gc_every, None);
-        let hours = read("--gc-hours 36").unwrap().storage.gc_every.unwrap().as_secs() / 3600;
-        assert_eq!((hours, Storage::default().gc_every.unwrap().as_secs() / 3600), (36, 24));
-        for (line, complaint) in [
-            ("--blobs s4://ward", "--blobs: \"s4://ward\" is no place for blobs"),
-            ("--blobs memory:", "--blobs: memory: goes with the process"),
-            ("--blobs-endpoint https://s3", "--blobs-endpoint: it needs blobs beside it"),
-            ("--cache-gib 0", "--cache-gib: 0 is out of range"),
-        ] {
-            let failure = read(line).unwrap_err().to_string();
-            assert!(failure.starts_with(complaint), "{failure}");
-        }
-        let shown = |key: &str| CoordinatorSettings::SETTINGS.iter().find(|s| s.key == key).unwrap().default;
-        let bytes = |key: &str| shown(key).unwrap().parse::<u64>().unwrap() << 30;
-        let defaults = Storage::default();
-        assert_eq!(bytes("cache_gib"), defaults.cache_bytes);
-        assert_eq!(bytes("uploads_gib"), defaults.uploads_bytes);
     }
 
     #[test]

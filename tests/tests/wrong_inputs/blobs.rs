@@ -101,21 +101,29 @@ async fn wrong_writes(channel: &Channel, fence: i64) {
         refused_fields(answer, &["name"], name);
     }
     let large = vec![0; CHUNK + 1];
-    let answer = write(channel, header(fence, "checkpoint-2", &large), &[&large]).await;
+    let answer = write(channel, header(fence, "checkpoint-1", &large), &[&large]).await;
     refused_fields(answer, &["chunk"], "a large chunk");
-    let answer = write(channel, header(fence, "checkpoint-3", b"xx"), &[b"xxx"]).await;
+    let answer = write(channel, header(fence, "checkpoint-1", b"xx"), &[b"xxx"]).await;
     refused_fields(answer, &["chunk"], "more than was announced");
-    let short = write(channel, header(fence, "checkpoint-4", b"xxx"), &[b"x"]).await;
+    let short = write(channel, header(fence, "checkpoint-1", b"xxx"), &[b"x"]).await;
     refused(short, Reason::Unavailable, "a broken stream");
-    let other = write(channel, header(fence, "checkpoint-5", b"announced"), &[b"different"]).await;
+    let other = write(channel, header(fence, "checkpoint-1", b"announced"), &[b"different"]).await;
     refused(other, Reason::DigestMismatch, "other bytes");
-    let ahead = v1::WriteBlobHeader { offset: 5, ..header(fence, "checkpoint-6", b"123456789") };
+    let ahead = v1::WriteBlobHeader { offset: 5, ..header(fence, "checkpoint-1", b"123456789") };
     refused_fields(write(channel, ahead, &[b"6789"]).await, &["offset"], "a gap");
-    let nothing = write(channel, header(fence, "checkpoint-7", b""), &[]).await;
+    let nothing = write(channel, header(fence, "checkpoint-1", b""), &[]).await;
     refused_fields(nothing, &["size"], "no bytes");
-    let digest = v1::WriteBlobHeader { sha256: vec![1; 5], ..header(fence, "checkpoint-8", b"x") };
+    let digest = v1::WriteBlobHeader { sha256: vec![1; 5], ..header(fence, "checkpoint-1", b"x") };
     refused_fields(write(channel, digest, &[b"x"]).await, &["sha256"], "no SHA-256");
-    let huge = v1::WriteBlobHeader { size: u64::MAX, ..header(fence, "checkpoint-9", b"x") };
+    for (name, size) in [("logits", 1 << 40), ("checkpoint-1", (4 << 30) + 1)] {
+        let large = v1::WriteBlobHeader { size, ..header(fence, name, b"x") };
+        refused(write(channel, large, &[b"x"]).await, Reason::TooLarge, "more than a pack can have");
+    }
+    // So small a pack has no checkpoints: the one it is handed back with, and the result.
+    write(channel, header(fence, "logits", b"xx"), &[b"x"]).await.expect_err("it is not whole");
+    let third = write(channel, header(fence, "checkpoint-2", b"x"), &[b"x"]).await;
+    refused(third, Reason::TooLarge, "a third blob");
+    let huge = v1::WriteBlobHeader { size: u64::MAX, ..header(fence, "checkpoint-1", b"x") };
     refused(write(channel, huge, &[b"x"]).await, Reason::TooLarge, "an absurd size");
 }
 

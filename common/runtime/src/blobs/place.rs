@@ -109,7 +109,8 @@ fn parse(text: &str) -> Result<Place, &'static str> {
         return Err("a bucket's name has 3 to 222 letters, digits, dots, dashes and underscores");
     }
     let prefix = prefix.trim_end_matches('/');
-    if prefix.len() > 400 || Path::parse(prefix).is_err() || prefix.contains(['?', '#', '%']) {
+    let has_gaps = !prefix.is_empty() && prefix.split('/').any(str::is_empty);
+    if has_gaps || prefix.len() > 400 || Path::parse(prefix).is_err() || prefix.contains(['?', '#', '%']) {
         return Err("its prefix is no path of plain names");
     }
     Ok(Place::Bucket { provider, bucket: bucket.to_owned(), prefix: prefix.to_owned() })

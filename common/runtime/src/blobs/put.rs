@@ -42,8 +42,8 @@ impl BlobStore {
     {
         let limit = if self.is_local() { limit } else { limit.min(PART as u64 * MAX_PARTS) };
         let stored = self.write(key, expected, limit, stream).await;
-        if stored.as_ref().is_err_and(|error| !error.is_transient()) {
-            // The error that led here is the one to report; what cannot be aborted now is tried again.
+        if !stored.as_ref().is_err_and(BlobError::is_transient) {
+            // What came of this write is what to report; what cannot be aborted now is tried again.
             let _ = self.abort_dropped().await;
         }
         stored
