@@ -32,7 +32,7 @@ async fn what_no_record_names_goes_and_the_rest_stays() {
         // A zombie wrote after its pack was done.
         format!("audit/{id}/pack-0/fence-99999/logits"),
         format!("audit/{id}/findings-99999/summary.json"),
-        format!("audit/gone-12345678/pack-0/fence-1/logits"),
+        "audit/gone-12345678/pack-0/fence-1/logits".to_owned(),
         format!("dataset/{}", Digest::of(b"nobody's")),
     ];
     let not_ours = [

@@ -46,9 +46,10 @@ async fn a_direct_worker_reads_and_writes_where_the_coordinator_would() {
         ("audit/tiny-12345678/pack-0/fence-8/logits", result.sha256)
     );
 
-    let shelf = fixture.coordinator.shelf();
-    assert!(shelf.writes.is_empty() && shelf.reads.is_empty(), "nothing went through the coordinator");
-    drop(shelf);
+    {
+        let shelf = fixture.coordinator.shelf();
+        assert!(shelf.writes.is_empty() && shelf.reads.is_empty(), "nothing went through the coordinator");
+    }
     part(fixture, talk).await;
 }
 
