@@ -78,7 +78,7 @@ impl EtcdStore {
             if revision == 0 {
                 revision = found.header().map_or(0, etcd_client::ResponseHeader::revision);
             }
-            let more = found.more();
+            let more = found.more() && !found.kvs().is_empty();
             for stored in found.take_kvs() {
                 page_bytes += stored.value().len();
                 if page.entries.len() == limit || (page_bytes > MAX_PAGE_BYTES && !page.entries.is_empty()) {
