@@ -1,5 +1,6 @@
 //! Releases side by side: an audit begins on the previous release and ends on this one, each part replaced while it runs.
 //! Needs the previous release's binary in `UMBRA_PREVIOUS`; `tests/run upgrade` builds it.
+#![allow(clippy::print_stdout, reason = "what is skipped is said")]
 
 use std::path::PathBuf;
 

@@ -8,7 +8,12 @@
 //! `fleet` has stub workers work off an endless queue of packs, over the embedded meta store and, where `UMBRA_ETCD`
 //! names the program, over a node of etcd; `ingest` compares how fast logits come in with a bare copy over the same
 //! gRPC stack; `overhead` compares the example audit with the same training in a bare loop.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "it is what it is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "it is what it is for"
+)]
 
 mod fleet;
 mod ingest;

@@ -40,7 +40,7 @@ fn dataset() -> Dataset {
     let schema = std::fs::read_to_string(data().join("support2.schema.toml")).unwrap();
     let beside = data().join("support2.schema.toml").display().to_string();
     let imported =
-        import(&data().join("support2.parquet"), &Schema::parse(&schema, &beside).unwrap()).unwrap();
+        import(data().join("support2.parquet"), &Schema::parse(&schema, &beside).unwrap()).unwrap();
     Dataset::from_bytes(imported.bytes).unwrap()
 }
 

@@ -111,6 +111,7 @@ impl Client {
     }
 
     /// Keeps the lease alive until it cannot; the task ends with its host.
+    #[allow(clippy::disallowed_methods, reason = "a crash of its host ends it, and nothing waits for it")]
     fn keep(&self, epoch: Epoch) {
         let over = CancellationToken::new();
         *self.mine.lock().expect("unpoisoned") = Some((epoch, over.clone()));
