@@ -330,7 +330,7 @@ pub mod tests {
                 "--etcd-password-file: it holds no password",
             ),
         ] {
-            let failure = read(line).unwrap_err().to_string();
+            let failure = read(&format!("{line} --blobs s3://ward")).unwrap_err().to_string();
             assert!(failure.starts_with(complaint), "{line}: {failure}");
             assert_eq!(failure.lines().count(), 1, "{failure}");
         }

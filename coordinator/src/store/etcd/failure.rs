@@ -112,6 +112,7 @@ fn with_hint(text: &str) -> String {
         ("UnknownCA", "it does not trust the authority of the certificate given"),
         ("tls handshake eof", "if it answers without TLS, use http://, or turn TLS on there"),
         // What a server with TLS does to one who talks to it without.
+        ("connection reset", "if it speaks TLS, use https:// and give its authority"),
         ("connection closed", "if it speaks TLS, use https:// and give its authority"),
         ("broken pipe", "if it speaks TLS, use https:// and give its authority"),
         ("frame with invalid size", "if it speaks TLS, use https:// and give its authority"),
