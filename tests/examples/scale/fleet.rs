@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use umbra_tests::{Cluster, Metrics};
+use umbra_tests::{Cluster, Metrics, S3};
 
 use crate::stub::{Seen, work_off};
 use crate::{Bound, Figure};
@@ -20,22 +20,29 @@ const WORK: Duration = Duration::from_secs(10);
 
 /// Has so many workers work off so many packs for so many seconds, over each meta store there is.
 pub fn run(seconds: u64, workers: u64, packs: u64) -> Vec<Figure> {
-    let mut figures = over("embedded", &[], seconds, workers, packs);
-    match std::env::var_os("UMBRA_ETCD") {
-        None => println!("skipped: UMBRA_ETCD names no program etcd"),
-        Some(program) => {
-            let etcd = Etcd::start(PathBuf::from(program));
-            let blobs = etcd.folder.path().join("blobs").display().to_string();
+    let mut figures = over("embedded", &[], &[], seconds, workers, packs);
+    let (etcd, s3) = (std::env::var_os("UMBRA_ETCD").map(PathBuf::from).map(Etcd::start), S3::start(1));
+    match (etcd, s3) {
+        (Some(etcd), Some(s3)) => {
+            let blobs = format!("s3://{}", S3::BUCKET);
             let settings = ["--meta", "etcd", "--etcd-endpoints", &etcd.address, "--blobs", &blobs];
-            figures.extend(over("etcd", &settings, seconds, workers, packs));
+            figures.extend(over("etcd, S3", &settings, &s3.environment(), seconds, workers, packs));
         }
+        _ => println!("skipped: UMBRA_ETCD or UMBRA_WEED names no program"),
     }
     figures
 }
 
-fn over(name: &str, settings: &[&str], seconds: u64, workers: u64, packs: u64) -> Vec<Figure> {
+fn over(
+    name: &str,
+    settings: &[&str],
+    environment: &[(String, String)],
+    seconds: u64,
+    workers: u64,
+    packs: u64,
+) -> Vec<Figure> {
     let settings = [&["--lease", "30"], settings].concat();
-    let cluster = Cluster::with_settings(&settings);
+    let cluster = Cluster::in_environment(&settings, environment);
     import(&cluster);
     let begun = Instant::now();
     for audit in 0..packs.div_ceil(AUDIT) {
@@ -136,7 +143,8 @@ fn quantile(before: &Metrics, after: &Metrics, share: f64) -> f64 {
 struct Etcd {
     process: Child,
     address: String,
-    folder: tempfile::TempDir,
+    // Last, so that it goes when the process is gone.
+    _folder: tempfile::TempDir,
 }
 
 impl Etcd {
@@ -163,7 +171,7 @@ impl Etcd {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let etcd = Self { process, address: client, folder };
+        let etcd = Self { process, address: client, _folder: folder };
         etcd.ready();
         etcd
     }

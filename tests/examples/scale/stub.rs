@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use umbra_core::digest::Digest;
 use umbra_data::logits::{LogitsHeader, encode};
@@ -86,10 +87,16 @@ pub async fn write(
         offset: 0,
     };
     let starts = (0..bytes.len()).step_by(CHUNK);
-    let chunks = starts.map(move |start| Part::Chunk(bytes.slice(start..bytes.len().min(start + CHUNK))));
+    let chunks = starts.map(|start| Part::Chunk(bytes.slice(start..bytes.len().min(start + CHUNK))));
     let parts = std::iter::once(Part::Header(header)).chain(chunks);
-    let parts = parts.map(|part| v1::WriteBlobRequest { part: Some(part) });
-    client.write_blob(tokio_stream::iter(parts)).await.unwrap().into_inner().blob.unwrap()
+    let parts: Vec<_> = parts.map(|part| v1::WriteBlobRequest { part: Some(part) }).collect();
+    loop {
+        match client.write_blob(tokio_stream::iter(parts.clone())).await {
+            Ok(answer) => return answer.into_inner().blob.unwrap(),
+            // As every worker does: it may pass.
+            Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+        }
+    }
 }
 
 /// The report of a finished pack.
