@@ -6,7 +6,7 @@ use std::path::Path as FilePath;
 use bytes::Bytes;
 use futures::stream::{Stream, StreamExt as _};
 use object_store::path::Path;
-use object_store::{CopyMode, CopyOptions, ObjectStore as _, ObjectStoreExt as _};
+use object_store::{CopyMode, CopyOptions, ObjectStore as _};
 use umbra_core::digest::Digest;
 
 use super::error::{BlobError, BoxError};
@@ -117,7 +117,10 @@ impl BlobStore {
 
     /// Removes a staged write; what stays behind is removed at the next start.
     pub(super) async fn remove_staged(&self, staged: &Path) {
-        if let Err(error) = self.store().delete(staged).await {
+        let Some(local) = &self.inner.local else { return };
+        let file = local.folder.join(staged.as_ref());
+        // Not by the store, which removes a folder with its last file: the next one may be on its way there.
+        if let Err(error) = blocking(move || fs::remove_file(file)).await {
             tracing::warn!(%error, "cannot remove a staged write");
         }
     }
@@ -157,12 +160,5 @@ impl BlobStore {
 
 async fn move_file(from: &FilePath, to: &FilePath) -> Result<(), BlobError> {
     let (from, to) = (from.to_owned(), to.to_owned());
-    let moved = blocking(move || {
-        // An empty folder is removed along with its last object.
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::rename(from, to)
-    });
-    moved.await.map_err(|error| BlobError::io(&error))
+    blocking(move || fs::rename(from, to)).await.map_err(|error| BlobError::io(&error))
 }

@@ -165,3 +165,21 @@ async fn old_uploads_expire() {
     })
     .await;
 }
+
+/// Each is staged for a moment, and the last one that is must not take the folder away from the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_uploads_at_a_time_stay_out_of_each_others_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = BlobStore::local(folder.path()).await.unwrap();
+    let uploads = Uploads::open(store.clone(), folder.path(), LIMIT).await.unwrap();
+    let one = async |number: u64| {
+        let (name, whole) = (key(&format!("many/{number}")), bytes(number, 100));
+        let digest = Digest::of(&whole);
+        let id = UploadId::derive(&name, &digest);
+        uploads.append(&id, 0, whole).await.unwrap();
+        uploads.commit(&id, &name, &digest).await.unwrap();
+    };
+    for round in 0..500 {
+        futures::future::join_all((0..8).map(|number| one(8 * round + number))).await;
+    }
+}
