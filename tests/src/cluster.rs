@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::audit::Audit;
 use crate::binary::{Done, binary, command, command_of, run};
+use crate::errands;
 use crate::findings::Findings;
 use crate::http::{Metrics, get};
 use crate::journal::{Entry, Journal, Place};
@@ -146,20 +147,12 @@ impl Cluster {
     }
 
     fn begin_worker(&self, program: &Path, name: &str, slots: u32, settings: &[&str]) -> Worker {
-        let before = self.journal.now();
         let (server, slots, scratch) = (self.server(), slots.to_string(), self.folder().join("scratch"));
         let scratch = scratch.display().to_string();
-        let arguments =
-            ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
-        let mut command = command_of(program, self.folder(), &[&arguments[..], settings].concat());
+        let arguments = [&errands::worker_arguments(&server, &slots, &scratch)[..], settings].concat();
+        let mut command = command_of(program, self.folder(), &arguments);
         command.envs(self.environment.iter().cloned());
-        let process = Process::start(name, command, &self.journal);
-        let started = said(&self.journal, name, "started");
-        let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
-        self.journal.wait(before, "the worker to join", |entry| {
-            entry.is(self.coordinator(), "worker joined") && entry.text("worker") == id
-        });
-        Worker { process, id }
+        errands::begin_worker(&self.journal, name, command)
     }
 
     /// Sends the coordinator a signal, waits for its end and starts it again over the same state, at the
@@ -244,9 +237,7 @@ impl Cluster {
     /// # Panics
     /// If it is refused.
     pub fn submit(&self, audit: &Audit) -> String {
-        let file = audit.write(self.folder());
-        let done = self.ask(&["audit", "submit", &file.display().to_string()]).expect(0);
-        done.json()["id"].as_str().expect("an audit has an id").to_owned()
+        errands::submit(|arguments| self.ask(arguments), self.folder(), audit)
     }
 
     /// Waits for the end of an audit and fetches its findings.
@@ -254,11 +245,7 @@ impl Cluster {
     /// # Panics
     /// If it does not succeed.
     pub fn findings(&self, audit: &str) -> Findings {
-        let done = self.ask(&["audit", "watch", audit]).expect(0);
-        assert_eq!(done.json()["state"], "succeeded");
-        let out = self.folder().join(format!("findings-of-{audit}"));
-        self.ask(&["audit", "report", audit, "--out", &out.display().to_string()]).expect(0);
-        Findings::read(&out)
+        errands::findings(|arguments| self.ask(arguments), self.folder(), audit)
     }
 
     /// The most memory the coordinator ever had resident, in bytes.
@@ -298,10 +285,7 @@ impl Cluster {
     /// If it is not, or somebody has.
     pub fn assert_healthy(&self) {
         assert_eq!(get(self.http, "/readyz"), (200, "ready\n".to_owned()));
-        for entry in self.journal.past() {
-            let panicked = entry.line.as_ref().is_some_and(|line| line.contains("panicked"));
-            assert!(!panicked, "{entry}");
-        }
+        errands::assert_nobody_panicked(&self.journal);
     }
 }
 
@@ -336,11 +320,7 @@ fn coordinate(
     command.envs(environment.iter().cloned());
     let process = Process::start(&name, command, journal);
     let ready = said(journal, &name, "ready");
-    let address = |key: &str| {
-        let text = ready.json()[key].as_str().expect("a coordinator says where it listens");
-        text.parse().expect("it is an address")
-    };
-    let (grpc, http) = (address("grpc"), address("http"));
+    let [grpc, http] = errands::addresses(&ready);
     // It listens before it leads.
     journal.until("the coordinator to lead", || get(http, "/readyz").0 == 200);
     (process, grpc, http)

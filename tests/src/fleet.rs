@@ -14,6 +14,7 @@ use umbra_coordinator::store::{EtcdOptions, EtcdStore};
 use crate::audit::Audit;
 use crate::binary::{Done, command, umbra};
 use crate::cluster::{Worker, said};
+use crate::errands;
 use crate::etcd::EtcdNodes;
 use crate::findings::Findings;
 use crate::http::{Metrics, get};
@@ -137,12 +138,8 @@ impl Fleet {
         command.envs(self.s3.environment());
         let process = Process::start(&name, command, &self.journal);
         let ready = said(&self.journal, &name, "ready");
-        let address = |key: &str| {
-            let text = ready.json()[key].as_str().expect("a coordinator says where it listens");
-            text.parse().expect("it is an address")
-        };
         let coordinator = &mut self.coordinators[index];
-        (coordinator.grpc, coordinator.http) = (address("grpc"), address("http"));
+        [coordinator.grpc, coordinator.http] = errands::addresses(&ready);
         coordinator.process = Some(process);
     }
 
@@ -236,17 +233,9 @@ impl Fleet {
         scratch: &Path,
         made: impl FnOnce(Command) -> Command,
     ) -> Worker {
-        let before = self.journal.now();
         let (server, slots, scratch) = (self.server(), slots.to_string(), scratch.display().to_string());
-        let arguments =
-            ["--format", "json", "worker", "--server", &server, "--slots", &slots, "--scratch", &scratch];
-        let process = Process::start(name, made(command(self.folder(), &arguments)), &self.journal);
-        let started = said(&self.journal, name, "started");
-        let id = started.json()["worker"].as_str().expect("a worker says its id").to_owned();
-        self.journal.wait(before, "the worker to join", |entry| {
-            entry.message() == "worker joined" && entry.text("worker") == id
-        });
-        Worker { process, id }
+        let usual = command(self.folder(), &errands::worker_arguments(&server, &slots, &scratch));
+        errands::begin_worker(&self.journal, name, made(usual))
     }
 
     /// Runs `umbra ARGUMENTS --server ...` to its end, with results in JSON.
@@ -263,9 +252,7 @@ impl Fleet {
     /// # Panics
     /// If it is refused.
     pub fn submit(&self, audit: &Audit) -> String {
-        let file = audit.write(self.folder());
-        let done = self.ask(&["audit", "submit", &file.display().to_string()]).expect(0);
-        done.json()["id"].as_str().expect("an audit has an id").to_owned()
+        errands::submit(|arguments| self.ask(arguments), self.folder(), audit)
     }
 
     /// Waits for the end of an audit and fetches its findings.
@@ -273,11 +260,7 @@ impl Fleet {
     /// # Panics
     /// If it does not succeed.
     pub fn findings(&self, audit: &str) -> Findings {
-        let done = self.ask(&["audit", "watch", audit]).expect(0);
-        assert_eq!(done.json()["state"], "succeeded");
-        let out = self.folder().join(format!("findings-of-{audit}"));
-        self.ask(&["audit", "report", audit, "--out", &out.display().to_string()]).expect(0);
-        Findings::read(&out)
+        errands::findings(|arguments| self.ask(arguments), self.folder(), audit)
     }
 
     /// How often anybody said this.
@@ -326,9 +309,6 @@ impl Fleet {
         for coordinator in self.coordinators.iter().filter(|coordinator| coordinator.process.is_some()) {
             self.journal.until("readiness", || get(coordinator.http, "/readyz").0 == 200);
         }
-        for entry in self.journal.past() {
-            let panicked = entry.line.as_ref().is_some_and(|line| line.contains("panicked"));
-            assert!(!panicked, "{entry}");
-        }
+        errands::assert_nobody_panicked(&self.journal);
     }
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod binary;
 mod cluster;
+mod errands;
 mod etcd;
 mod findings;
 mod fleet;

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
-use tonic::{Request, Status};
+use tonic::transport::{Channel, Endpoint, Uri};
 use umbra_proto::MAX_MESSAGE;
 use umbra_proto::error::LEADER_HEADER;
 use umbra_proto::v1::worker_service_client::WorkerServiceClient;
-use umbra_runtime::{Following, Servers, TlsFiles, Token, traces};
+use umbra_runtime::{Bearer, Following, Servers, TlsFiles, Token};
 
 /// How long a connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,15 +69,7 @@ impl Connector {
         tls: Option<&TlsFiles>,
         token: Option<&Token>,
     ) -> Result<Self, ConnectorError> {
-        let bearer = match token {
-            None => Bearer(None),
-            Some(token) => {
-                let mut value = MetadataValue::try_from(token.header())
-                    .expect("a token is visible ASCII, which a header may hold");
-                value.set_sensitive(true);
-                Bearer(Some(value))
-            }
-        };
+        let bearer = Bearer::new(token);
         let addresses: Vec<String> = addresses.iter().map(|address| address.as_ref().to_owned()).collect();
         let tls = tls.cloned();
         let servers = servers(&addresses, tls.as_ref(), Endpoint::connect_lazy)?;
@@ -140,7 +129,7 @@ fn endpoint(address: &str, tls: Option<&TlsFiles>) -> Result<Endpoint, Connector
         (false, None) => {}
         (true, Some(tls)) if tls.authorities.is_some() => {
             endpoint = endpoint
-                .tls_config(tls_config(tls))
+                .tls_config(tls.client())
                 .map_err(|error| ConnectorError::Tls { reason: error.to_string() })?;
         }
         (true, _) => return Err(mismatch("https needs the authorities to trust")),
@@ -152,31 +141,6 @@ fn endpoint(address: &str, tls: Option<&TlsFiles>) -> Result<Endpoint, Connector
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
         .tcp_nodelay(true))
-}
-
-fn tls_config(files: &TlsFiles) -> ClientTlsConfig {
-    let mut config = ClientTlsConfig::new();
-    if let Some(authorities) = &files.authorities {
-        config = config.ca_certificate(Certificate::from_pem(authorities));
-    }
-    if let Some(identity) = &files.identity {
-        config = config.identity(Identity::from_pem(&identity.certificate, &identity.key));
-    }
-    config
-}
-
-/// Puts the token into every call, and the trace it is part of.
-#[derive(Clone)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
-        }
-        traces::carry(request.metadata_mut());
-        Ok(request)
-    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,8 @@ pub mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 pub use umbra_proto::convert::request_id;
 use umbra_proto::error::LEADER_HEADER;
@@ -25,7 +23,7 @@ use umbra_proto::v1::dataset_service_client::DatasetServiceClient;
 use umbra_proto::v1::findings_service_client::FindingsServiceClient;
 use umbra_proto::{MAX_MESSAGE, v1};
 use umbra_runtime::tls::TlsPaths;
-use umbra_runtime::{Following, Servers, TlsFiles, Token, traces};
+use umbra_runtime::{Bearer, Following, Servers, TlsFiles, Token};
 
 pub use address::{DEFAULT_SERVER, ServerUrl, ServerUrls};
 
@@ -64,20 +62,6 @@ pub struct Remote {
     channel: Calls,
     servers: Servers,
     server: String,
-}
-
-/// Puts the token on every call, and the trace it is part of.
-#[derive(Clone)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
-        }
-        traces::carry(request.metadata_mut());
-        Ok(request)
-    }
 }
 
 type Calls = InterceptedService<Following, Bearer>;
@@ -135,14 +119,7 @@ pub fn endpoint(url: &ServerUrl, tls: &TlsFiles) -> Result<Endpoint, Failure> {
     if !url.is_encrypted() {
         return Ok(endpoint);
     }
-    let mut config = ClientTlsConfig::new();
-    for pem in tls.authorities.iter() {
-        config = config.ca_certificate(Certificate::from_pem(pem));
-    }
-    if let Some(identity) = &tls.identity {
-        config = config.identity(Identity::from_pem(&identity.certificate, &identity.key));
-    }
-    endpoint.tls_config(config).map_err(unusable)
+    endpoint.tls_config(tls.client()).map_err(unusable)
 }
 
 impl Remote {
@@ -172,12 +149,7 @@ impl Remote {
             endpoint(&url, &known).ok()
         };
         let servers = Servers::new(first, endpoints, LEADER_HEADER, make, Endpoint::connect_lazy);
-        let value = token.map(|token| {
-            let mut value = MetadataValue::try_from(token.header()).expect("tokens are visible ASCII");
-            value.set_sensitive(true);
-            value
-        });
-        let channel = InterceptedService::new(servers.connection(), Bearer(value));
+        let channel = InterceptedService::new(servers.connection(), Bearer::new(token));
         Ok(Self { channel, servers, server: urls.to_string() })
     }
 

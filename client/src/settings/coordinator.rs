@@ -15,7 +15,8 @@ use crate::remote::ServerUrl;
 
 const LISTEN: &str = "127.0.0.1:7443";
 const HTTP: &str = "127.0.0.1:7480";
-const STATE: &str = "umbra-state";
+/// Where the state is unless told otherwise.
+pub(super) const STATE: &str = "umbra-state";
 const GRACE: u64 = 30;
 
 /// Checked settings of a coordinator.

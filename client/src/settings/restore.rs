@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::coordinator::STATE;
 use super::{Daemon, Flags, Layers, Meta, Setting, meta};
 use crate::exit::Failure;
-
-const STATE: &str = "umbra-state";
 
 /// Where to restore to.
 #[derive(Debug)]

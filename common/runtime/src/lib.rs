@@ -5,6 +5,7 @@
 //! decided by the crates above.
 
 pub mod backoff;
+mod bearer;
 pub mod blobs;
 pub mod cache;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod traces;
 mod turns;
 
 pub use backoff::Backoff;
+pub use bearer::Bearer;
 pub use cache::{CacheError, CachedFile, FileCache};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use drain::{Drain, Outcome};

@@ -1,8 +1,9 @@
-//! TLS material, read and checked: what it takes to turn it into a connector or acceptor is left to
-//! the users, who know their library.
+//! TLS material, read and checked, and how a client uses it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use tonic::transport::{Certificate, ClientTlsConfig};
 
 use crate::files::{self, FileError};
 
@@ -75,6 +76,18 @@ pub fn provide() {
 }
 
 impl TlsFiles {
+    /// What a client trusts and shows.
+    pub fn client(&self) -> ClientTlsConfig {
+        let mut config = ClientTlsConfig::new();
+        if let Some(authorities) = &self.authorities {
+            config = config.ca_certificate(Certificate::from_pem(authorities));
+        }
+        if let Some(Identity { certificate, key }) = &self.identity {
+            config = config.identity(tonic::transport::Identity::from_pem(certificate, key));
+        }
+        config
+    }
+
     /// Reads and checks the files.
     ///
     /// # Errors

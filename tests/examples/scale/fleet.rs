@@ -1,12 +1,10 @@
 //! Many workers, many packs, one coordinator.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use umbra_tests::{Cluster, Metrics, S3};
+use umbra_tests::{Cluster, EtcdNodes, Metrics, S3};
 
 use crate::stub::{Seen, work_off};
 use crate::{Bound, Figure};
@@ -21,14 +19,10 @@ const WORK: Duration = Duration::from_secs(10);
 /// Has so many workers work off so many packs for so many seconds, over each meta store there is.
 pub fn run(seconds: u64, workers: u64, packs: u64) -> Vec<Figure> {
     let mut figures = over("embedded", &[], &[], seconds, workers, packs);
-    let (etcd, s3) = (std::env::var_os("UMBRA_ETCD").map(PathBuf::from).map(Etcd::start), S3::start(1));
-    match (etcd, s3) {
-        (Some(etcd), Some(s3)) => {
-            let blobs = format!("s3://{}", S3::BUCKET);
-            let settings = ["--meta", "etcd", "--etcd-endpoints", &etcd.address, "--blobs", &blobs];
-            figures.extend(over("etcd, S3", &settings, &s3.environment(), seconds, workers, packs));
-        }
-        _ => println!("skipped: UMBRA_ETCD or UMBRA_WEED names no program"),
+    if let (Some(etcd), Some(s3)) = (EtcdNodes::start(1, 1), S3::start(1)) {
+        let (endpoints, blobs) = (etcd.urls().join(","), format!("s3://{}", S3::BUCKET));
+        let settings = ["--meta", "etcd", "--etcd-endpoints", &endpoints, "--blobs", &blobs];
+        figures.extend(over("etcd, S3", &settings, &s3.environment(), seconds, workers, packs));
     }
     figures
 }
@@ -137,70 +131,6 @@ fn quantile(before: &Metrics, after: &Metrics, share: f64) -> f64 {
     let all = grown.last().map_or(0.0, |(_, count)| *count);
     let enough = grown.iter().find(|(_, count)| *count >= share * all);
     enough.map_or(f64::INFINITY, |(bound, _)| *bound)
-}
-
-/// A node of etcd, gone when dropped.
-struct Etcd {
-    process: Child,
-    address: String,
-    // Last, so that it goes when the process is gone.
-    _folder: tempfile::TempDir,
-}
-
-impl Etcd {
-    fn start(program: PathBuf) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let [client, peer] = [(); 2].map(|()| {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            format!("http://127.0.0.1:{port}")
-        });
-        let data = folder.path().join("data").display().to_string();
-        let cluster = format!("one={peer}");
-        let arguments = [
-            ["--name", "one"],
-            ["--data-dir", &data],
-            ["--listen-client-urls", &client],
-            ["--advertise-client-urls", &client],
-            ["--listen-peer-urls", &peer],
-            ["--initial-advertise-peer-urls", &peer],
-            ["--initial-cluster", &cluster],
-        ];
-        let process = Command::new(program)
-            .args(arguments.as_flattened())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let etcd = Self { process, address: client, _folder: folder };
-        etcd.ready();
-        etcd
-    }
-
-    /// Waits until it answers.
-    fn ready(&self) {
-        let begun = Instant::now();
-        let address = self.address.trim_start_matches("http://");
-        loop {
-            let asked = std::net::TcpStream::connect(address).and_then(|mut stream| {
-                stream.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
-                let mut answer = String::new();
-                std::io::Read::read_to_string(&mut stream, &mut answer)?;
-                Ok(answer)
-            });
-            if asked.is_ok_and(|answer| answer.contains("\"true\"")) {
-                return;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(30), "etcd does not answer");
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// The folder with the bundled data.

@@ -1,10 +1,10 @@
 //! What the findings are when nothing goes wrong, and how a disturbed run is compared with it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use umbra_tests::{Audit, Cluster, Entry, Findings, Fleet, Place};
+use umbra_tests::{Audit, Cluster, Entry, Findings, Fleet, Place, Worker};
 
 /// How long a leader's death may stop the work.
 pub const FAIL_OVER: Duration = Duration::from_secs(10);
@@ -58,6 +58,55 @@ pub fn in_the_middle(fleet: &Fleet, from: Place) -> Place {
         done > 0 && entry.message() == "hear of checkpoint"
     });
     heard.after
+}
+
+/// A fleet with two workers in the middle of an audit.
+pub struct Begun {
+    /// The fleet.
+    pub fleet: Fleet,
+    /// Its workers.
+    pub workers: [Worker; 2],
+    /// The audit.
+    pub audit: Audit,
+    /// Its id.
+    pub id: String,
+}
+
+impl Begun {
+    /// Starts all of it. `None` where there is no program for a store.
+    pub fn start() -> Option<Self> {
+        let fleet = Fleet::start(1, 5)?;
+        let workers = [fleet.worker("a", 1), fleet.worker("b", 1)];
+        let (audit, before) = (Audit::medium(), fleet.journal.now());
+        let id = fleet.submit(&audit);
+        in_the_middle(&fleet, before);
+        Some(Self { fleet, workers, audit, id })
+    }
+
+    /// Asserts that the audit ends as if nothing had happened, and that the cluster is well.
+    ///
+    /// # Panics
+    /// If not.
+    pub fn assert_unharmed(&self, what: &str) {
+        assert_unharmed(&self.fleet, &self.audit, &self.id, what);
+    }
+}
+
+/// Waits for a checkpoint of a worker.
+pub fn checkpoint(fleet: &Fleet, worker: &Worker, from: Place) -> Arc<Entry> {
+    fleet.journal.wait(from, "a checkpoint of the victim", |entry| {
+        entry.message() == "hear of checkpoint" && worker.is_meant(entry)
+    })
+}
+
+/// Waits until the pack of a checkpoint goes to another worker.
+pub fn elsewhere(fleet: &Fleet, heir: &Worker, heard: &Entry, from: Place) -> Place {
+    wait(fleet, from, "the pack to go elsewhere", |entry| {
+        entry.message() == "assign pack"
+            && heir.is_meant(entry)
+            && entry.number("pack") == heard.number("pack")
+            && entry.number("fence") > heard.number("fence")
+    })
 }
 
 /// Waits until a line of anybody's is accepted.

@@ -2,20 +2,16 @@
 
 use std::time::Instant;
 
-use umbra_tests::{Audit, Fleet, Signal, turn};
+use umbra_tests::{Signal, turn};
 
-use crate::baseline::{FAIL_OVER, assert_unharmed, in_the_middle, wait};
+use crate::baseline::{Begun, FAIL_OVER, wait};
 use crate::wanted;
 
 #[test]
 fn a_leader_that_is_killed_is_followed_in_ten_seconds() {
     let _turn = turn();
-    let Some(mut fleet) = Fleet::start(1, 5) else { return };
-    let (audit, _workers) = (Audit::medium(), [fleet.worker("a", 1), fleet.worker("b", 1)]);
-    let before = fleet.journal.now();
-    let id = fleet.submit(&audit);
-    in_the_middle(&fleet, before);
-
+    let Some(mut begun) = Begun::start() else { return };
+    let fleet = &mut begun.fleet;
     let old = fleet.leader();
     let (name, killed, since) = (fleet.name(old).to_owned(), fleet.journal.now(), Instant::now());
     fleet.kill(old);
@@ -23,14 +19,14 @@ fn a_leader_that_is_killed_is_followed_in_ten_seconds() {
     println!("the leading coordinator was killed: {} led after {took:?}", lead.source);
     assert!(took < FAIL_OVER, "{took:?}");
     // The workers follow by themselves.
-    for worker in &_workers {
-        wait(&fleet, lead.after, "a worker to come back", |entry| {
+    for worker in &begun.workers {
+        wait(fleet, lead.after, "a worker to come back", |entry| {
             entry.is(&lead.source, "worker joined") && worker.is_meant(entry)
         });
     }
-    assert_unharmed(&fleet, &audit, &id, "the leading coordinator was killed");
-    fleet.restart(old);
-    fleet.assert_healthy();
+    begun.assert_unharmed("the leading coordinator was killed");
+    begun.fleet.restart(old);
+    begun.fleet.assert_healthy();
 }
 
 #[test]
@@ -39,12 +35,8 @@ fn a_leader_that_ends_in_order_is_followed_at_once() {
         return;
     }
     let _turn = turn();
-    let Some(mut fleet) = Fleet::start(1, 5) else { return };
-    let (audit, _workers) = (Audit::medium(), [fleet.worker("a", 1), fleet.worker("b", 1)]);
-    let before = fleet.journal.now();
-    let id = fleet.submit(&audit);
-    in_the_middle(&fleet, before);
-
+    let Some(mut begun) = Begun::start() else { return };
+    let fleet = &mut begun.fleet;
     let old = fleet.leader();
     let (name, told, since) = (fleet.name(old).to_owned(), fleet.journal.now(), Instant::now());
     fleet.signal(old, Signal::Terminate);
@@ -52,7 +44,7 @@ fn a_leader_that_ends_in_order_is_followed_at_once() {
     println!("the leading coordinator ended in order: {} led after {took:?}", lead.source);
     assert!(took < FAIL_OVER / 2, "{took:?}");
     fleet.ended(old);
-    assert_unharmed(&fleet, &audit, &id, "the leading coordinator ended in order");
+    begun.assert_unharmed("the leading coordinator ended in order");
 }
 
 #[test]
@@ -61,12 +53,8 @@ fn a_leader_that_is_frozen_and_thaws_knows_that_its_term_is_over() {
         return;
     }
     let _turn = turn();
-    let Some(mut fleet) = Fleet::start(1, 5) else { return };
-    let (audit, _workers) = (Audit::medium(), [fleet.worker("a", 1), fleet.worker("b", 1)]);
-    let before = fleet.journal.now();
-    let id = fleet.submit(&audit);
-    in_the_middle(&fleet, before);
-
+    let Some(mut begun) = Begun::start() else { return };
+    let fleet = &mut begun.fleet;
     let old = fleet.leader();
     let (name, frozen, since) = (fleet.name(old).to_owned(), fleet.journal.now(), Instant::now());
     fleet.signal(old, Signal::Stop);
@@ -75,8 +63,8 @@ fn a_leader_that_is_frozen_and_thaws_knows_that_its_term_is_over() {
     assert!(took < FAIL_OVER, "{took:?}");
     let thawed = fleet.journal.now();
     fleet.signal(old, Signal::Continue);
-    wait(&fleet, thawed, "the thawed one to step down", |entry| {
+    wait(fleet, thawed, "the thawed one to step down", |entry| {
         entry.is(&name, "another coordinator leads, or may: follow it")
     });
-    assert_unharmed(&fleet, &audit, &id, "the leading coordinator was frozen");
+    begun.assert_unharmed("the leading coordinator was frozen");
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use umbra_tests::{Audit, Fleet, Journal, Place, Process, turn};
 
-use crate::baseline::{assert_unharmed, wait};
+use crate::baseline::{assert_unharmed, checkpoint, elsewhere, wait};
 use crate::wanted;
 
 /// Tells a child of this test what to relay: `FROM TO PORT...`.
@@ -39,16 +39,9 @@ fn a_worker_whose_network_is_cut_counts_for_nothing_until_it_is_back() {
     let heir = fleet.worker("heir", 1);
     let (audit, before) = (Audit::medium(), fleet.journal.now());
     let id = fleet.submit(&audit);
-    let heard = fleet.journal.wait(before, "a checkpoint from behind the cable", |entry| {
-        entry.message() == "hear of checkpoint" && far.is_meant(entry)
-    });
+    let heard = checkpoint(&fleet, &far, before);
     cable.set("down");
-    let again = wait(&fleet, heard.after, "the pack to go elsewhere", |entry| {
-        entry.message() == "assign pack"
-            && heir.is_meant(entry)
-            && entry.number("pack") == heard.number("pack")
-            && entry.number("fence") > heard.number("fence")
-    });
+    let again = elsewhere(&fleet, &heir, &heard, heard.after);
     cable.set("up");
     wait(&fleet, again, "the worker to come back", |entry| {
         entry.message() == "worker joined" && far.is_meant(entry)

@@ -1,29 +1,41 @@
 //! A worker is told to go.
 
-use umbra_tests::{Audit, Cluster, Signal, turn};
+use std::sync::Arc;
+
+use umbra_tests::{Audit, Cluster, Entry, Place, Signal, Worker, turn};
 
 use crate::baseline::undisturbed;
-use crate::middle::{assigned, checkpoint};
+use crate::middle::{AtWork, assigned, checkpoint};
+
+/// A worker in the middle of a pack of an audit. The lease is long: what is handed back does not wait for it.
+fn at_work() -> (Cluster, Worker, Place, String, AtWork) {
+    let cluster = Cluster::start(600);
+    let leaver = cluster.worker("leaver", 1);
+    let before = cluster.journal.now();
+    let id = cluster.submit(&Audit::medium());
+    let at_work = checkpoint(&cluster, &leaver, before, None);
+    (cluster, leaver, before, id, at_work)
+}
+
+/// Waits for the release of its pack, with the checkpoint of the moment it was told to go, not an earlier one.
+fn released(cluster: &Cluster, leaver: &Worker, from: Place, at_work: AtWork) -> Arc<Entry> {
+    let released =
+        cluster.journal.wait(from, "the release", |entry| leaver.said(entry, "the pack is released"));
+    assert!(released.number("checkpoint") >= at_work.step, "{released}");
+    released
+}
 
 #[test]
 fn a_drained_worker_hands_back_everything_it_did() {
     let _turn = turn();
-    // The lease is long: what is handed back does not wait for it.
-    let cluster = Cluster::start(600);
-    let mut leaver = cluster.worker("leaver", 1);
-    let before = cluster.journal.now();
-    let id = cluster.submit(&Audit::medium());
-    let at_work = checkpoint(&cluster, &leaver, before, None);
+    let (cluster, mut leaver, before, id, at_work) = at_work();
     leaver.process.signal(Signal::Terminate);
     assert_eq!(leaver.process.exit_code(), Some(0));
     cluster.journal.wait(before, "the goodbye", |entry| {
         entry.is(cluster.coordinator(), "worker left") && leaver.is_meant(entry)
     });
-    let released =
-        cluster.journal.wait(before, "the release", |entry| leaver.said(entry, "the pack is released"));
-    // The checkpoint of the moment it was told to go, not an earlier one.
+    let released = released(&cluster, &leaver, before, at_work);
     let handed_back = released.number("checkpoint");
-    assert!(handed_back >= at_work.step, "{released}");
 
     let stayer = cluster.worker("stayer", 2);
     let again = assigned(&cluster, &stayer, released.after, at_work.pack);
@@ -44,18 +56,12 @@ fn a_drained_worker_hands_back_everything_it_did() {
 #[test]
 fn a_worker_that_an_operator_drains_ends_and_its_pack_goes_on_elsewhere() {
     let _turn = turn();
-    let cluster = Cluster::start(600);
-    let mut leaver = cluster.worker("leaver", 1);
-    let before = cluster.journal.now();
-    let id = cluster.submit(&Audit::medium());
-    let at_work = checkpoint(&cluster, &leaver, before, None);
+    let (cluster, mut leaver, before, id, at_work) = at_work();
     let drained = cluster.ask(&["worker", "drain", &leaver.id]).expect(0);
     assert_eq!(drained.json()["draining"], true, "{drained:?}");
     assert_eq!(leaver.process.exit_code(), Some(0));
-    let released =
-        cluster.journal.wait(before, "the release", |entry| leaver.said(entry, "the pack is released"));
+    let released = released(&cluster, &leaver, before, at_work);
     let handed_back = released.number("checkpoint");
-    assert!(handed_back >= at_work.step, "{released}");
     // It is gone, so there is nobody to drain.
     let gone = cluster.ask(&["worker", "drain", &leaver.id]).expect(1);
     assert!(gone.err.contains("`umbra worker list` shows who is"), "{gone:?}");

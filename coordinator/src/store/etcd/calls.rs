@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{Certificate, Client, ConnectOptions, Identity, KvClient, TlsOptions};
+use etcd_client::{Client, ConnectOptions, KvClient};
 use tokio::time::{Instant, timeout_at};
 
 use super::super::StoreError;
@@ -63,14 +63,7 @@ impl Calls {
             connect = connect.with_user(&user.name, &user.password);
         }
         if let Some(files) = options.tls() {
-            let mut tls = TlsOptions::new();
-            if let Some(authorities) = &files.authorities {
-                tls = tls.ca_certificate(Certificate::from_pem(authorities));
-            }
-            if let Some(identity) = &files.identity {
-                tls = tls.identity(Identity::from_pem(&identity.certificate, &identity.key));
-            }
-            connect = connect.with_tls(tls);
+            connect = connect.with_tls(files.client());
         }
         let urls = options.endpoints().iter().cloned();
         let endpoints = urls.map(|url| Endpoint { url, client: Mutex::new(None) }).collect();
