@@ -103,6 +103,7 @@ pub fn spec(spec: &v1::AuditSpec, seed_commitment: &str) -> Value {
             "priority": placement.priority,
             "weight": placement.weight,
             "max_slots": placement.max_slots,
+            "keep_weights": placement.keep_weights,
         },
     });
     without_nulls(full)

@@ -6,7 +6,7 @@ use prost::Message as _;
 use tracing::Span;
 use umbra_core::digest::{Digest, FieldHasher};
 use umbra_core::ids::{AuditId, DatasetName};
-use umbra_core::keys::{LogitsKey, logits_key, train_key};
+use umbra_core::keys::{LogitsKey, TrainKey, logits_key, train_key};
 use umbra_core::membership::Membership;
 use umbra_core::plan::{Plan, plan};
 use umbra_core::shape::DataShape;
@@ -156,6 +156,8 @@ pub struct Prepared {
     pub dataset: OpenDataset,
     /// Which shadow trains on which unit.
     pub membership: Membership,
+    /// The key of every shadow's weights, in shadow order.
+    pub train: Vec<TrainKey>,
     /// The key of every shadow's logits, in shadow order.
     pub logits: Vec<LogitsKey>,
 }
@@ -167,15 +169,13 @@ impl Prepared {
         let shadows = spec.shadows();
         let digests: Vec<Digest> = dataset.unit_digests().collect();
         let membership = Membership::of(spec, &digests);
-        let logits = (0..shadows.count())
-            .map(|shadow| {
-                let members = membership.shadow_digest(shadow);
-                let steps = facts.plan.steps;
-                let data = (&facts.dataset.digest, &facts.dataset.shape);
-                let train = train_key(spec, data, &members, shadow, steps, numerics);
-                logits_key(&train, spec)
-            })
-            .collect();
-        Arc::new(Self { dataset, membership, logits })
+        let data = (&facts.dataset.digest, &facts.dataset.shape);
+        let train = (0..shadows.count()).map(|shadow| {
+            let members = membership.shadow_digest(shadow);
+            train_key(spec, data, &members, shadow, facts.plan.steps, numerics)
+        });
+        let train: Vec<_> = train.collect();
+        let logits = train.iter().map(|train| logits_key(train, spec)).collect();
+        Arc::new(Self { dataset, membership, train, logits })
     }
 }

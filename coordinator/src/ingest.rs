@@ -1,8 +1,10 @@
 //! Taking in a reported pack: verify its bytes, check its shape, index it. Safe to do again at any time.
 
 use umbra_core::cluster::PackResult;
+use umbra_core::digest::Digest;
 use umbra_core::fault::{Domain, Fault, Retry};
 use umbra_core::ids::{Fence, PackId};
+use umbra_proto::MAX_CHECKPOINT;
 use umbra_runtime::blobs::{BlobError, BlobKey};
 
 use crate::audit_task::AuditTask;
@@ -33,15 +35,10 @@ async fn verify(
     let _turn = turn(&shell.heavy.ingests).await;
     let plan = task.facts.plan.packs.get(pack.pack.0 as usize);
     let plan = plan.ok_or_else(|| Fault::new(Domain::Bug, Retry::Never, "a pack beyond the plan"))?;
-    let key = BlobKey::try_new(result.key.as_str()).map_err(|error| unusable(error.to_string()))?;
-    let verified = files::verify(shell, &key, &result.digest, MAX_PACK).await;
-    let (size, _kept) = verified.map_err(|error| match error {
-        // What the worker named is not there or not that: made again, it may be.
-        BlobError::NotFound(_) | BlobError::Mismatch { .. } | BlobError::TooLarge { .. } => {
-            unusable(error.to_string())
-        }
-        error => Fault::new(Domain::Store, Retry::Backoff, error.to_string()),
-    })?;
+    let size = verify_blob(shell, &result.key, &result.digest, MAX_PACK).await?;
+    if let Some(weights) = &result.weights {
+        verify_blob(shell, &weights.key, &weights.digest, MAX_CHECKPOINT).await?;
+    }
     let reader = open_pack(shell, &task.facts, plan, result).await?;
     let lost = result.lost.iter().map(|shadow| shadow.0).collect::<Vec<_>>();
     let checked = tokio::task::spawn_blocking(move || reader.check_finite(&lost)).await;
@@ -49,7 +46,20 @@ async fn verify(
     let prepared = task.prepared(shell).await?;
     metrics::counter!("umbra_ingested_bytes_total").increment(size);
     let result = PackResult { bytes: size, ..result.clone() };
-    Ok(reuse::index(plan, &result, &prepared.logits))
+    Ok(reuse::index(plan, &result, &prepared))
+}
+
+/// Whether a blob is there and what the worker said it is; its bytes.
+async fn verify_blob(shell: &Shell, key: &str, digest: &Digest, most: u64) -> Result<u64, Fault> {
+    let key = BlobKey::try_new(key).map_err(|error| unusable(error.to_string()))?;
+    match files::verify(shell, &key, digest, most).await {
+        Ok((size, _kept)) => Ok(size),
+        // What the worker named is not there or not that: made again, it may be.
+        Err(error @ (BlobError::NotFound(_) | BlobError::Mismatch { .. } | BlobError::TooLarge { .. })) => {
+            Err(unusable(error.to_string()))
+        }
+        Err(error) => Err(Fault::new(Domain::Store, Retry::Backoff, error.to_string())),
+    }
 }
 
 fn unusable(what: String) -> Fault {

@@ -1,7 +1,7 @@
 //! Where small state lies: keys of the meta store, in one place. Those of blobs are in [`umbra_core::places`].
 
 use umbra_core::ids::{AuditId, DatasetName, PackId};
-use umbra_core::keys::LogitsKey;
+use umbra_core::keys::{LogitsKey, TrainKey};
 
 use crate::store::{Epoch, Key, Prefix};
 
@@ -76,6 +76,11 @@ pub fn dataset(name: &DatasetName) -> Key {
 /// The verified logits of one shadow.
 pub fn logits(logits: &LogitsKey) -> Key {
     key(format!("logits/{logits}"))
+}
+
+/// The verified weights of one shadow.
+pub fn weights(train: &TrainKey) -> Key {
+    key(format!("weights/{train}"))
 }
 
 /// What names the findings of a leader's term. A store that was restored at `life` counts its epochs from the start

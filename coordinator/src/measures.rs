@@ -64,7 +64,12 @@ pub const MEASURES: &[Measure] = &[
     measure(Gauge, "umbra_slot_memory_free_bytes", DEVICE, "free memory of a slot's device"),
     measure(Gauge, "umbra_slot_utilisation_ratio", DEVICE, "share of time a slot's device was busy of late"),
     measure(Counter, "umbra_packs_assigned_total", &[], "assignments of packs to slots"),
-    measure(Counter, "umbra_packs_resumed_total", &[], "assignments that went on from a checkpoint"),
+    measure(
+        Counter,
+        "umbra_packs_resumed_total",
+        &[],
+        "assignments that went on from a checkpoint of the pack's own",
+    ),
     measure(
         Histogram,
         "umbra_pack_queue_seconds",

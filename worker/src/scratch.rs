@@ -76,6 +76,11 @@ impl Scratch {
     pub(crate) fn result(&self, fence: Fence) -> PathBuf {
         self.lock.folder().join(RESULTS).join(format!("logits-{fence}"))
     }
+
+    /// Where a pack's weights wait to be sent.
+    pub(crate) fn weights(&self, fence: Fence) -> PathBuf {
+        self.lock.folder().join(RESULTS).join(format!("weights-{fence}"))
+    }
 }
 
 #[cfg(test)]

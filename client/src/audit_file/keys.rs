@@ -99,6 +99,7 @@ pub fn read(text: &str, base: &Path, wrong_with: &dyn Fn(&Path) -> Option<String
         priority: placement.i32("priority").optional(),
         weight: placement.u32("weight").optional(),
         max_slots: placement.u32("max_slots").optional(),
+        keep_weights: placement.bool("keep_weights").optional(),
     };
     note_violations(&document, &draft);
     document.finish()?;

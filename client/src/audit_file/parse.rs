@@ -32,7 +32,7 @@ mod tests {
         schema = \"../d.toml\"\n[model]\narchitecture = \"mlp\"\nwidths = [256, 256]\n[training]\n\
         learning_rate = 0.05\nbatch = 256\nepochs = 40\n[shadows]\ncount = 64\nblock = 16\n\
         population = 0.0\n[queries]\nviews = 1\n[statistics]\nattacks = [\"lira-online\", \"global\"]\n\
-        variance = \"per-record\"\nfdr = 0.05\nlooks = 2\ndelta = 1e-6\nintersections = [[\"sex\", \"race\"]]\n[placement]\npack = 4\ncheckpoint_steps = 500\npriority = -5\nweight = 3\nmax_slots = 8\n";
+        variance = \"per-record\"\nfdr = 0.05\nlooks = 2\ndelta = 1e-6\nintersections = [[\"sex\", \"race\"]]\n[placement]\npack = 4\ncheckpoint_steps = 500\npriority = -5\nweight = 3\nmax_slots = 8\nkeep_weights = true\n";
 
     fn parse(text: &str) -> Result<AuditFile, Failure> {
         AuditFile::parse(text, "A.toml", Path::new("audits"), &|_| None)
@@ -82,6 +82,7 @@ mod tests {
         assert_eq!((draft.placement.pack, draft.placement.checkpoint_steps), (Some(4), Some(500)));
         let placement = &draft.placement;
         assert_eq!((placement.priority, placement.weight, placement.max_slots), (Some(-5), Some(3), Some(8)));
+        assert_eq!(placement.keep_weights, Some(true));
         assert_eq!((draft.statistics.fdr, draft.statistics.looks), (Some(0.05), Some(2)));
         assert_eq!(draft.statistics.delta, Some(1e-6));
         assert_eq!(draft.statistics.intersections, Some(vec![vec!["sex".to_owned(), "race".to_owned()]]));

@@ -13,7 +13,7 @@ use umbra_core::cluster::{
     Action, AuditDemand, Checkpoint, Cluster, ClusterConfig, Event, Outcome, PackResult, Steps,
 };
 use umbra_core::digest::Digest;
-use umbra_core::ids::{AuditId, Millis, PackIndex, WorkerId};
+use umbra_core::ids::{AuditId, Millis, WorkerId};
 
 const WORKERS: u32 = 1_000;
 const SLOTS: u32 = 8;
@@ -88,7 +88,7 @@ fn submit(audit: u32) -> Event {
     let weight = 1 + audit % 3;
     let demand = AuditDemand { packs: PACKS, numerics, priority: 0, weight, max_slots: 0, memory_bytes };
     let audit = AuditId::try_new(format!("audit-{audit}")).expect("it is a name");
-    Event::AuditSubmitted { audit, demand, done: BTreeMap::<PackIndex, PackResult>::new() }
+    Event::AuditSubmitted { audit, demand, existing: BTreeMap::new() }
 }
 
 impl Scale {
@@ -124,7 +124,8 @@ impl Scale {
                         .push_back(("progress", Event::Progress { worker, pack, fence, steps, checkpoint }));
                 }
                 let key = format!("{pack}/{fence}/logits");
-                let outcome = Outcome::Done(PackResult { key, digest, bytes: 1 << 20, lost: vec![] });
+                let outcome =
+                    Outcome::Done(PackResult { key, digest, bytes: 1 << 20, lost: vec![], weights: None });
                 self.queue.push_back(("report", Event::Reported { worker, pack, fence, outcome }));
             }
             Action::Ingest { pack, fence, .. } => {

@@ -241,6 +241,7 @@ mod tests {
         placed.placement.priority = Some(9);
         placed.placement.weight = Some(3);
         placed.placement.max_slots = Some(2);
+        placed.placement.keep_weights = Some(true);
         assert_eq!(keys(&placed), (train, logits, findings));
 
         let statistics: [fn(&mut StatisticsDraft); 11] = [

@@ -48,8 +48,8 @@ impl Audits {
             Some(numerics) => numerics,
             None => shell.engine.ask(|reply| Command::Numerics { reply }).await.map_err(gone)?,
         };
-        let done = reuse::existing(shell, &facts, &numerics).await?;
-        let submit = |reply| Command::Submit { facts: facts.clone(), numerics, done, reply };
+        let existing = reuse::existing(shell, &facts, &numerics).await?;
+        let submit = |reply| Command::Submit { facts: facts.clone(), numerics, existing, reply };
         let id = match shell.engine.ask(submit).await.map_err(gone)? {
             Ok(id) => id,
             Err(SubmitError::RequestTaken(other)) => {

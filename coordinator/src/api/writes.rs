@@ -19,6 +19,8 @@ pub struct Allowance {
     pub pack: PackId,
     /// The most bytes that its logits can have.
     pub logits: u64,
+    /// Whether its weights are kept.
+    pub weights: bool,
     /// The most blobs: its checkpoints, the one it is handed back with, and the result.
     pub blobs: u64,
 }
@@ -42,8 +44,12 @@ impl Allowance {
         let step = name.strip_prefix("checkpoint-").and_then(|step| step.parse::<u64>().ok());
         let most = match (name, step) {
             ("logits", _) => self.logits,
+            ("weights", _) if self.weights => MAX_CHECKPOINT,
             (_, Some(_)) => MAX_CHECKPOINT,
-            _ => return Err(bad_field("name", "a worker writes \"logits\" and \"checkpoint-STEP\"")),
+            _ => {
+                let message = "a worker writes \"logits\", \"checkpoint-STEP\" and, where the audit keeps them, \"weights\"";
+                return Err(bad_field("name", message));
+            }
         };
         if size > most {
             let message = format!("{name:.40} has {size} bytes, a pack's can have {most}");
@@ -89,16 +95,21 @@ mod tests {
     #[test]
     fn names_and_sizes_are_those_of_a_pack() {
         let pack = PackId { audit: AuditId::try_new("a-1").unwrap(), pack: PackIndex(0) };
-        let allowance = Allowance { pack, logits: 1000, blobs: 3 };
+        let allowance = Allowance { pack, logits: 1000, weights: false, blobs: 3 };
         let reason =
             |name: &str, size| allowance.check(name, size).err().and_then(|status| Reason::of(&status));
         assert_eq!(reason("logits", 1000), None);
         assert_eq!(reason("logits", 1001), Some(Reason::TooLarge));
         assert_eq!(reason("checkpoint-500", MAX_CHECKPOINT), None);
         assert_eq!(reason("checkpoint-500", MAX_CHECKPOINT + 1), Some(Reason::TooLarge));
-        for name in ["", "notes", "checkpoint-", "checkpoint-x", "checkpoint--1", "logits/x", "../logits"] {
+        for name in
+            ["", "notes", "weights", "checkpoint-", "checkpoint-x", "checkpoint--1", "logits/x", "../logits"]
+        {
             assert_eq!(reason(name, 1), Some(Reason::InvalidArgument), "{name}");
         }
+        let keeps = Allowance { weights: true, ..allowance.clone() };
+        assert!(keeps.check("weights", MAX_CHECKPOINT).is_ok());
+        assert!(keeps.check("weights", MAX_CHECKPOINT + 1).is_err());
     }
 
     #[test]

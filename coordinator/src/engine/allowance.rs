@@ -22,7 +22,8 @@ impl Term {
         let checkpoints = steps / spec.placement().checkpoint_steps().max(1);
         // What cannot be compressed grows by less than a 64th.
         let logits = raw.saturating_add(raw / 64).saturating_add(BESIDE);
-        // Beside the checkpoints: the one it is handed back with, and the result.
-        Some(Allowance { pack, logits, blobs: checkpoints.saturating_add(2) })
+        let weights = spec.placement().keep_weights();
+        // Beside the checkpoints: the one it is handed back with, the result, and the weights.
+        Some(Allowance { pack, logits, weights, blobs: checkpoints.saturating_add(2 + u64::from(weights)) })
     }
 }

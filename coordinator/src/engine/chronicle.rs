@@ -3,16 +3,46 @@
 
 use std::collections::BTreeMap;
 
-use umbra_core::ids::{Millis, WorkerId};
+use umbra_core::cluster::Checkpoint;
+use umbra_core::ids::{Millis, PackId, WorkerId};
+use umbra_core::places;
 use umbra_proto::v1::Hello;
 
 use crate::report::WorkerFacts;
+
+/// Where an attempt at a pack begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// At the start.
+    Start,
+    /// At a checkpoint of the pack's own.
+    Checkpoint,
+    /// At the weights that another audit kept.
+    Weights,
+}
+
+impl Begins {
+    /// Of an attempt at this pack that goes on from there.
+    pub fn at(pack: &PackId, from: Option<&Checkpoint>) -> Self {
+        match from {
+            None => Self::Start,
+            Some(checkpoint) if is_own(pack, &checkpoint.key) => Self::Checkpoint,
+            Some(_) => Self::Weights,
+        }
+    }
+}
+
+/// Whether a blob was written for this pack.
+pub fn is_own(pack: &PackId, key: &str) -> bool {
+    key.strip_prefix(&places::pack_blobs(pack)).is_some_and(|rest| rest.starts_with('/'))
+}
 
 /// Who did what for one audit.
 #[derive(Debug, Clone, Default)]
 pub struct Chronicle {
     reused: u64,
     resumed: u64,
+    queried: u64,
     first_assigned: Option<Millis>,
     last_reported: Option<Millis>,
     packs: BTreeMap<WorkerId, u64>,
@@ -25,6 +55,8 @@ pub struct RunNotes {
     pub reused: u64,
     /// Packs that went on from a checkpoint.
     pub resumed: u64,
+    /// Packs whose shadows were trained before.
+    pub queried: u64,
     /// Seconds from the first assignment to the last report.
     pub training_seconds: f64,
     /// Who trained.
@@ -61,10 +93,11 @@ impl Chronicle {
         Self { reused: reused as u64, ..Self::default() }
     }
 
-    /// A pack was assigned, from a checkpoint or from the start.
-    pub fn assigned(&mut self, now: Millis, resumed: bool) {
+    /// A pack was assigned.
+    pub fn assigned(&mut self, now: Millis, begins: Begins) {
         self.first_assigned.get_or_insert(now);
-        self.resumed += u64::from(resumed);
+        self.resumed += u64::from(begins == Begins::Checkpoint);
+        self.queried += u64::from(begins == Begins::Weights);
     }
 
     /// A worker reported a result that counts.
@@ -84,6 +117,7 @@ impl Chronicle {
         RunNotes {
             reused: self.reused,
             resumed: self.resumed,
+            queried: self.queried,
             training_seconds: spent as f64 / 1000.0,
             workers: workers.collect(),
         }

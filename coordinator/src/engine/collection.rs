@@ -19,15 +19,11 @@ impl Term {
             for pack in 0..facts.plan.packs.len() as u32 {
                 let id = PackId { audit: audit.clone(), pack: PackIndex(pack) };
                 let Some(record) = self.cluster.pack(&id) else { continue };
-                kept.keys.extend(record.checkpoint.iter().map(|checkpoint| checkpoint.key.clone()));
                 match &record.state {
-                    PackState::Leased { fence, .. } => {
+                    PackState::Leased { fence, .. } | PackState::Reported { fence, .. } => {
                         kept.folders.insert(places::pack_blob(&id, *fence, ""));
                     }
-                    PackState::Reported { result, .. } | PackState::Done { result, .. } => {
-                        kept.keys.insert(result.key.clone());
-                    }
-                    PackState::Waiting | PackState::Failed => {}
+                    PackState::Waiting | PackState::Done { .. } | PackState::Failed => {}
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use umbra_core::cluster::PackResult;
+use umbra_core::cluster::Existing;
 use umbra_core::fault::Fault;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 use umbra_core::lifecycle::AuditState;
@@ -34,8 +34,8 @@ pub enum Command {
         facts: Arc<AuditFacts>,
         /// The class to pin it to.
         numerics: String,
-        /// Packs whose results exist.
-        done: Vec<(PackIndex, PackResult)>,
+        /// Packs of which something exists.
+        existing: Vec<(PackIndex, Existing)>,
         /// The id, or why it was refused.
         reply: oneshot::Sender<Result<AuditId, SubmitError>>,
     },

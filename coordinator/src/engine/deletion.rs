@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use tokio::sync::oneshot;
-use umbra_core::cluster::{Event, PackResult};
+use umbra_core::cluster::{Event, Existing, PackResult};
 use umbra_core::ids::{AuditId, PackIndex};
 use umbra_core::lifecycle::AuditState;
 use umbra_core::places;
@@ -81,24 +81,27 @@ impl Term {
         records || self.deletions.contains_key(audit)
     }
 
-    /// Of results that exist, those that no deletion takes away.
-    pub(super) fn lasting(&self, results: Vec<(PackIndex, PackResult)>) -> Vec<(PackIndex, PackResult)> {
-        if results.is_empty() {
-            return results;
+    /// Of what exists, that which no deletion takes away.
+    pub(super) fn lasting(&self, existing: Vec<(PackIndex, Existing)>) -> Vec<(PackIndex, Existing)> {
+        if existing.is_empty() {
+            return existing;
         }
         let named = self.named();
-        let lasts = |key: &String| self.owner_lives(key) || named.contains(key);
-        results.into_iter().filter(|(_, result)| lasts(&result.key)).collect()
+        let lasts = |key: &str| self.owner_lives(key) || named.contains(key);
+        existing.into_iter().filter(|(_, existing)| lasts(existing.key())).collect()
     }
 
-    /// The keys of all results that audits count on.
+    /// The keys of all results, and of all weights and checkpoints, that audits count on.
     pub(super) fn named(&self) -> BTreeSet<String> {
         let staying = || self.audits.iter().filter(|(id, _)| !self.deletions.contains_key(*id));
         let counted = staying().flat_map(|(id, _)| self.cluster.results(id));
-        let counted = counted.map(|(_, result)| result.key.clone());
-        // The scheduler takes results over a few at a time.
+        let weights = |result: &PackResult| result.weights.as_ref().map(|weights| weights.key.clone());
+        let counted = counted.flat_map(|(_, result)| [Some(result.key.clone()), weights(result)]).flatten();
+        let begun = staying().flat_map(|(id, _)| self.cluster.checkpoints(id));
+        let begun = begun.map(|checkpoint| checkpoint.key.clone());
+        // The scheduler takes over a few at a time.
         let reused = staying().flat_map(|(_, entry)| entry.reused.iter().cloned());
-        counted.chain(reused).collect()
+        counted.chain(begun).chain(reused).collect()
     }
 
     /// Whether the audit that made a blob is here to stay.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::sync::oneshot;
-use umbra_core::cluster::{AuditDemand, Event, Outcome, PackResult};
+use umbra_core::cluster::{AuditDemand, Event, Existing, Outcome};
 use umbra_core::fault::Fault;
 use umbra_core::ids::{AuditId, PackId, PackIndex, WorkerId};
 use umbra_core::lifecycle::AuditState;
@@ -22,15 +22,15 @@ use super::term::{Term, TermEnd};
 use super::wire;
 use crate::facts::{AuditFacts, DatasetFacts};
 use crate::keys;
-use crate::store::{Op, StoreError};
+use crate::store::{MAX_OPS, Op, StoreError};
 
 impl Term {
     /// Does what a command asks.
     pub async fn handle(&mut self, command: Command) -> Result<(), TermEnd> {
         match command {
             Command::Numerics { reply } => answer(reply, self.numerics()),
-            Command::Submit { facts, numerics, done, reply } => {
-                let taken = self.submit(facts, numerics, done).await?;
+            Command::Submit { facts, numerics, existing, reply } => {
+                let taken = self.submit(facts, numerics, existing).await?;
                 answer(reply, taken);
             }
             Command::Facts { audit, reply } => {
@@ -116,7 +116,7 @@ impl Term {
         &mut self,
         facts: Arc<AuditFacts>,
         numerics: String,
-        done: Vec<(PackIndex, PackResult)>,
+        existing: Vec<(PackIndex, Existing)>,
     ) -> Result<Result<AuditId, SubmitError>, TermEnd> {
         let id = facts.id.clone();
         if self.is_going(&id) {
@@ -133,7 +133,7 @@ impl Term {
         if registered.is_none_or(|registered| registered.digest != facts.dataset.digest) {
             return Ok(Err(SubmitError::DatasetGone));
         }
-        let done = self.lasting(done);
+        let existing = self.lasting(existing);
         let placement = facts.spec.placement();
         let demand = AuditDemand {
             packs: facts.plan.packs.len() as u32,
@@ -145,10 +145,12 @@ impl Term {
         };
         let request: Bytes = facts.to_stored().encode_to_vec().into();
         let extra = vec![Op::Put { key: keys::request(&id), value: request }];
-        tracing::info!(audit = %id, packs = demand.packs, numerics, reused = done.len(), "take audit");
-        self.add(facts, numerics, &done);
-        let done = done.into_iter().collect();
-        self.step_with(Event::AuditSubmitted { audit: id.clone(), demand, done }, extra, &[]).await?;
+        let results = existing.iter().filter(|(_, existing)| matches!(existing, Existing::Result(_))).count();
+        let weights = existing.len() - results;
+        tracing::info!(audit = %id, packs = demand.packs, numerics, reused = results, weights, "take audit");
+        self.add(facts, numerics, results, existing.iter().map(|(_, existing)| existing.key().to_owned()));
+        let existing = existing.into_iter().collect();
+        self.step_with(Event::AuditSubmitted { audit: id.clone(), demand, existing }, extra, &[]).await?;
         Ok(Ok(id))
     }
 
@@ -313,7 +315,9 @@ impl Term {
         let outcome = match outcome {
             // The index is true whatever becomes of the audit, so it goes first and by itself.
             Ok(index) => {
-                self.commit(index).await?;
+                for some in index.chunks(MAX_OPS) {
+                    self.commit(some.to_vec()).await?;
+                }
                 self.progress.ingested(&pack);
                 self.count_shadows(&pack);
                 Ok(())

@@ -8,6 +8,7 @@ use umbra_core::lifecycle::PackState;
 use umbra_core::places;
 use umbra_runtime::blobs::{BlobError, BlobKey, BlobStore};
 
+use super::chronicle::is_own;
 use super::term::Term;
 
 impl Term {
@@ -21,7 +22,8 @@ impl Term {
     pub(super) fn drop_superseded(&self, pack: &PackId, before: Option<Checkpoint>) {
         let (Some(before), Some(now)) = (before, self.checkpoint(pack)) else { return };
         let Ok(key) = BlobKey::try_new(before.key.as_str()) else { return };
-        if before.key == now.key {
+        // Kept weights of another audit are that one's.
+        if before.key == now.key || !is_own(pack, &before.key) {
             return;
         }
         let (blobs, pack) = (self.shell.blobs.clone(), pack.clone());
@@ -32,13 +34,15 @@ impl Term {
         });
     }
 
-    /// Removes everything of a pack but the result that counts, once one does.
+    /// Removes everything of a pack but the result that counts and the weights beside it, once there is one.
     pub(super) fn drop_leftovers(&self, pack: &PackId) {
         let Some(PackState::Done { result, .. }) = self.cluster.pack(pack).map(|record| &record.state) else {
             return;
         };
         let Ok(folder) = BlobKey::try_new(places::pack_blobs(pack)) else { return };
-        let (blobs, pack, keep) = (self.shell.blobs.clone(), pack.clone(), result.key.clone());
+        let (blobs, pack) = (self.shell.blobs.clone(), pack.clone());
+        let weights = result.weights.as_ref().map(|weights| weights.key.clone());
+        let keep: Vec<_> = weights.into_iter().chain([result.key.clone()]).collect();
         self.shell.drain.spawn(format!("drop leftovers of {pack}"), async move {
             if let Err(error) = remove_below(&blobs, &folder, &keep).await {
                 tracing::warn!(%pack, %error, "leave blobs of a pack behind");
@@ -47,10 +51,10 @@ impl Term {
     }
 }
 
-async fn remove_below(blobs: &BlobStore, folder: &BlobKey, keep: &str) -> Result<(), BlobError> {
+async fn remove_below(blobs: &BlobStore, folder: &BlobKey, keep: &[String]) -> Result<(), BlobError> {
     let mut below = blobs.list(Some(folder));
     while let Some(info) = below.try_next().await? {
-        if info.key.as_str() != keep {
+        if !keep.iter().any(|keep| info.key.as_str() == keep) {
             blobs.delete(&info.key).await?;
         }
     }

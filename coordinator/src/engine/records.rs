@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use prost::Message as _;
 use umbra_core::cluster::{
-    AuditDemand, AuditRecord, Checkpoint, ClusterRecord, PackRecord, PackResult, Record, RecordKey,
+    AuditDemand, AuditRecord, Checkpoint, ClusterRecord, KeptWeights, PackRecord, PackResult, Record,
+    RecordKey,
 };
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
 use umbra_core::lifecycle::{AuditState, PackState};
-use umbra_proto::convert::{fault_from, fault_to};
+use umbra_proto::convert::{blob, fault_from, fault_to};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
 
@@ -220,18 +221,24 @@ fn pack_state_from(key: &Key, pack: &stored::StoredPack) -> Result<PackState, Da
 
 fn result_to(result: &PackResult) -> stored::StoredResult {
     stored::StoredResult {
-        blob: Some(umbra_proto::convert::blob(result.key.as_str(), &result.digest, result.bytes)),
+        blob: Some(blob(result.key.as_str(), &result.digest, result.bytes)),
         lost_shadows: result.lost.iter().map(|shadow| shadow.0).collect(),
+        weights: result.weights.as_ref().map(|kept| blob(kept.key.as_str(), &kept.digest, kept.bytes)),
     }
 }
 
 fn result_from(key: &Key, result: &stored::StoredResult) -> Result<PackResult, Damaged> {
     let blob = result.blob.clone().unwrap_or_default();
+    let weights = result.weights.clone().map(|kept| {
+        let digest = Digest::from_slice(&kept.sha256).map_err(|error| damaged(key, error))?;
+        Ok(Box::new(KeptWeights { key: kept.key, digest, bytes: kept.size }))
+    });
     Ok(PackResult {
         key: blob.key,
         digest: Digest::from_slice(&blob.sha256).map_err(|error| damaged(key, error))?,
         bytes: blob.size,
         lost: result.lost_shadows.iter().copied().map(Shadow).collect(),
+        weights: weights.transpose()?,
     })
 }
 
@@ -273,15 +280,21 @@ mod tests {
 
     #[test]
     fn records_survive_the_store() {
-        let result =
-            PackResult { key: "r".into(), digest: Digest::of(b"r"), bytes: 9, lost: vec![Shadow(2)] };
+        let weights = Box::new(KeptWeights { key: "w".into(), digest: Digest::of(b"w"), bytes: 8 });
+        let result = PackResult {
+            key: "r".into(),
+            digest: Digest::of(b"r"),
+            bytes: 9,
+            lost: vec![Shadow(2)],
+            weights: Some(weights),
+        };
         let slot = SlotId { worker: WorkerId::try_new("w").unwrap(), slot: 1 };
         let states = [
             PackState::Waiting,
             PackState::Leased { fence: Fence(9), slot },
             PackState::Reported { fence: Fence(9), result: result.clone() },
             PackState::Done { fence: Some(Fence(9)), result: result.clone() },
-            PackState::Done { fence: None, result },
+            PackState::Done { fence: None, result: PackResult { weights: None, ..result } },
             PackState::Failed,
         ];
         for record in states.map(pack) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message as _;
 use tracing::Instrument as _;
-use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, PackResult, Record, RecordKey};
-use umbra_core::ids::{AuditId, Millis, PackId, PackIndex};
+use umbra_core::cluster::{Action, AuditRecord, Cluster, Event, Record, RecordKey};
+use umbra_core::ids::{AuditId, Millis, PackId};
 use umbra_proto::store::v1 as stored;
 use umbra_proto::v1;
 
-use super::chronicle::{Chronicle, Introductions};
+use super::chronicle::{Begins, Chronicle, Introductions};
 use super::deletion::Deletion;
 use super::lived::Lived;
 use super::load::{LoadError, Loaded};
@@ -66,7 +66,7 @@ pub struct Entry {
     pub(super) task: Arc<AuditTask>,
     pub(super) provisional: Option<v1::Provisional>,
     pub(super) chronicle: Chronicle,
-    /// The keys of results of other audits that it began with.
+    /// The keys of results and weights of other audits that it began with.
     pub(super) reused: Vec<String>,
     /// Complete blocks the latest running figures were asked for.
     provisional_asked: u32,
@@ -241,12 +241,13 @@ impl Term {
                 let step = resume_from.as_ref().map_or(0, |checkpoint| checkpoint.step);
                 let again = self.progress.assigned(&pack, fence, step);
                 let now = self.shell.clock.now();
-                entry.chronicle.assigned(now, step > 0);
+                let begins = Begins::at(&pack, resume_from.as_ref());
+                entry.chronicle.assigned(now, begins);
                 if let Some(waited) = self.queue.assigned(&pack, now) {
                     metrics::histogram!("umbra_pack_queue_seconds").record(waited);
                 }
                 metrics::counter!("umbra_packs_assigned_total").increment(1);
-                if step > 0 {
+                if begins == Begins::Checkpoint {
                     metrics::counter!("umbra_packs_resumed_total").increment(1);
                 }
                 metrics::counter!("umbra_steps_recomputed_total").increment(again);
@@ -348,18 +349,19 @@ impl Term {
         self.dirty.insert(pack.audit.clone());
     }
 
-    /// Adds an audit whose submission is about to be committed.
+    /// Adds an audit whose submission is about to be committed: so many results exist, and the blobs under these keys.
     pub(super) fn add(
         &mut self,
         facts: Arc<AuditFacts>,
         numerics: String,
-        reused: &[(PackIndex, PackResult)],
+        results: usize,
+        reused: impl Iterator<Item = String>,
     ) {
         let id = facts.id.clone();
         self.dirty.insert(id.clone());
         self.queue.add(&id, self.shell.clock.now());
-        let chronicle = Chronicle::new(reused.len());
-        let reused = reused.iter().map(|(_, result)| result.key.clone()).collect();
+        let chronicle = Chronicle::new(results);
+        let reused = reused.collect();
         self.audits.insert(id, Entry { chronicle, reused, ..Entry::new(facts, numerics, None) });
     }
 

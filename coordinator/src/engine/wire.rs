@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use umbra_core::cluster::{Checkpoint, Event, Outcome, PackResult, RevokeReason, Steps, StillRunning};
+use umbra_core::cluster::{
+    Checkpoint, Event, KeptWeights, Outcome, PackResult, RevokeReason, Steps, StillRunning,
+};
 use umbra_core::digest::Digest;
 use umbra_core::ids::{AuditId, Fence, PackId, PackIndex, Shadow, SlotId, WorkerId};
 use umbra_core::places;
@@ -111,7 +113,12 @@ fn result_of(pack: &PackId, fence: Fence, said: v1::PackResult) -> Result<PackRe
         return Err(malformed(format!("{} lost shadows in one pack", said.lost_shadows.len())));
     }
     let lost = said.lost_shadows.into_iter().map(Shadow).collect();
-    Ok(PackResult { key: blob.key, digest, bytes: blob.size, lost })
+    let weights = said.weights.map(|said| {
+        own_key(pack, fence, &said.key)?;
+        let digest = Digest::from_slice(&said.sha256).map_err(malformed)?;
+        Ok(Box::new(KeptWeights { key: said.key, digest, bytes: said.size }))
+    });
+    Ok(PackResult { key: blob.key, digest, bytes: blob.size, lost, weights: weights.transpose()? })
 }
 
 fn own_key(pack: &PackId, fence: Fence, key: &str) -> Result<(), Malformed> {
@@ -186,6 +193,11 @@ mod tests {
             })),
         };
         assert!(reported(worker.clone(), report("audit/a-1/pack-2/fence-7/logits")).is_ok());
+        let mut kept = report("audit/a-1/pack-2/fence-7/logits");
+        let Some(v1::report::Outcome::Done(done)) = &mut kept.outcome else { panic!("not done") };
+        done.weights =
+            Some(umbra_proto::convert::blob("audit/a-1/pack-2/fence-6/weights", &Digest::of(b"w"), 1));
+        assert!(reported(worker.clone(), kept).is_err(), "another fence's weights");
         for foreign in [
             "audit/a-1/pack-2/fence-8/logits",
             "audit/a-1/pack-3/fence-7/logits",

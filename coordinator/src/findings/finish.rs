@@ -101,6 +101,7 @@ async fn produce(
             packs: facts.plan.packs.len() as u64,
             packs_reused: notes.reused,
             packs_resumed: notes.resumed,
+            packs_queried: notes.queried,
             ..RunFacts::default()
         },
     };

@@ -28,6 +28,8 @@ pub struct RunFacts {
     pub packs_reused: u64,
     /// Packs that went on from a checkpoint.
     pub packs_resumed: u64,
+    /// Packs whose shadows another audit had trained, and that were asked only.
+    pub packs_queried: u64,
 }
 
 /// One worker's part.

@@ -7,6 +7,7 @@ mod bounds;
 mod elsewhere;
 mod fleet;
 mod garbage;
+mod kept;
 mod place;
 mod puppet;
 mod workers;

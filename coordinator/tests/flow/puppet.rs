@@ -219,7 +219,24 @@ impl<'p> Puppet<'p> {
 
     async fn report(&mut self, assign: &v1::Assign, bytes: Vec<u8>, lost_shadows: Vec<u32>) {
         let blob = self.write(assign, "logits", bytes).await;
-        let done = v1::PackResult { blob: Some(blob), lost_shadows, ..v1::PackResult::default() };
+        let keeps = assign.spec.as_ref().and_then(|spec| spec.placement?.keep_weights) == Some(true);
+        let weights = match keeps {
+            true => Some(self.write(assign, "weights", assign.pack.to_le_bytes().to_vec()).await),
+            false => None,
+        };
+        let done = v1::PackResult { blob: Some(blob), lost_shadows, weights, ..v1::PackResult::default() };
+        self.done(assign, done).await;
+    }
+
+    /// Reports a result with weights that were never written.
+    pub async fn finish_without_weights(&mut self, assign: &v1::Assign) {
+        let blob = self.write(assign, "logits", self.logits(assign, 0.0, &[])).await;
+        let weights = v1::Blob { key: blob.key.replace("/logits", "/weights"), ..blob.clone() };
+        let done = v1::PackResult { blob: Some(blob), weights: Some(weights), ..v1::PackResult::default() };
+        self.done(assign, done).await;
+    }
+
+    async fn done(&mut self, assign: &v1::Assign, done: v1::PackResult) {
         let report = v1::Report {
             audit_id: assign.audit_id.clone(),
             pack: assign.pack,
@@ -248,6 +265,15 @@ impl<'p> Puppet<'p> {
     }
 
     async fn write(&self, assign: &v1::Assign, name: &str, bytes: Vec<u8>) -> v1::Blob {
+        self.try_write(assign, name, bytes).await.unwrap()
+    }
+
+    pub async fn try_write(
+        &self,
+        assign: &v1::Assign,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<v1::Blob, tonic::Status> {
         use v1::write_blob_request::Part;
         let header = v1::WriteBlobHeader {
             fence: assign.fence,
@@ -259,7 +285,8 @@ impl<'p> Puppet<'p> {
         let parts = [Part::Header(header), Part::Chunk(bytes.into())];
         let parts = parts.map(|part| v1::WriteBlobRequest { part: Some(part) });
         let mut client = WorkerServiceClient::new(self.place.channel.clone());
-        client.write_blob(tokio_stream::iter(parts)).await.unwrap().into_inner().blob.unwrap()
+        let written = client.write_blob(tokio_stream::iter(parts)).await?;
+        Ok(written.into_inner().blob.unwrap())
     }
 
     /// Standard normal logits for the label, of every view anew; members' are 1 higher.

@@ -82,6 +82,7 @@ pub fn draft_from(spec: v1::AuditSpec) -> SpecDraft {
             priority: placement.priority,
             weight: placement.weight,
             max_slots: placement.max_slots,
+            keep_weights: placement.keep_weights,
         },
     }
 }
@@ -157,15 +158,17 @@ pub fn spec_to(spec: &AuditSpec) -> v1::AuditSpec {
             priority: draft.placement.priority,
             weight: draft.placement.weight,
             max_slots: draft.placement.max_slots,
+            keep_weights: draft.placement.keep_weights,
         }),
     }
 }
 
-/// A specification without what says how urgent it is: what names an audit. An audit that is submitted again with
-/// another priority is the same audit.
+/// A specification without what says how urgent it is and what is kept of it: what names an audit. An audit that is
+/// submitted again with another priority is the same audit.
 pub fn named_by(mut spec: v1::AuditSpec) -> v1::AuditSpec {
     if let Some(placement) = &mut spec.placement {
         (placement.priority, placement.weight, placement.max_slots) = (None, None, None);
+        placement.keep_weights = None;
     }
     spec
 }
@@ -262,6 +265,7 @@ mod tests {
                     priority: Some(-7),
                     weight: Some(30),
                     max_slots: Some(4),
+                    keep_weights: Some(true),
                     ..PlacementDraft::default()
                 },
                 ..SpecDraft::default()

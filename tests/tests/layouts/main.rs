@@ -5,5 +5,6 @@ mod commands;
 mod embedded;
 mod everywhere;
 mod one_logit;
+mod queries;
 mod resume;
 mod workers;

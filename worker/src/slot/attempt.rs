@@ -7,12 +7,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use umbra_core::fault::Fault;
 use umbra_proto::v1;
 
-use super::pack::{Finished, Snapshot, Trained};
+use super::pack::{Finished, Ready, Snapshot, Trained};
 use super::publish::{Publisher, Stored, Unpublished};
 use super::task::Task;
 use super::thread::{Job, Jobs};
 use super::{Note, Order, Orders, Progress, Shop};
-use crate::blobs::{BlobRef, Content, UploadError, waits};
+use crate::blobs::{BlobRef, UploadError, waits};
 use crate::datasets::OpenDataset;
 use crate::faults;
 use crate::session::{Ending, Lease};
@@ -101,7 +101,8 @@ impl Attempt {
             memberships: self.shop.memberships.clone(),
             resume,
             result: self.shop.scratch.result(self.lease.fence),
-            weights: self.shop.weights.as_ref().map(|folder| folder.join(self.lease.pack.audit.as_str())),
+            weights: self.shop.scratch.weights(self.lease.fence),
+            kept: self.shop.weights.as_ref().map(|folder| folder.join(self.lease.pack.audit.as_str())),
             orders: self.orders.clone(),
             progress: self.progress.clone(),
             snapshots,
@@ -156,14 +157,38 @@ impl Attempt {
         }
     }
 
+    /// A pack is worth more than what others may make of it: weights that are refused, as by a coordinator of a release
+    /// that knows of none, are gone without.
+    async fn publish_weights(
+        &self,
+        publisher: &Publisher<'_>,
+        weights: &Ready,
+    ) -> Result<Option<v1::Blob>, Unpublished> {
+        match publisher.file("weights", weights).await {
+            Ok(blob) => Ok(Some(blob)),
+            Err(Unpublished::Stale) => Err(Unpublished::Stale),
+            Err(Unpublished::Failed(error)) => {
+                tracing::warn!(%error, "keep no weights");
+                Ok(None)
+            }
+        }
+    }
+
     async fn publish_result(&self, publisher: &Publisher<'_>, finished: Finished) -> Ending {
-        let content = Content::File(finished.file.path().to_owned());
-        let name = "logits".to_owned();
-        match publisher.publish(name, finished.digest, finished.size, content).await {
-            Ok(blob) => Ending::Done(v1::PackResult {
+        let Finished { logits, weights, lost, resumed_from_step } = finished;
+        let published = async {
+            let weights = match &weights {
+                Some(weights) => self.publish_weights(publisher, weights).await?,
+                None => None,
+            };
+            Ok((publisher.file("logits", &logits).await?, weights))
+        };
+        match published.await {
+            Ok((blob, weights)) => Ending::Done(v1::PackResult {
                 blob: Some(blob),
-                lost_shadows: finished.lost,
-                resumed_from_step: finished.resumed_from_step,
+                lost_shadows: lost,
+                resumed_from_step,
+                weights,
             }),
             Err(Unpublished::Stale) => {
                 tracing::warn!("the fence is stale: drop the result");

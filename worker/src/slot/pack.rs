@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use umbra_core::digest::Digest;
 use umbra_core::fault::Fault;
 use umbra_data::Dataset;
+use umbra_proto::MAX_CHECKPOINT;
 use umbra_runtime::files::{self, Privacy};
 use umbra_train::{Device, PackJob, PackLogits, PackMembership, PackRun, Status, TrainError, TrainingData};
 
@@ -26,15 +27,33 @@ pub(super) struct Snapshot {
     pub(super) bytes: Bytes,
 }
 
-/// A result that is not stored yet.
+/// A blob that is not stored yet.
 #[derive(Debug)]
-pub(super) struct Finished {
+pub(super) struct Ready {
     /// The file it waits in.
     pub(super) file: ResultFile,
     /// SHA-256 of the file.
     pub(super) digest: Digest,
     /// Its bytes.
     pub(super) size: u64,
+}
+
+impl Ready {
+    /// Writes a blob to the file it waits in.
+    fn write(path: &Path, bytes: &[u8]) -> Result<Self, Fault> {
+        files::write_atomic(path, bytes, Privacy::Private).map_err(|error| faults::file(&error))?;
+        let file = ResultFile(path.to_owned());
+        Ok(Self { file, digest: Digest::of(bytes), size: bytes.len() as u64 })
+    }
+}
+
+/// A result that is not stored yet.
+#[derive(Debug)]
+pub(super) struct Finished {
+    /// The logits.
+    pub(super) logits: Ready,
+    /// The weights of all shadows, if the audit keeps them and there are any.
+    pub(super) weights: Option<Ready>,
     /// Shadows that diverged twice.
     pub(super) lost: Vec<u32>,
     /// Where this attempt began; 0 at the start.
@@ -89,8 +108,10 @@ impl Drop for ResultFile {
 pub(super) struct Files<'a> {
     /// The logits.
     pub(super) result: &'a Path,
-    /// The folder of the audit's weights, if they are kept.
-    pub(super) weights: Option<&'a Path>,
+    /// The weights of the whole pack.
+    pub(super) weights: &'a Path,
+    /// The folder of the audit's weights, if this worker keeps them.
+    pub(super) kept: Option<&'a Path>,
 }
 
 /// Trains a pack until it is complete or told otherwise.
@@ -110,12 +131,15 @@ pub(super) fn train(
         Err(error) => return error.into(),
     };
     let mut run = Watched::new(run, task, progress);
-    let keep = match files.weights.map(|folder| Keep::begin(folder, task, data)).transpose() {
+    let keep = match files.kept.map(|folder| Keep::begin(folder, task, data)).transpose() {
         Ok(keep) => keep,
         Err(fault) => return Trained::Failed(fault),
     };
     if keep.is_some() {
         run.run.keep_weights();
+    }
+    if task.spec.placement().keep_weights() {
+        run.run.collect_weights();
     }
     let interval = task.spec.placement().checkpoint_steps();
     let mut pace = Pace::default();
@@ -150,9 +174,32 @@ pub(super) fn train(
         }
     }
     let resumed_from_step = run.first;
+    let weights = match collected(&run.run, task, files.weights) {
+        Ok(weights) => weights,
+        Err(fault) => return Trained::Failed(fault),
+    };
     match run.run.finish() {
-        Ok(logits) => write(&logits, files.result, resumed_from_step),
+        Ok(logits) => write(&logits, weights, files.result, resumed_from_step),
         Err(error) => error.into(),
+    }
+}
+
+/// The weights of a pack that is done, if its audit keeps them. A pack is worth more than what others may make of it:
+/// where some are missing it goes without.
+fn collected(run: &PackRun<'_>, task: &Task, path: &Path) -> Result<Option<Ready>, Fault> {
+    if !task.spec.placement().keep_weights() {
+        return Ok(None);
+    }
+    match run.collected_weights() {
+        Some(bytes) if bytes.len() as u64 <= MAX_CHECKPOINT => Ready::write(path, &bytes).map(Some),
+        Some(bytes) => {
+            tracing::warn!(bytes = bytes.len(), most = MAX_CHECKPOINT, "keep no weights: they are too large");
+            Ok(None)
+        }
+        None => {
+            tracing::warn!("keep no weights: those of some shadows are missing, or depend on what was asked");
+            Ok(None)
+        }
     }
 }
 
@@ -221,7 +268,11 @@ impl<'d, 'a> Watched<'d, 'a> {
         (watched.first, watched.first_samples) = (watched.step, watched.samples);
         watched.note(watched.run.status());
         if watched.first > 0 {
-            tracing::info!(step = watched.first, "go on from a checkpoint");
+            tracing::info!(
+                step = watched.first,
+                steps = watched.total_steps,
+                "go on from a checkpoint or kept weights"
+            );
         }
         watched
     }
@@ -259,21 +310,25 @@ impl<'d, 'a> Watched<'d, 'a> {
     }
 }
 
-fn write(logits: &PackLogits, path: &Path, resumed_from_step: u64) -> Trained {
+fn write(logits: &PackLogits, weights: Option<Ready>, path: &Path, resumed_from_step: u64) -> Trained {
     match logits.encode() {
-        Ok(bytes) => finish(&bytes, logits.lost(), path, resumed_from_step),
+        Ok(bytes) => finish(&bytes, logits.lost(), weights, path, resumed_from_step),
         Err(error) => Trained::Failed(faults::spec(format!("the logits cannot be written: {error}"))),
     }
 }
 
 /// Writes the encoded logits of a complete pack to its file.
-pub(super) fn finish(bytes: &[u8], lost: &[u32], path: &Path, resumed_from_step: u64) -> Trained {
-    if let Err(error) = files::write_atomic(path, bytes, Privacy::Private) {
-        return Trained::Failed(faults::file(&error));
+pub(super) fn finish(
+    bytes: &[u8],
+    lost: &[u32],
+    weights: Option<Ready>,
+    path: &Path,
+    resumed_from_step: u64,
+) -> Trained {
+    match Ready::write(path, bytes) {
+        Ok(logits) => Trained::Finished(Finished { logits, weights, lost: lost.to_vec(), resumed_from_step }),
+        Err(fault) => Trained::Failed(fault),
     }
-    let file = ResultFile(path.to_owned());
-    let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
-    Trained::Finished(Finished { file, digest, size, lost: lost.to_vec(), resumed_from_step })
 }
 
 /// Finds how many steps fill a slice of some tens of milliseconds. No result depends on it.

@@ -8,7 +8,7 @@ use umbra_core::ids::Fence;
 use umbra_proto::v1;
 use umbra_runtime::backoff::Waits;
 
-use super::pack::Snapshot;
+use super::pack::{Ready, Snapshot};
 use super::{Note, Shop};
 use crate::blobs::{Content, Upload, UploadError, waits};
 use crate::session::Lease;
@@ -60,7 +60,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Writes a blob, however long whoever takes it is away.
-    pub(super) async fn publish(
+    async fn publish(
         &self,
         name: String,
         digest: Digest,
@@ -76,6 +76,12 @@ impl<'a> Publisher<'a> {
                 Err(Pause::Wait(wait)) => tokio::time::sleep(wait).await,
             }
         }
+    }
+
+    /// Writes a blob that waits in a file, however long whoever takes it is away.
+    pub(super) async fn file(&self, name: &str, ready: &Ready) -> Result<v1::Blob, Unpublished> {
+        let content = Content::File(ready.file.path().to_owned());
+        self.publish(name.to_owned(), ready.digest, ready.size, content).await
     }
 
     /// Writes one checkpoint, however long whoever takes it is away.

@@ -32,8 +32,10 @@ pub(super) struct Job {
     pub(super) resume: Option<Bytes>,
     /// The file to write the result to.
     pub(super) result: PathBuf,
+    /// The file to write the pack's weights to.
+    pub(super) weights: PathBuf,
     /// The folder to keep weights in.
-    pub(super) weights: Option<PathBuf>,
+    pub(super) kept: Option<PathBuf>,
     /// Who may stop it.
     pub(super) orders: Orders,
     /// Where it says how far it is.
@@ -96,11 +98,23 @@ impl Bench {
 }
 
 fn serve(device: Device, job: Job, lose: impl FnOnce(&str)) {
-    let Job { task, data, memberships, resume, result, weights, orders, progress, snapshots, span, answer } =
-        job;
+    let Job {
+        task,
+        data,
+        memberships,
+        resume,
+        result,
+        weights,
+        kept,
+        orders,
+        progress,
+        snapshots,
+        span,
+        answer,
+    } = job;
     let _in_span = span.entered();
     let train = || {
-        let files = Files { result: &result, weights: weights.as_deref() };
+        let files = Files { result: &result, weights: &weights, kept: kept.as_deref() };
         pack::train(
             device,
             &task,

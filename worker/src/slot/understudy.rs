@@ -65,7 +65,7 @@ async fn rehearse(understudy: &dyn Understudy, job: &Job) -> Trained {
         }
     }
     let logits = understudy.logits(&job.task.spec, &job.data, job.task.shadows.clone());
-    pack::finish(&logits, &[], &job.result, first)
+    pack::finish(&logits, &[], None, &job.result, first)
 }
 
 fn snapshot(step: u64) -> Snapshot {

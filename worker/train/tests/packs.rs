@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::faulty::Faulty;
 use common::{Table, bits, job, run, spec};
 use umbra_core::seed::Seed;
 use umbra_core::spec::{AuditSpec, TrainingDraft};
@@ -266,64 +267,9 @@ fn progress_is_counted_over_the_pack() {
     assert!(matches!(run.finish(), Err(TrainError::Job(_))));
 }
 
-/// An engine that starts some (shadow, attempt) with weights that are not numbers.
-struct Faulty<E> {
-    engine: E,
-    bad: Vec<(u32, u32)>,
-}
-
-impl<E: Engine> Engine for Faulty<E> {
-    fn lanes(&self) -> usize {
-        self.engine.lanes()
-    }
-    fn parameters(&self) -> usize {
-        self.engine.parameters()
-    }
-    fn start(&mut self, lane: usize, seed: &Seed, shadow: u32, attempt: u32) {
-        self.engine.start(lane, seed, shadow, attempt);
-        if self.bad.contains(&(shadow, attempt)) {
-            let state = vec![f32::NAN; self.engine.state_len()];
-            self.engine.load(lane, seed, shadow, &state);
-        }
-    }
-    fn train(&mut self, step: u64, rows: &[u32]) {
-        self.engine.train(step, rows);
-    }
-    fn loss(&mut self, lane: usize) -> f32 {
-        self.engine.loss(lane)
-    }
-    fn diverged(&mut self, lane: usize) -> bool {
-        self.engine.diverged(lane)
-    }
-    fn query_rows(&self) -> usize {
-        self.engine.query_rows()
-    }
-    fn answering(&mut self, lane: usize, into: &mut [f32]) {
-        self.engine.answering(lane, into);
-    }
-    fn query(&mut self, first: u32, count: usize, view: u32) {
-        self.engine.query(first, count, view);
-    }
-    fn logits(&mut self, lane: usize, into: &mut [f32]) {
-        self.engine.logits(lane, into);
-    }
-    fn state_len(&self) -> usize {
-        self.engine.state_len()
-    }
-    fn save(&mut self, lane: usize, into: &mut [f32]) {
-        self.engine.save(lane, into);
-    }
-    fn load(&mut self, lane: usize, seed: &Seed, shadow: u32, state: &[f32]) {
-        self.engine.load(lane, seed, shadow, state);
-    }
-}
-
 fn faulty<'d>(spec: &AuditSpec, table: &'d Table, resume: Option<&[u8]>) -> PackRun<'d> {
-    let network = Network::new(spec.model(), spec.training(), &table.shape).unwrap();
-    let cpu = Cpu::new(table.data(), Isa::best());
-    let engine = Lockstep::new(cpu, network, spec.training(), STEPS).unwrap();
     // Shadow 0 diverges once, shadow 1 twice, shadow 2 never.
-    let engine = Faulty { engine, bad: vec![(0, 0), (1, 0), (1, 1)] };
+    let engine = Faulty::new((spec, table, STEPS), &[(0, 0), (1, 0), (1, 1)], &[]);
     PackRun::with_engine(job(spec, table, 0..3, STEPS), table.data(), Box::new(engine), resume).unwrap()
 }
 
@@ -384,7 +330,7 @@ fn a_checkpoint_that_cannot_be_continued_is_refused() {
     assert!(matches!(open(&long), TrainError::Checkpoint(CheckpointError::Damaged(_))));
     let mut newer = good.clone();
     newer[8] = 9;
-    assert_eq!(open(&newer), TrainError::Checkpoint(CheckpointError::Version(9)));
+    assert_eq!(open(&newer), TrainError::Checkpoint(CheckpointError::Version { found: 9, known: 2 }));
     let mut dropped = spec.to_draft();
     dropped.training.dropout = Some(0.2);
     let dropped = AuditSpec::try_new(&dropped).unwrap();

@@ -99,13 +99,11 @@ pub async fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         }
     };
     let audit = create(&remote, &file, &spec, &data).await?;
-    let placed = |spec: Option<&v1::AuditSpec>| {
-        let placement = spec.and_then(|spec| spec.placement);
-        placement.map(|placement| (placement.priority, placement.weight, placement.max_slots))
-    };
+    // Pack and checkpoints are part of what names it, so they are the same.
+    let placed = |spec: Option<&v1::AuditSpec>| spec.and_then(|spec| spec.placement);
     if placed(audit.spec.as_ref()) != placed(Some(&spec_to(&spec))) {
         note(
-            "umbra: this audit is there already, and keeps the priority, weight and max_slots it was submitted with",
+            "umbra: this audit is there already, and keeps the priority, weight, max_slots and keep_weights it was submitted with",
         );
     }
     if args.watch {

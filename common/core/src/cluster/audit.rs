@@ -6,7 +6,7 @@ use super::class::{Class, FairKey};
 use super::pace::Speeds;
 use super::queue::Queue;
 use super::size::{Need, Size};
-use super::{AuditRecord, PackCounts, PackRecord, PackResult};
+use super::{AuditRecord, Existing, PackCounts, PackRecord};
 use crate::ids::{Millis, PackId, PackIndex, WorkerId};
 use crate::lifecycle::{AuditState, PackPhase, PackState};
 
@@ -17,8 +17,8 @@ pub(super) struct Audit {
     packs: BTreeMap<PackIndex, PackRecord>,
     /// How many records are in each phase; of waiting packs only the touched ones have a record.
     tally: [u32; 5],
-    /// Results that existed before it was submitted and have no record yet.
-    adopt: BTreeMap<PackIndex, PackResult>,
+    /// What existed of packs before it was submitted and has no record yet.
+    adopt: BTreeMap<PackIndex, Existing>,
     queue: Queue,
     /// What a slot must have for its packs, which are alike: the estimate, or more than was too small.
     need: Need,
@@ -33,11 +33,11 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    /// An audit with the pack records and results that exist. Records beyond its plan are left out.
+    /// An audit with the pack records and whatever else exists. Records beyond its plan are left out.
     pub(super) fn new(
         record: AuditRecord,
         packs: impl IntoIterator<Item = PackRecord>,
-        mut adopt: BTreeMap<PackIndex, PackResult>,
+        mut adopt: BTreeMap<PackIndex, Existing>,
     ) -> Self {
         let end = PackIndex(record.demand.packs);
         adopt.split_off(&end);
@@ -126,7 +126,7 @@ impl Audit {
         &self.queue
     }
 
-    pub(super) fn adopting(&self) -> &BTreeMap<PackIndex, PackResult> {
+    pub(super) fn adopting(&self) -> &BTreeMap<PackIndex, Existing> {
         &self.adopt
     }
 
@@ -198,10 +198,18 @@ impl Audit {
         self.moved.clear();
     }
 
-    /// Takes over the next result that existed already.
+    /// Takes over what existed of the next pack already.
     pub(super) fn adopt_next(&mut self) -> Option<PackId> {
-        let (pack, result) = self.adopt.pop_first()?;
-        self.change(pack, |record| record.state = PackState::Done { fence: None, result });
+        let (pack, existing) = self.adopt.pop_first()?;
+        match existing {
+            Existing::Result(result) => {
+                self.change(pack, |record| record.state = PackState::Done { fence: None, result });
+            }
+            Existing::Weights(checkpoint) => {
+                self.change(pack, |record| record.checkpoint = Some(checkpoint));
+                self.enqueue(pack, None);
+            }
+        }
         Some(self.id(pack))
     }
 

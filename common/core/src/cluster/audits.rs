@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::audit::Audit;
 use super::out::Out;
 use super::timers::Due;
-use super::{Action, AuditDemand, AuditRecord, Cluster, PackResult};
+use super::{Action, AuditDemand, AuditRecord, Cluster, Existing};
 use crate::fault::Fault;
 use crate::ids::{AuditId, PackId, PackIndex};
 use crate::lifecycle::AuditState;
@@ -16,7 +16,7 @@ impl Cluster {
         &mut self,
         id: AuditId,
         demand: AuditDemand,
-        done: BTreeMap<PackIndex, PackResult>,
+        existing: BTreeMap<PackIndex, Existing>,
         out: &mut Out,
     ) {
         if self.audits.contains_key(&id) {
@@ -26,7 +26,7 @@ impl Cluster {
         self.record.next_sequence += 1;
         let state = AuditState::Running;
         let record = AuditRecord { id: id.clone(), state, demand, sequence, fault: None, deleting: false };
-        let audit = Audit::new(record, [], done);
+        let audit = Audit::new(record, [], existing);
         if !audit.adopting().is_empty() {
             self.chores.insert(id.clone());
         }
@@ -85,7 +85,7 @@ impl Cluster {
         self.relist(id);
     }
 
-    /// Goes on with what does not fit one step: results to take over, records to sweep up or delete.
+    /// Goes on with what does not fit one step: what exists to take over, records to sweep up or delete.
     pub(super) fn do_chores(&mut self, out: &mut Out) {
         while let Some(id) = self.chores.first().cloned() {
             let finished = self.do_chore(&id, out);
@@ -123,6 +123,7 @@ impl Cluster {
         if finished {
             self.finish_if_complete(id, out);
         }
+        self.relist(id);
         finished
     }
 }

@@ -36,7 +36,7 @@ fn healthy() -> Cluster {
         max_slots: 0,
         memory_bytes: 0,
     };
-    cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
+    cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, existing: BTreeMap::new() });
     let joined = Event::WorkerJoined {
         worker: worker(),
         slots: 3,
@@ -204,8 +204,9 @@ fn an_audit_that_ends_without_its_packs() {
         max_slots: 0,
         memory_bytes: 0,
     };
-    cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, done: BTreeMap::new() });
-    let result = PackResult { key: "k".to_owned(), digest: Digest::of(b"k"), bytes: 1, lost: vec![] };
+    cluster.step(Millis(0), Event::AuditSubmitted { audit: audit(), demand, existing: BTreeMap::new() });
+    let result =
+        PackResult { key: "k".to_owned(), digest: Digest::of(b"k"), bytes: 1, lost: vec![], weights: None };
     let ended = cluster.audits.get_mut(&audit()).unwrap();
     ended.lease(PackIndex(0), PackState::Done { fence: None, result });
     assert!(cluster.check().unwrap_err().starts_with("S5"), "it is complete, and still runs");

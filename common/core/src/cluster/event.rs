@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::record::{AuditDemand, Checkpoint, PackResult};
+use crate::cluster::record::{AuditDemand, Checkpoint, Existing, PackResult};
 use crate::fault::Fault;
 use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 
@@ -15,9 +15,9 @@ pub enum Event {
         audit: AuditId,
         /// What it asks for.
         demand: AuditDemand,
-        /// Packs whose results exist already. More than fit one transaction are taken over in several
+        /// Packs of which something exists already. More than fit one transaction are taken over in several
         /// steps; a leader that falls in between computes the rest again.
-        done: BTreeMap<PackIndex, PackResult>,
+        existing: BTreeMap<PackIndex, Existing>,
     },
     /// Somebody wants the audit to stop. Nothing happens if it has ended.
     CancelAsked {

@@ -55,7 +55,8 @@ pub use check::Lasting;
 pub use config::ClusterConfig;
 pub use event::{Event, MAX_SLOTS, Outcome, Steps, StillRunning};
 pub use record::{
-    AuditDemand, AuditRecord, Checkpoint, ClusterRecord, PackRecord, PackResult, Record, RecordKey,
+    AuditDemand, AuditRecord, Checkpoint, ClusterRecord, Existing, KeptWeights, PackRecord, PackResult,
+    Record, RecordKey,
 };
 pub use status::{
     AuditStatus, PackCounts, QuarantineStatus, RunningPack, SlotStatus, WaitingReason, WorkerStatus,
@@ -129,7 +130,7 @@ impl Cluster {
 
     fn apply(&mut self, event: Event, out: &mut Out) {
         match event {
-            Event::AuditSubmitted { audit, demand, done } => self.submit(audit, demand, done, out),
+            Event::AuditSubmitted { audit, demand, existing } => self.submit(audit, demand, existing, out),
             Event::CancelAsked { audit } => self.cancel(&audit, out),
             Event::DeleteAsked { audit } => self.delete(&audit, out),
             Event::WorkerJoined { worker, slots, numerics, running, lost, memory } => {

@@ -21,6 +21,10 @@ impl Speed {
 
     /// Milliseconds that so many steps take; for ever at no speed.
     pub(super) fn time(self, steps: u64) -> u64 {
+        // A pack that has taken its last step and puts its queries takes no more, at any speed.
+        if steps == 0 {
+            return 0;
+        }
         let time = (u128::from(steps) * 1_000_000).checked_div(u128::from(self.0));
         time.and_then(|time| u64::try_from(time).ok()).unwrap_or(u64::MAX)
     }
@@ -95,6 +99,7 @@ mod tests {
     fn absurd_numbers_do_not_overflow() {
         assert_eq!(Speed::of(u64::MAX, 0).time(u64::MAX), 1_000_000);
         assert_eq!(Speed::of(1, u64::MAX).time(1), u64::MAX);
+        assert_eq!(Speed::of(0, 1).time(0), 0, "nothing is left to do");
     }
 
     #[test]

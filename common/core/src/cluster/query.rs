@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::size::{Need, Size};
 use super::worker::Duty;
 use super::{
-    AuditStatus, Cluster, ClusterConfig, PackCounts, PackRecord, PackResult, QuarantineStatus, RunningPack,
-    SlotStatus, WaitingReason, WorkerStatus,
+    AuditStatus, Checkpoint, Cluster, ClusterConfig, PackCounts, PackRecord, PackResult, QuarantineStatus,
+    RunningPack, SlotStatus, WaitingReason, WorkerStatus,
 };
 use crate::ids::{AuditId, Fence, PackId, PackIndex, WorkerId};
 use crate::lifecycle::PackState;
@@ -62,6 +62,12 @@ impl Cluster {
             PackState::Done { result, .. } => Some((*index, result)),
             _ => None,
         })
+    }
+
+    /// What the packs of an audit would go on from.
+    pub fn checkpoints(&self, id: &AuditId) -> impl Iterator<Item = &Checkpoint> + '_ {
+        let packs = self.audits.get(id).into_iter().flat_map(|audit| audit.packs().values());
+        packs.filter_map(|record| record.checkpoint.as_ref())
     }
 
     /// The packs of an audit that are at work, in order of their fences.

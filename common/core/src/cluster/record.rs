@@ -172,4 +172,37 @@ pub struct PackResult {
     pub bytes: u64,
     /// Shadows that diverged twice and are reported as lost.
     pub lost: Vec<Shadow>,
+    /// The weights of its shadows, if they are kept.
+    pub weights: Option<Box<KeptWeights>>,
+}
+
+/// A pointer to the blob of a pack's trained shadows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptWeights {
+    /// The blob's key; it carries the fence.
+    pub key: String,
+    /// The blob's digest.
+    pub digest: Digest,
+    /// The blob's size in bytes.
+    pub bytes: u64,
+}
+
+/// What exists of a pack before its audit is submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Existing {
+    /// Its result: nothing is left to do.
+    Result(PackResult),
+    /// Its shadows, trained: a checkpoint of the last step. Its fence is [`Fence`] 0, so that a checkpoint of the
+    /// pack's own takes its place.
+    Weights(Checkpoint),
+}
+
+impl Existing {
+    /// The key of its blob.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Result(result) => &result.key,
+            Self::Weights(checkpoint) => &checkpoint.key,
+        }
+    }
 }

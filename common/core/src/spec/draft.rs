@@ -164,4 +164,6 @@ pub struct PlacementDraft {
     pub weight: Option<u32>,
     /// The most slots at a time; default: any number.
     pub max_slots: Option<u32>,
+    /// Whether the shadows' weights stay in the blob store; default: no.
+    pub keep_weights: Option<bool>,
 }

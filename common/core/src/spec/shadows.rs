@@ -120,6 +120,7 @@ pub struct Placement {
     priority: i32,
     weight: u32,
     max_slots: Option<u32>,
+    keep_weights: bool,
 }
 
 impl Placement {
@@ -143,7 +144,14 @@ impl Placement {
             Some(slots) => Some(wrong.within("placement.max_slots", slots, 1, Self::MAX_SLOTS)?),
             None => None,
         };
-        Some(Self { pack: pack?, checkpoint_steps: steps?, priority: priority?, weight: weight?, max_slots })
+        Some(Self {
+            pack: pack?,
+            checkpoint_steps: steps?,
+            priority: priority?,
+            weight: weight?,
+            max_slots,
+            keep_weights: draft.keep_weights.unwrap_or(false),
+        })
     }
 
     pub(super) fn to_draft(&self) -> PlacementDraft {
@@ -154,6 +162,7 @@ impl Placement {
             priority: Some(self.priority).filter(|priority| *priority != 0),
             weight: Some(self.weight).filter(|weight| *weight != 1),
             max_slots: self.max_slots,
+            keep_weights: Some(true).filter(|_| self.keep_weights),
         }
     }
 
@@ -175,6 +184,12 @@ impl Placement {
     /// The most slots at a time; none for any number.
     pub fn max_slots(&self) -> Option<u32> {
         self.max_slots
+    }
+
+    /// Whether the shadows' weights stay in the blob store, so that an audit that puts other queries to the same
+    /// shadows need not train them again.
+    pub fn keep_weights(&self) -> bool {
+        self.keep_weights
     }
 
     /// Steps (summed over a pack's shadows on a CPU slot) between checkpoints.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use umbra_core::cluster::{AuditDemand, Event, PackResult, Record, RecordKey};
+use umbra_core::cluster::{AuditDemand, Event, Existing, Record, RecordKey};
 use umbra_core::ids::{AuditId, PackId, PackIndex, SlotId};
 use umbra_core::lifecycle::{AuditState, PackPhase, PackState};
 
@@ -43,12 +43,15 @@ impl World {
         let numerics = if self.chance.one_in(2) { "x" } else { "y" }.to_owned();
         let priority = self.chance.between(0, 1) as i32;
         let weight = self.chance.between(0, 3) as u32;
-        let mut done: BTreeMap<PackIndex, PackResult> = BTreeMap::new();
+        let mut existing = BTreeMap::new();
         if self.chance.one_in(3) {
             for pack in (0..packs).map(PackIndex) {
+                let id = PackId { audit: audit.clone(), pack };
                 if large || self.chance.one_in(2) {
-                    let id = PackId { audit: audit.clone(), pack };
-                    done.insert(pack, self.blobs.write_old_result(&id, self.submissions));
+                    let result = self.blobs.write_old_result(&id, self.submissions);
+                    existing.insert(pack, Existing::Result(result));
+                } else if self.chance.one_in(2) {
+                    existing.insert(pack, Existing::Weights(self.blobs.write_old_weights(&id)));
                 }
             }
             self.tally.count("submitted with results");
@@ -58,7 +61,7 @@ impl World {
         let memory_bytes = [0, 0, 8, 16][self.chance.below(4)] << 30;
         let max_slots = if self.chance.one_in(3) { self.chance.between(1, 3) as u32 } else { 0 };
         let demand = AuditDemand { packs, numerics, priority, weight, max_slots, memory_bytes };
-        self.step(Event::AuditSubmitted { audit, demand, done });
+        self.step(Event::AuditSubmitted { audit, demand, existing });
     }
 
     /// Every audit in the store, with its state.

@@ -43,7 +43,14 @@ impl Blobs {
         let author = self.new_author();
         let key = format!("{pack}/before-{submission}/logits");
         let digest = self.write(&key, author);
-        PackResult { key, digest, bytes: 1, lost: vec![] }
+        PackResult { key, digest, bytes: 1, lost: vec![], weights: None }
+    }
+
+    /// The weights that an earlier audit kept: a checkpoint from before any fence.
+    pub fn write_old_weights(&mut self, pack: &PackId) -> Checkpoint {
+        let author = self.new_author();
+        // Another submission of the audit may be given other ones.
+        self.write_checkpoint(pack, Fence(0), author, author)
     }
 
     /// The step of a checkpoint, which must exist and be the pack's.

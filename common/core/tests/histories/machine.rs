@@ -223,7 +223,7 @@ impl Machine {
         } else if job.step >= job.steps {
             let lost = if chance.one_in(20) { vec![Shadow(job.pack.pack.0)] } else { vec![] };
             let (key, digest) = blobs.write_result(&job.pack, job.fence, job.author);
-            Outcome::Done(PackResult { key, digest, bytes: 1, lost })
+            Outcome::Done(PackResult { key, digest, bytes: 1, lost, weights: None })
         } else {
             if !self.slow || chance.one_in(10) {
                 job.step += 1;

@@ -77,6 +77,7 @@ fn every_history_keeps_the_invariants_and_ends() {
         let expected = [
             "assigned to a larger slot",
             "assigned with a checkpoint",
+            "assigned with kept weights",
             "audits cancelled",
             "audits failed",
             "audits succeeded",

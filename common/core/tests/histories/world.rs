@@ -206,8 +206,12 @@ impl World {
         match action {
             Action::Put(_) | Action::Delete(_) => unreachable!("writes were split off"),
             Action::Assign { slot, pack, fence, resume_from } => {
-                if resume_from.is_some() {
-                    self.tally.count("assigned with a checkpoint");
+                match &resume_from {
+                    Some(checkpoint) if checkpoint.fence == Fence(0) => {
+                        self.tally.count("assigned with kept weights");
+                    }
+                    Some(_) => self.tally.count("assigned with a checkpoint"),
+                    None => {}
                 }
                 self.tally.count("assigned");
                 let lost = self.lost.get(&slot.worker).is_some_and(|lost| lost.contains(&slot.slot));

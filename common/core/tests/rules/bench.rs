@@ -68,7 +68,7 @@ pub fn fault(retry: Retry) -> Fault {
 
 pub fn result(pack: &PackId, fence: Fence) -> PackResult {
     let key = format!("{pack}/{fence}/logits");
-    PackResult { digest: Digest::of(key.as_bytes()), key, bytes: 10, lost: vec![] }
+    PackResult { digest: Digest::of(key.as_bytes()), key, bytes: 10, lost: vec![], weights: None }
 }
 
 pub fn checkpoint(pack: &PackId, fence: Fence, step: u64) -> Checkpoint {
@@ -155,7 +155,7 @@ impl Bench {
     }
 
     pub fn submit(&mut self, name: &str, demand: AuditDemand) -> Vec<Given> {
-        given(&self.step(Event::AuditSubmitted { audit: audit(name), demand, done: BTreeMap::new() }))
+        given(&self.step(Event::AuditSubmitted { audit: audit(name), demand, existing: BTreeMap::new() }))
     }
 
     pub fn join(&mut self, name: &str, slots: u32) -> Vec<Given> {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use umbra_core::cluster::{Action, Event, MAX_RECORDS, Record, RecordKey, RevokeReason};
+use umbra_core::cluster::{
+    Action, Checkpoint, Event, Existing, MAX_RECORDS, Record, RecordKey, RevokeReason,
+};
+use umbra_core::digest::Digest;
 use umbra_core::fault::Retry;
 use umbra_core::ids::{Fence, PackIndex};
 use umbra_core::lifecycle::{AuditState, PackState};
@@ -56,9 +59,12 @@ fn a_large_audit_is_taken_over_ended_and_deleted_in_bounded_steps() {
     let packs = 990;
     let mut bench = Bench::new();
     let id = audit("a");
-    let old = |index: u32| (PackIndex(index), result(&pack("old", index), Fence(index.into())));
-    let done: BTreeMap<_, _> = (0..packs).map(old).collect();
-    let event = Event::AuditSubmitted { audit: id.clone(), demand: demand(packs), done };
+    let old = |index: u32| {
+        let result = result(&pack("old", index), Fence(index.into()));
+        (PackIndex(index), Existing::Result(result))
+    };
+    let existing: BTreeMap<_, _> = (0..packs).map(old).collect();
+    let event = Event::AuditSubmitted { audit: id.clone(), demand: demand(packs), existing };
     let mut actions = bench.step(event);
     let mut ticks = 0;
     while !actions.contains(&Action::Finish { audit: id.clone() }) {
@@ -88,13 +94,41 @@ fn a_large_audit_is_taken_over_ended_and_deleted_in_bounded_steps() {
 fn existing_results_are_not_computed_again() {
     let mut bench = Bench::new();
     bench.join("w", 4);
-    let done = [1, 3].map(|index| (PackIndex(index), result(&pack("old", index), Fence(1)))).into();
-    let event = Event::AuditSubmitted { audit: audit("a"), demand: demand(4), done };
+    let old = |index| Existing::Result(result(&pack("old", index), Fence(1)));
+    let existing = [1, 3].map(|index| (PackIndex(index), old(index))).into();
+    let event = Event::AuditSubmitted { audit: audit("a"), demand: demand(4), existing };
     let started: Vec<_> = given(&bench.step(event)).into_iter().map(|given| given.pack).collect();
     assert_eq!(started, [pack("a", 0), pack("a", 2)]);
     bench.wait(0);
     let adopted = &bench.cluster.pack(&pack("a", 3)).unwrap().state;
     assert_eq!(*adopted, PackState::Done { fence: None, result: result(&pack("old", 3), Fence(1)) });
+}
+
+#[test]
+fn packs_whose_weights_exist_go_on_from_them() {
+    let mut bench = Bench::new();
+    bench.join("w", 4);
+    let weights = |index| {
+        let key = format!("old/{index}/weights");
+        Checkpoint { step: 100, fence: Fence(0), digest: Digest::of(key.as_bytes()), key, bytes: 9 }
+    };
+    let existing = [1, 3].map(|index| (PackIndex(index), Existing::Weights(weights(index)))).into();
+    let event = Event::AuditSubmitted { audit: audit("a"), demand: demand(4), existing };
+    let fresh = given(&bench.step(event));
+    assert_eq!(fresh.iter().map(|given| given.resume_from.clone()).collect::<Vec<_>>(), [None, None]);
+    let kept = given(&bench.wait(0));
+    let from: Vec<_> = kept.iter().map(|given| (given.pack.clone(), given.resume_from.clone())).collect();
+    assert_eq!(from, [1, 3].map(|index| (pack("a", index), Some(weights(index)))));
+
+    // They outlast whoever holds them and whoever leads, until the pack has a checkpoint of its own.
+    bench.restart();
+    assert_eq!(bench.cluster.pack(&pack("a", 3)).unwrap().checkpoint, Some(weights(3)));
+    bench.rejoin("w", 4, &[&fresh[0], &fresh[1], &kept[0], &kept[1]]);
+    let again = given(&bench.release(&kept[0]));
+    assert_eq!((again[0].pack.clone(), again[0].resume_from.clone()), (pack("a", 1), Some(weights(1))));
+    bench.progress(&again[0], Some(5));
+    let own = bench.cluster.pack(&pack("a", 1)).unwrap().checkpoint.clone().unwrap();
+    assert_eq!((own.fence, own.step), (again[0].fence, 5));
 }
 
 #[test]

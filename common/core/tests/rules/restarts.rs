@@ -77,7 +77,7 @@ fn many_losses_at_once_are_written_in_bounded_steps() {
     let mut actions = bench.step(Event::AuditSubmitted {
         audit: audit("a"),
         demand: demand(250),
-        done: Default::default(),
+        existing: Default::default(),
     });
     while fences < 250 {
         fences += given(&actions).len();

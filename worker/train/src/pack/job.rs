@@ -138,7 +138,17 @@ impl PackJob {
     /// What a checkpoint must have been made for to be continued: everything the result depends on, and the
     /// pack's shadows.
     pub(super) fn identity(&self, data: &TrainingData<'_>) -> Digest {
-        let mut hasher = FieldHasher::new("umbra pack job v1");
+        self.identify("umbra pack job v1", data, self.queries.views())
+    }
+
+    /// What weights must have been trained for to be asked: everything they depend on, which is all but the
+    /// queries, and the pack's shadows.
+    pub(super) fn trained_identity(&self, data: &TrainingData<'_>) -> Digest {
+        self.identify("umbra pack weights v1", data, 1)
+    }
+
+    fn identify(&self, domain: &'static str, data: &TrainingData<'_>, views: u32) -> Digest {
+        let mut hasher = FieldHasher::new(domain);
         hasher.put("numerics", numerics_class().as_bytes());
         hasher.put("seed", self.seed.commitment().as_bytes());
         hasher.put("data", self.data.as_bytes());
@@ -176,8 +186,8 @@ impl PackJob {
             hasher.put_f64("by", value);
         }
         // Left out where there is one, so that checkpoints without views stay good.
-        if self.queries.views() > 1 {
-            hasher.put_u64("views", u64::from(self.queries.views()));
+        if views > 1 {
+            hasher.put_u64("views", u64::from(views));
         }
         hasher.put_f64("rate", training.learning_rate());
         hasher.put_f64("decay", training.weight_decay());

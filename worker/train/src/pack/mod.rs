@@ -1,8 +1,11 @@
 //! Packs: shadows placed together on one slot, trained and queried, stopped and gone on with at any step.
 
 mod checkpoint;
+mod frame;
 mod job;
+mod kept;
 mod logits;
+mod resume;
 mod run;
 mod weights;
 

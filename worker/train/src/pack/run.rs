@@ -1,11 +1,11 @@
 //! A pack on its way: training, queries, second attempts, in slices of a few steps.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use umbra_core::digest::Digest;
 
-use super::checkpoint;
 use super::job::PackJob;
+use super::kept::{Attempt, Collected};
 use super::logits::PackLogits;
 use super::weights::Weights;
 use crate::data::TrainingData;
@@ -58,6 +58,17 @@ pub(super) struct Progress {
     pub done: Vec<bool>,
     /// The logits so far.
     pub logits: PackLogits,
+    /// The weights so far, if they are collected.
+    pub collected: Option<Collected>,
+}
+
+impl Progress {
+    /// Notes that a shadow has no logits, for good.
+    pub fn lose(&mut self, shadow: u32) {
+        self.logits.shadow_mut(shadow).fill(f32::NAN);
+        self.logits.lost.push(shadow);
+        self.logits.lost.sort_unstable();
+    }
 }
 
 /// A pack being trained and queried on one slot.
@@ -65,19 +76,21 @@ pub(super) struct Progress {
 /// The result depends on the job and the data alone: not on the slices of [`PackRun::advance`], on
 /// checkpoints, on the machine, or on which shadows share a pack.
 pub struct PackRun<'d> {
-    job: PackJob,
-    identity: Digest,
-    data: TrainingData<'d>,
-    engine: Box<dyn Engine + 'd>,
-    orders: Vec<BatchOrder>,
-    progress: Progress,
+    pub(super) job: PackJob,
+    pub(super) identity: Digest,
+    pub(super) data: TrainingData<'d>,
+    pub(super) engine: Box<dyn Engine + 'd>,
+    pub(super) orders: Vec<BatchOrder>,
+    pub(super) progress: Progress,
+    /// Weights of shadows that wait and were trained before.
+    pub(super) trained: BTreeMap<Attempt, Vec<f32>>,
     /// Records answered by the shadows on the lanes, and views of those that come next.
     queried: usize,
     viewed: u32,
     /// A lane's answers to the latest query.
     answers: Vec<f32>,
     rows: Vec<u32>,
-    state: Vec<f32>,
+    pub(super) state: Vec<f32>,
     /// The weights of shadows that are done, if they are to be kept, until somebody takes them.
     weights: Option<Vec<Weights>>,
 }
@@ -139,7 +152,9 @@ impl<'d> PackRun<'d> {
                 wasted: 0,
                 done: vec![false; job.shadows.len()],
                 logits,
+                collected: None,
             },
+            trained: BTreeMap::new(),
             queried: 0,
             viewed: 0,
             answers: vec![0.0; engine.query_rows().min(data.records()) * width],
@@ -200,25 +215,6 @@ impl<'d> PackRun<'d> {
         }
     }
 
-    /// Writes a checkpoint to `out`, replacing what it holds: a run made from it gives the same bits as this
-    /// one going on.
-    ///
-    /// # Errors
-    /// As [`PackRun::advance`]; then what `out` holds is none.
-    pub fn checkpoint(&mut self, out: &mut Vec<u8>) -> Result<(), TrainError> {
-        self.look();
-        let progress = &self.progress;
-        let mut writer = checkpoint::Writer::new(out, &self.identity);
-        writer.progress(progress);
-        for lane in 0..progress.tasks.len() {
-            writer.position(self.orders[lane].position());
-            self.engine.save(lane, &mut self.state);
-            writer.floats(&self.state);
-        }
-        writer.finish();
-        self.engine.check()
-    }
-
     /// The pack's logits.
     ///
     /// # Errors
@@ -232,30 +228,29 @@ impl<'d> PackRun<'d> {
         }
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
-        let mut reader = checkpoint::Reader::open(bytes, &self.identity)?;
-        reader.progress(&mut self.progress, self.engine.lanes(), self.job.steps)?;
-        for (lane, task) in self.progress.tasks.iter().enumerate() {
-            let position = reader.position()?;
-            reader.floats(&mut self.state)?;
-            let members = self.job.members(&self.data, task.shadow);
-            if !self.orders[lane].start(task.shadow, members, position) {
-                return Err(checkpoint::CheckpointError::Damaged("its place in the batch order").into());
-            }
-            self.engine.load(lane, &self.job.seed, task.shadow, &self.state);
-        }
-        reader.finish()?;
-        Ok(())
-    }
-
     /// Puts the next shadows on the lanes; false if there are none.
     fn start_group(&mut self) -> bool {
         let progress = &mut self.progress;
         progress.step = 0;
         (self.queried, self.viewed) = (0, 0);
+        // All lanes are at the same step: at the first, or with shadows that were trained before at the last.
+        let is_trained = progress.waiting.front().is_some_and(|next| self.trained.contains_key(next));
+        if is_trained {
+            progress.step = self.job.steps;
+        }
         for lane in 0..self.engine.lanes() {
-            let Some((shadow, attempt)) = progress.waiting.pop_front() else { break };
-            self.engine.start(lane, &self.job.seed, shadow, attempt);
+            let same = |next: &mut Attempt| self.trained.contains_key(next) == is_trained;
+            let Some((shadow, attempt)) = progress.waiting.pop_front_if(same) else { break };
+            match self.trained.remove(&(shadow, attempt)) {
+                // What it answers with; the moments are not asked any more.
+                Some(weights) => {
+                    self.state
+                        .chunks_exact_mut(weights.len())
+                        .for_each(|part| part.copy_from_slice(&weights));
+                    self.engine.load(lane, &self.job.seed, shadow, &self.state);
+                }
+                None => self.engine.start(lane, &self.job.seed, shadow, attempt),
+            }
             let members = self.job.members(&self.data, shadow);
             let started = self.orders[lane].start(shadow, members, Position::default());
             assert!(started, "`check` found members for every shadow");
@@ -286,7 +281,7 @@ impl<'d> PackRun<'d> {
     }
 
     /// Notes which shadows have diverged.
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         for (lane, task) in self.progress.tasks.iter_mut().enumerate() {
             task.diverged |= self.engine.diverged(lane);
         }
@@ -300,7 +295,11 @@ impl<'d> PackRun<'d> {
         for (lane, task) in self.progress.tasks.iter_mut().enumerate().filter(|(_, task)| !task.diverged) {
             self.engine.logits(lane, answers);
             self.progress.logits.put(task.shadow, self.queried, self.viewed as usize, answers);
-            task.diverged |= answers.iter().any(|logit| !logit.is_finite());
+            if answers.iter().any(|logit| !logit.is_finite()) {
+                task.diverged = true;
+                // Under other queries it might not have.
+                self.progress.collected = None;
+            }
         }
         self.viewed += 1;
         if self.viewed < self.job.queries.views() {
@@ -316,6 +315,7 @@ impl<'d> PackRun<'d> {
     /// Takes the shadows off the lanes: done, to be tried again, or lost.
     fn end_group(&mut self) {
         let progress = &mut self.progress;
+        let mut lost = Vec::new();
         for (lane, task) in progress.tasks.drain(..).enumerate().rev() {
             if task.diverged && task.attempt + 1 < Self::ATTEMPTS {
                 progress.wasted += progress.step;
@@ -326,15 +326,19 @@ impl<'d> PackRun<'d> {
             if task.diverged {
                 // Steps the attempt did not take any more count as taken.
                 progress.taken += self.job.steps - progress.step;
-                progress.logits.shadow_mut(task.shadow).fill(f32::NAN);
-                progress.logits.lost.push(task.shadow);
-                progress.logits.lost.sort_unstable();
-            } else if let Some(weights) = &mut self.weights {
+                lost.push(task.shadow);
+            } else if self.weights.is_some() || progress.collected.is_some() {
                 let mut values = vec![0.0; self.engine.parameters()];
                 self.engine.answering(lane, &mut values);
-                weights.push(Weights { shadow: task.shadow, values });
+                if let Some(weights) = &mut self.weights {
+                    weights.push(Weights { shadow: task.shadow, values: values.clone() });
+                }
+                if let Some(collected) = &mut progress.collected {
+                    collected.put((task.shadow, task.attempt), values);
+                }
             }
         }
+        lost.into_iter().for_each(|shadow| progress.lose(shadow));
         progress.step = 0;
         (self.queried, self.viewed) = (0, 0);
     }

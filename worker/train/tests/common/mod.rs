@@ -1,6 +1,7 @@
 //! What the tests share: small data and recipes.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod faulty;
 pub mod reference;
 
 use umbra_core::digest::Digest;
