@@ -56,3 +56,24 @@ fn a_checkpoint_goes_on_from_a_device_to_the_cpu_and_back() {
         assert!(common::bits(&last, shadow) == common::bits(&expected, shadow), "shadow {shadow}");
     }
 }
+
+/// Whoever trained them: the CPU one after the other, or a device so many at a time.
+#[test]
+fn kept_weights_answer_on_any_device_and_any_number_of_lanes() {
+    let model = perceptron(&[20]);
+    let (one, table) = (common::varied(model, recipe("sgd")), Table::new(60, 7, 3));
+    let two = common::viewed(&one, 2);
+    let (trained, asked) = (common::job(&one, &table, 0..5, STEPS), common::job(&two, &table, 0..5, STEPS));
+    let expected = common::run(PackRun::new(asked.clone(), table.data(), None).unwrap(), 7).encode().unwrap();
+    let collect = |mut run: PackRun<'_>| {
+        run.collect_weights();
+        while run.advance(7).unwrap() != Status::Done {}
+        run.collected_weights().unwrap()
+    };
+    let weights = collect(PackRun::new(trained.clone(), table.data(), None).unwrap());
+    for lanes in [1, 2, 7] {
+        assert!(collect(on_device(&one, &trained, &table, lanes, None).unwrap()) == weights, "{lanes} lanes");
+        let again = on_device(&two, &asked, &table, lanes, Some(&weights)).unwrap();
+        assert!(common::run(again, 7).encode().unwrap() == expected, "{lanes} lanes");
+    }
+}
