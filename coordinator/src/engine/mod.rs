@@ -22,6 +22,7 @@ mod progress;
 mod queue;
 pub mod records;
 mod run;
+mod running;
 mod sessions;
 mod show;
 mod spans;

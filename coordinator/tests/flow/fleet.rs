@@ -125,6 +125,42 @@ async fn a_worker_that_fails_everything_is_listed_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_pack_that_stands_still_goes_on_where_slots_are_fast() {
+    let place = Place::with_pace(20).await;
+    place.upload().await;
+    let shadows = Some(v1::ShadowSpec { count: Some(8), block: Some(8), population: None });
+    let audit = place.submit("r", &v1::AuditSpec { shadows, ..draft() }).await.unwrap();
+    let mut slow = Puppet::join(&place, "slow", 1).await;
+    let held = slow.next_assignment().await;
+    let mut fast = Puppet::join(&place, "fast", 1).await;
+    let first = fast.next_assignment().await;
+    // The one takes a step at every word, the other none.
+    let mut often = tokio::time::interval(std::time::Duration::from_millis(5));
+    for step in 1..=20 {
+        often.tick().await;
+        fast.progress(&first, step).await;
+    }
+    fast.finish(&first).await;
+    let revoked = async {
+        loop {
+            slow.progress(&held, 3).await;
+            tokio::select! {
+                revoke = slow.next_revoke() => return revoke,
+                _ = often.tick() => {}
+            }
+        }
+    };
+    let revoke = tokio::time::timeout(std::time::Duration::from_secs(60), revoked).await.expect("in time");
+    assert_eq!((revoke.fence, revoke.reason()), (held.fence, v1::RevokeReason::Moving));
+    slow.hand_back(&held, 3).await;
+    let moved = fast.next_assignment().await;
+    assert_eq!((moved.pack, moved.resume_from.clone().unwrap().step), (held.pack, 3));
+    fast.finish(&moved).await;
+    assert_eq!(place.watch(&audit.id).await.state(), v1::AuditState::Succeeded);
+    place.stop().await;
+}
+
+#[tokio::test]
 async fn an_audit_grows_by_whole_blocks_and_trains_the_new_ones_only() {
     let place = Place::start().await;
     place.upload().await;

@@ -34,6 +34,7 @@ pub struct Place {
     /// Where blobs are if not in the folder.
     elsewhere: Option<BlobStore>,
     storage: Storage,
+    cluster: ClusterConfig,
     pub channel: Channel,
 }
 
@@ -88,12 +89,17 @@ fn images(folder: &std::path::Path) -> Imported {
     import(&path, &Schema::parse(schema, &beside).unwrap()).unwrap()
 }
 
-async fn start(folder: &std::path::Path, elsewhere: Option<BlobStore>, storage: Storage) -> (Drain, Channel) {
+async fn start(
+    folder: &std::path::Path,
+    elsewhere: Option<BlobStore>,
+    storage: Storage,
+    cluster: ClusterConfig,
+) -> (Drain, Channel) {
     let drain = Drain::new();
     let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = grpc.local_addr().unwrap();
     let config = Config {
-        cluster: ClusterConfig { lease_ms: 60_000, backoff_ms: 10, ..ClusterConfig::default() },
+        cluster,
         token: None,
         scratch: folder.join("scratch"),
         numerics: "test-class".into(),
@@ -141,8 +147,9 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let data = data(folder.path());
         let storage = Storage::default();
-        let (drain, channel) = start(folder.path(), elsewhere.clone(), storage.clone()).await;
-        Self { folder, data, drain, elsewhere, storage, channel }
+        let cluster = ClusterConfig { lease_ms: 60_000, backoff_ms: 10, ..ClusterConfig::default() };
+        let (drain, channel) = start(folder.path(), elsewhere.clone(), storage.clone(), cluster).await;
+        Self { folder, data, drain, elsewhere, storage, cluster, channel }
     }
 
     /// With bounds of one's own.
@@ -153,12 +160,20 @@ impl Place {
         place
     }
 
+    /// That finds out sooner how fast a slot is.
+    pub async fn with_pace(window_ms: u64) -> Self {
+        let mut place = Self::start().await;
+        place.cluster.pace_window_ms = window_ms;
+        place.restart().await;
+        place
+    }
+
     pub async fn restart(&mut self) {
         self.drain.begin();
         let outcome = self.drain.finished(BOUND).await;
         assert!(outcome.is_clean(), "{outcome}");
         (self.drain, self.channel) =
-            start(self.folder.path(), self.elsewhere.clone(), self.storage.clone()).await;
+            start(self.folder.path(), self.elsewhere.clone(), self.storage.clone(), self.cluster).await;
     }
 
     /// Restarted with blobs beside that were there before, and with garbage collected all the time, however
