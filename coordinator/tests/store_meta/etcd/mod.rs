@@ -1,6 +1,7 @@
 //! The store in etcd: the contract, then what it owes beyond it. Each test starts the etcd that `UMBRA_ETCD`
 //! names, and is skipped where it names none.
 
+mod backups;
 mod commits;
 mod election;
 #[path = "../../../../tests/src/etcd.rs"]
