@@ -7,6 +7,7 @@ mod election;
 #[path = "../../../../tests/src/etcd.rs"]
 mod nodes;
 mod proxy;
+mod quota;
 mod secured;
 mod servers;
 
