@@ -11,14 +11,15 @@ use crate::baseline::{assert_unharmed, in_the_middle, wait};
 use crate::wanted;
 
 /// A small disk; it is gone when dropped.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
-    /// Mounts one. `None`, and a line that counts a test skipped, where that is not allowed.
-    fn mount(folder: &Path) -> Option<Self> {
+    /// Mounts one of so many MiB. `None`, and a line that counts a test skipped, where that is not allowed.
+    pub fn mount(folder: &Path, size: u32) -> Option<Self> {
         std::fs::create_dir_all(folder).expect("a test can write to its folder");
         let mut command = Command::new("mount");
-        let mounted = command.args(["-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs"]).arg(folder).output();
+        let options = format!("size={size}m,mode=700");
+        let mounted = command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder).output();
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(folder.to_owned()));
         }
@@ -26,12 +27,22 @@ impl Disk {
         None
     }
 
+    /// One for the state of every coordinator of a fleet that is to start in this folder.
+    pub fn of_states(folder: &Path, size: u32) -> Vec<Option<Self>> {
+        (0..COORDINATORS).map(|index| Self::mount(&folder.join(format!("state-{index}")), size)).collect()
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     fn ballast(&self) -> PathBuf {
         self.0.join("ballast")
     }
 
     /// Leaves no byte free.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = File::create(self.ballast()).expect("there is room for a name");
         // Smaller and smaller pieces, until not one byte fits.
         let mut size = 1 << 20;
@@ -42,7 +53,8 @@ impl Disk {
         }
     }
 
-    fn free(&self) {
+    /// Takes away what filled it.
+    pub fn free(&self) {
         std::fs::remove_file(self.ballast()).expect("what was written can be removed");
     }
 }
@@ -53,6 +65,9 @@ impl Drop for Disk {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
+
+/// MiB of a disk that one audit does not fill.
+const SMALL: u32 = 64;
 
 /// What is said of a disk that is full.
 fn is_full(line: &str) -> bool {
@@ -66,8 +81,8 @@ fn a_worker_whose_disk_is_full_leaves_the_work_to_others() {
     }
     let _turn = turn();
     let Some(fleet) = Fleet::start(1, 5) else { return };
-    let Some(disk) = Disk::mount(&fleet.folder().join("small")) else { return };
-    let full = fleet.worker_in("full", 1, &disk.0);
+    let Some(disk) = Disk::mount(&fleet.folder().join("small"), SMALL) else { return };
+    let full = fleet.worker_in("full", 1, disk.folder());
     disk.fill();
     let (audit, before) = (Audit::medium(), fleet.journal.now());
     let id = fleet.submit(&audit);
@@ -89,8 +104,7 @@ fn a_coordinator_whose_disk_is_full_goes_on_when_there_is_room() {
     let _turn = turn();
     let mut disks = Vec::new();
     let started = Fleet::prepared(1, 5, |folder| {
-        let mounted = (0..COORDINATORS).map(|index| Disk::mount(&folder.join(format!("state-{index}"))));
-        disks = mounted.collect();
+        disks = Disk::of_states(folder, SMALL);
     });
     let Some(fleet) = started else { return };
     if disks.iter().any(Option::is_none) {

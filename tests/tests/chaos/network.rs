@@ -8,7 +8,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
-use umbra_tests::{Audit, Fleet, Journal, Place, Process, turn};
+use umbra_tests::{Audit, Fleet, Journal, Place, Process, Worker, turn};
 
 use crate::baseline::{assert_unharmed, checkpoint, elsewhere, wait};
 use crate::wanted;
@@ -25,28 +25,56 @@ fn a_worker_whose_network_is_cut_counts_for_nothing_until_it_is_back() {
         return;
     }
     let _turn = turn();
-    let Some(cable) = Cable::lay() else { return };
     let Some(fleet) = Fleet::start(1, 3) else { return };
-    let ports: Vec<u16> = fleet
-        .server()
-        .split(',')
-        .map(|url| url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("they have ports"))
-        .collect();
-    let _near = cable.relay("near end", false, &ports, &fleet.journal);
-    let _far = cable.relay("far end", true, &ports, &fleet.journal);
-    let scratch = fleet.folder().join("scratch");
-    let far = fleet.worker_by("far", 1, &scratch, |command| cable.behind(&command));
+    let Some(apart) = Apart::of(&fleet) else { return };
+    let far = apart.worker(&fleet, "far");
     let heir = fleet.worker("heir", 1);
     let (audit, before) = (Audit::medium(), fleet.journal.now());
     let id = fleet.submit(&audit);
     let heard = checkpoint(&fleet, &far, before);
-    cable.set("down");
+    apart.cut();
     let again = elsewhere(&fleet, &heir, &heard, heard.after);
-    cable.set("up");
+    apart.mend();
     wait(&fleet, again, "the worker to come back", |entry| {
         entry.message() == "worker joined" && far.is_meant(entry)
     });
     assert_unharmed(&fleet, &audit, &id, "a worker's network was cut");
+}
+
+/// A namespace that sees a fleet's coordinators over a cable, and nothing else.
+pub struct Apart {
+    _relays: [Process; 2],
+    // Last, so that it goes when nobody uses it.
+    cable: Cable,
+}
+
+impl Apart {
+    /// Makes one. `None`, and a line that counts a test skipped, where that is not allowed.
+    pub fn of(fleet: &Fleet) -> Option<Self> {
+        let cable = Cable::lay()?;
+        let server = fleet.server();
+        let port = |url: &str| url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let ports: Vec<u16> = server.split(',').map(|url| port(url).expect("they have ports")).collect();
+        let near = cable.relay("near end", false, &ports, &fleet.journal);
+        let far = cable.relay("far end", true, &ports, &fleet.journal);
+        Some(Self { _relays: [near, far], cable })
+    }
+
+    /// Starts a worker in it.
+    pub fn worker(&self, fleet: &Fleet, name: &str) -> Worker {
+        let scratch = fleet.folder().join("scratch");
+        fleet.worker_by(name, 1, &scratch, |command| self.cable.behind(&command))
+    }
+
+    /// Cuts the cable.
+    pub fn cut(&self) {
+        self.cable.set("down");
+    }
+
+    /// Mends it.
+    pub fn mend(&self) {
+        self.cable.set("up");
+    }
 }
 
 /// A cable from this machine into a namespace; both are gone when dropped.

@@ -9,10 +9,15 @@ use umbra_core::seed::{Purpose, Seed, Stream};
 use umbra_tests::{Audit, COORDINATORS, Fleet, Place, Process, Signal, Worker, command, turn};
 
 use crate::baseline::{last, undisturbed};
+use crate::disks::Disk;
+use crate::network::Apart;
 use crate::wanted;
 
 /// How long it goes on unless told otherwise.
 const MINUTES: u64 = 10;
+
+/// MiB of a disk that all these audits do not fill.
+const LARGE: u32 = 512;
 
 /// The longest that a fault lasts, in seconds.
 const LONGEST: u64 = 20;
@@ -29,9 +34,13 @@ enum Fault {
     S3Away,
     WorkerKilled,
     WorkerFrozen,
+    NetworkCut,
+    WorkerDiskFull,
+    CoordinatorDiskFull,
 }
 
-const FAULTS: [Fault; 10] = [
+/// Those that take root come last.
+const FAULTS: [Fault; 13] = [
     Fault::LeaderKilled,
     Fault::LeaderEnded,
     Fault::LeaderFrozen,
@@ -42,16 +51,28 @@ const FAULTS: [Fault; 10] = [
     Fault::S3Away,
     Fault::WorkerKilled,
     Fault::WorkerFrozen,
+    Fault::NetworkCut,
+    Fault::WorkerDiskFull,
+    Fault::CoordinatorDiskFull,
 ];
+
+/// Faults that anybody can make.
+const PLAIN: usize = 10;
 
 impl Fault {
     /// What it strikes: two faults of one kind of thing do not strike together.
     fn target(self) -> u8 {
         match self {
-            Self::LeaderKilled | Self::LeaderEnded | Self::LeaderFrozen | Self::FollowerKilled => 0,
+            Self::LeaderKilled
+            | Self::LeaderEnded
+            | Self::LeaderFrozen
+            | Self::FollowerKilled
+            | Self::CoordinatorDiskFull => 0,
             Self::EtcdLeaderKilled | Self::EtcdNodeFrozen | Self::EtcdAway => 1,
             Self::S3Away => 2,
             Self::WorkerKilled | Self::WorkerFrozen => 3,
+            Self::NetworkCut => 4,
+            Self::WorkerDiskFull => 5,
         }
     }
 }
@@ -65,6 +86,30 @@ enum Repair {
     S3,
     NewWorker,
     ThawWorker(Worker),
+    Network,
+    Disk(usize),
+}
+
+/// What takes root: small disks, and a worker behind a cable.
+struct Ground {
+    /// Of the coordinators' states, then of a worker.
+    disks: Vec<Disk>,
+    _small: Worker,
+    _far: Worker,
+    apart: Apart,
+}
+
+impl Ground {
+    /// `None`, and lines that count what is skipped, where that is not allowed.
+    fn of(fleet: &Fleet, states: Vec<Option<Disk>>) -> Option<Self> {
+        let mut disks: Vec<Disk> = states.into_iter().collect::<Option<_>>()?;
+        let scratch = Disk::mount(&fleet.folder().join("small"), LARGE)?;
+        let apart = Apart::of(fleet)?;
+        let small = fleet.worker_in("small", 1, scratch.folder());
+        let far = apart.worker(fleet, "far");
+        disks.push(scratch);
+        Some(Self { disks, _small: small, _far: far, apart })
+    }
 }
 
 #[test]
@@ -79,9 +124,12 @@ fn any_history_of_faults_ends_with_the_same_findings() {
     };
     let (seed, minutes) = (number("UMBRA_CHAOS_SEED", 1), number("UMBRA_CHAOS_MINUTES", MINUTES));
     println!("chaos: UMBRA_CHAOS_SEED={seed} UMBRA_CHAOS_MINUTES={minutes}");
-    let Some(fleet) = Fleet::start(1, 5) else { return };
+    let mut states = Vec::new();
+    let Some(fleet) = Fleet::prepared(1, 5, |folder| states = Disk::of_states(folder, LARGE)) else { return };
+    let ground = Ground::of(&fleet, states);
     let chance = Seed::new(seed).stream(Purpose::Simulation, &[]);
-    let mut storm = Storm { chance, fleet, workers: Vec::new(), started: 0, struck: Vec::new() };
+    let (workers, struck) = (Vec::new(), Vec::new());
+    let mut storm = Storm { chance, workers, started: 0, struck, ground, fleet };
     storm.add_worker();
     storm.add_worker();
     let end = Instant::now() + Duration::from_secs(60 * minutes);
@@ -107,10 +155,12 @@ fn any_history_of_faults_ends_with_the_same_findings() {
 
 struct Storm {
     chance: Stream,
-    fleet: Fleet,
     workers: Vec<Worker>,
     started: u32,
     struck: Vec<Fault>,
+    ground: Option<Ground>,
+    // Last, so that its folder goes when nothing is mounted there any more.
+    fleet: Fleet,
 }
 
 impl Storm {
@@ -165,7 +215,8 @@ impl Storm {
     }
 
     fn draw(&mut self) -> Fault {
-        FAULTS[self.chance.below(FAULTS.len() as u64) as usize]
+        let possible = if self.ground.is_some() { FAULTS.len() } else { PLAIN };
+        FAULTS[self.chance.below(possible as u64) as usize]
     }
 
     fn begin(&mut self, fault: Fault) -> Repair {
@@ -217,7 +268,25 @@ impl Storm {
                 worker.process.signal(Signal::Stop);
                 Repair::ThawWorker(worker)
             }
+            Fault::NetworkCut => {
+                self.ground().apart.cut();
+                Repair::Network
+            }
+            Fault::WorkerDiskFull => self.fill(COORDINATORS),
+            Fault::CoordinatorDiskFull => {
+                let leader = fleet.leader();
+                self.fill(leader)
+            }
         }
+    }
+
+    fn ground(&self) -> &Ground {
+        self.ground.as_ref().expect("it is drawn where there is one")
+    }
+
+    fn fill(&self, disk: usize) -> Repair {
+        self.ground().disks[disk].fill();
+        Repair::Disk(disk)
     }
 
     fn repair(&mut self, repair: Repair) {
@@ -232,6 +301,8 @@ impl Storm {
                 worker.process.signal(Signal::Continue);
                 self.workers.push(worker);
             }
+            Repair::Network => self.ground().apart.mend(),
+            Repair::Disk(disk) => self.ground().disks[disk].free(),
         }
     }
 
