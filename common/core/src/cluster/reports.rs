@@ -42,6 +42,8 @@ impl Cluster {
             size = at;
             self.vacate(&slot_id(id, slot));
         }
+        // First, since a pack that moves may be given to the very slot.
+        out.act(Action::Acknowledge { worker: id.clone(), pack: pack.clone(), fence });
         match standing {
             Standing::Live => {
                 let moves_to = self.leases.remove(&fence).and_then(|lease| lease.moves_to);
@@ -51,7 +53,6 @@ impl Cluster {
             Standing::Settled | Standing::Over => {}
             Standing::Stale => self.refuse(id, pack, fence, out),
         }
-        out.act(Action::Acknowledge { worker: id.clone(), pack: pack.clone(), fence });
     }
 
     /// A live fence ends with its report.

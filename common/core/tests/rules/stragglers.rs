@@ -1,6 +1,6 @@
 //! The last packs of an audit do not hang on the slowest slot.
 
-use umbra_core::cluster::{Event, Outcome, RevokeReason};
+use umbra_core::cluster::{Action, Event, Outcome, RevokeReason};
 
 use crate::bench::{Bench, Given, LEASE, checkpoint, demand, given, pack, revokes, worker};
 
@@ -30,7 +30,11 @@ fn a_straggler_goes_on_on_a_faster_idle_slot_and_spends_nothing() {
         "or by a new session"
     );
     let saved = checkpoint(&slow.pack, slow.fence, 26);
-    let moved = given(&bench.report(&slow, Outcome::Released { checkpoint: Some(saved.clone()) })).remove(0);
+    let actions = bench.report(&slow, Outcome::Released { checkpoint: Some(saved.clone()) });
+    let at = |wanted: fn(&Action) -> bool| actions.iter().position(wanted);
+    let acknowledged = at(|action| matches!(action, Action::Acknowledge { .. }));
+    assert!(acknowledged < at(|action| matches!(action, Action::Assign { .. })), "its slot is free first");
+    let moved = given(&actions).remove(0);
     assert_eq!((&moved.worker, &moved.pack, moved.resume_from), (&fast.worker, &slow.pack, Some(saved)));
     let record = bench.cluster.pack(&slow.pack).unwrap();
     assert_eq!((record.attempts, record.losses), (0, 0));
