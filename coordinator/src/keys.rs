@@ -78,9 +78,19 @@ pub fn logits(logits: &LogitsKey) -> Key {
     key(format!("logits/{logits}"))
 }
 
+/// The verified logits of all shadows.
+pub fn all_logits() -> Prefix {
+    prefix("logits/".to_owned())
+}
+
 /// The verified weights of one shadow.
 pub fn weights(train: &TrainKey) -> Key {
     key(format!("weights/{train}"))
+}
+
+/// The verified weights of all shadows.
+pub fn all_weights() -> Prefix {
+    prefix("weights/".to_owned())
 }
 
 /// What names the findings of a leader's term. A store that was restored at `life` counts its epochs from the start

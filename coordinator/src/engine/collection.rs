@@ -8,6 +8,7 @@ use umbra_core::places;
 
 use super::term::{Term, TermEnd};
 use crate::gc::Kept;
+use crate::store::{Entry, Op};
 
 impl Term {
     /// The blobs that audits name or are about to name; findings and data sets are in records of their own.
@@ -36,5 +37,20 @@ impl Term {
         self.prove_lead().await?;
         let kept = self.kept();
         Ok(candidates.into_iter().filter(|key| !kept.has(key)).collect())
+    }
+
+    /// Forgets entries of the index of results that are still as they were read; how many.
+    pub(super) async fn forget(&mut self, entries: Vec<Entry>) -> Result<u64, TermEnd> {
+        let mut ops = Vec::new();
+        for Entry { key, value } in entries {
+            // Only this engine writes the index: it cannot change before the commit.
+            let now = self.read(&key).await?;
+            if now.is_some_and(|now| now.bytes == value.bytes) {
+                ops.push(Op::Delete { key });
+            }
+        }
+        let forgotten = ops.len() as u64;
+        self.commit(ops).await?;
+        Ok(forgotten)
     }
 }

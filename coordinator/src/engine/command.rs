@@ -19,7 +19,7 @@ use crate::api::Allowance;
 use crate::backup::TakeError;
 use crate::facts::{AuditFacts, DatasetFacts};
 use crate::gc::Kept;
-use crate::store::Op;
+use crate::store::{Entry, Op};
 
 /// A message to the engine. Those that carry a `reply` are answered once what they ask for is durable.
 pub enum Command {
@@ -76,6 +76,13 @@ pub enum Command {
         candidates: Vec<String>,
         /// Those that no record names.
         reply: oneshot::Sender<BTreeSet<String>>,
+    },
+    /// Forget entries of the index of results; answered with how many were still as they are here.
+    Forget {
+        /// The entries.
+        entries: Vec<Entry>,
+        /// How many are gone now.
+        reply: oneshot::Sender<u64>,
     },
     /// Register a data set; answered with the one that exists afterwards.
     Register {

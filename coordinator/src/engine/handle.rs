@@ -22,7 +22,7 @@ use super::term::{Term, TermEnd};
 use super::wire;
 use crate::facts::{AuditFacts, DatasetFacts};
 use crate::keys;
-use crate::store::{MAX_OPS, Op, StoreError};
+use crate::store::{MAX_OPS, Op};
 
 impl Term {
     /// Does what a command asks.
@@ -49,6 +49,7 @@ impl Term {
             Command::Swept { audit } => self.swept(&audit),
             Command::Kept { reply } => answer(reply, self.kept()),
             Command::Collect { candidates, reply } => answer(reply, self.collect(candidates).await?),
+            Command::Forget { entries, reply } => answer(reply, self.forget(entries).await?),
             Command::Register { dataset, reply } => {
                 let taken = self.register(dataset).await?;
                 answer(reply, taken);
@@ -156,11 +157,7 @@ impl Term {
 
     async fn dataset(&self, dataset: &DatasetFacts) -> Result<Option<DatasetFacts>, TermEnd> {
         let key = keys::dataset(&dataset.name);
-        let value = self.shell.store.get(&key).await.map_err(|error| match error {
-            StoreError::Unavailable(reason) => TermEnd::Reload(reason),
-            error => TermEnd::Damaged(error.into()),
-        })?;
-        let Some(value) = value else { return Ok(None) };
+        let Some(value) = self.read(&key).await? else { return Ok(None) };
         let damaged = |error: super::records::Damaged| TermEnd::Damaged(error.into());
         let stored = decode::<stored::StoredDataset>(&key, &value.bytes).map_err(damaged)?;
         Ok(DatasetFacts::from_stored(&stored).ok())

@@ -25,7 +25,7 @@ use super::{spans, wire};
 use crate::audit_task::AuditTask;
 use crate::facts::AuditFacts;
 use crate::shell::Shell;
-use crate::store::{CommitError, Epoch, Op, Txn};
+use crate::store::{CommitError, Epoch, Key, Op, StoreError, Txn, Value};
 use crate::{findings, ingest, keys};
 
 /// Why a term ended.
@@ -207,6 +207,14 @@ impl Term {
         Ok(())
     }
 
+    /// The value of a key.
+    pub(super) async fn read(&self, key: &Key) -> Result<Option<Value>, TermEnd> {
+        self.shell.store.get(key).await.map_err(|error| match error {
+            StoreError::Unavailable(reason) => TermEnd::Reload(reason),
+            error => TermEnd::Damaged(error.into()),
+        })
+    }
+
     /// Commits operations under this term's epoch; nothing is done for none.
     pub(super) async fn commit(&mut self, ops: Vec<Op>) -> Result<(), TermEnd> {
         if ops.is_empty() { Ok(()) } else { self.commit_all(ops).await }
@@ -225,9 +233,7 @@ impl Term {
         metrics::histogram!("umbra_store_commit_seconds").record(spent);
         result.map(drop).map_err(|error| match error {
             CommitError::Deposed { .. } => TermEnd::Deposed,
-            CommitError::Corrupt(reason) => {
-                TermEnd::Damaged(LoadError::Store(crate::store::StoreError::Corrupt(reason)))
-            }
+            CommitError::Corrupt(reason) => TermEnd::Damaged(LoadError::Store(StoreError::Corrupt(reason))),
             error => TermEnd::Reload(error.to_string()),
         })
     }

@@ -1,11 +1,12 @@
 //! Collecting garbage: blobs that no record names, such as what a zombie wrote after its pack was done, or
-//! what a coordinator that was killed did not get to delete.
+//! what a coordinator that was killed did not get to delete; and entries of the index whose blobs are gone.
 //!
 //! What is named is asked of the engine, which only a leader answers; what is to go is put to it once more,
 //! and it proves under its epoch that it still leads. A store that cannot be read to its end ends the run
 //! before anything is deleted.
 
 mod decide;
+mod index;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ const FIRST: Duration = Duration::from_secs(3600);
 struct Collected {
     blobs: u64,
     bytes: u64,
+    /// Entries of the index of results.
+    entries: u64,
 }
 
 /// Why a run ended before its end. What it has not taken away is for the next.
@@ -68,8 +71,10 @@ pub async fn run(shell: Arc<Shell>, every: Duration, drain: Drain) {
             collected = collect(&shell) => collected,
         };
         match collected {
-            Ok(Collected { blobs: 0, .. }) => tracing::debug!("no garbage among the blobs"),
-            Ok(Collected { blobs, bytes }) => tracing::info!(blobs, bytes, "collected garbage"),
+            Ok(Collected { blobs: 0, entries: 0, .. }) => tracing::debug!("no garbage"),
+            Ok(Collected { blobs, bytes, entries }) => {
+                tracing::info!(blobs, bytes, entries, "collected garbage");
+            }
             Err(error) => tracing::warn!(%error, "cannot collect garbage now"),
         }
     }
@@ -82,18 +87,19 @@ async fn collect(shell: &Shell) -> Result<Collected, GcError> {
         kept.keys.extend(end.files.into_iter().filter_map(|file| file.blob).map(|blob| blob.key));
     }
     kept.keys.extend(datasets(shell).await?);
+    let mut collected = Collected { entries: index::sweep(shell, &kept).await?, ..Collected::default() };
     let candidates = candidates(shell, &kept).await?;
     let named: Vec<String> = candidates.iter().map(|(key, _)| key.to_string()).collect();
     if named.is_empty() {
-        return Ok(Collected::default());
+        return Ok(collected);
     }
     let free = shell.engine.ask(|reply| Command::Collect { candidates: named, reply }).await?;
-    let mut collected = Collected::default();
     for (key, size) in candidates.into_iter().filter(|(key, _)| free.contains(key.as_str())) {
         if delete(shell, &key).await? {
             tracing::debug!(%key, size, "delete a blob that nobody names");
             metrics::counter!("umbra_blobs_collected_total").increment(1);
-            collected = Collected { blobs: collected.blobs + 1, bytes: collected.bytes + size };
+            collected.blobs += 1;
+            collected.bytes += size;
         }
     }
     Ok(collected)

@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use umbra_coordinator::store::EmbeddedStore;
+use umbra_coordinator::store::{EmbeddedStore, OpenError, Prefix, read_all};
 use umbra_coordinator::{Config, Listeners, Storage, serve};
 use umbra_core::cluster::ClusterConfig;
 use umbra_core::digest::Digest;
@@ -89,6 +89,20 @@ fn images(folder: &std::path::Path) -> Imported {
     import(&path, &Schema::parse(schema, &beside).unwrap()).unwrap()
 }
 
+/// The meta store, once whoever had it last has let it go.
+async fn open(folder: &std::path::Path) -> EmbeddedStore {
+    let free = async {
+        let mut often = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            match EmbeddedStore::open(folder.join("meta.redb")).await {
+                Err(OpenError::InUse { .. }) => often.tick().await,
+                opened => return opened.unwrap(),
+            };
+        }
+    };
+    tokio::time::timeout(BOUND, free).await.expect("in time")
+}
+
 async fn start(
     folder: &std::path::Path,
     elsewhere: Option<BlobStore>,
@@ -109,7 +123,7 @@ async fn start(
         max_dataset_bytes: 1 << 20,
         storage,
     };
-    let store = EmbeddedStore::open(folder.join("meta.redb")).await.unwrap();
+    let store = open(folder).await;
     let blobs = match elsewhere {
         Some(blobs) => blobs,
         None => BlobStore::local(folder.join("blobs")).await.unwrap(),
@@ -192,6 +206,16 @@ impl Place {
     pub async fn settled(mut self) -> Self {
         self.restart().await;
         self
+    }
+
+    /// The keys of everything in the meta store of a coordinator that goes down for it.
+    pub async fn entries(self) -> Vec<String> {
+        self.drain.begin();
+        let outcome = self.drain.finished(BOUND).await;
+        assert!(outcome.is_clean(), "{outcome}");
+        let store = open(self.folder.path()).await;
+        let entries = read_all(&store, &Prefix::all()).await.unwrap();
+        entries.into_iter().map(|entry| entry.key.as_str().to_owned()).collect()
     }
 
     pub async fn stop(self) {
