@@ -73,7 +73,7 @@ pub struct Heavy {
     pub drawings: Semaphore,
     /// Backups being sent.
     pub backups: Arc<Semaphore>,
-    /// Blobs being received from workers: each takes a chunk of memory and a file.
+    /// Blobs being received from workers: each takes a few chunks of memory and a file.
     pub writes: Arc<Semaphore>,
     /// Data sets being received from clients.
     pub imports: Arc<Semaphore>,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use umbra_core::digest::Digest;
@@ -12,6 +13,9 @@ use umbra_proto::{CHUNK, error::Reason};
 use umbra_runtime::blobs::{BlobKey, Stored, UploadId, Uploads};
 
 use super::refusals;
+
+/// Chunks that may wait to be written.
+const AHEAD: usize = 2;
 
 /// What the sender announced.
 pub struct Announced {
@@ -48,14 +52,41 @@ pub async fn receive(
     }
     let id = UploadId::derive(&announced.key, &announced.sha256);
     let _room = uploads.receive(&id, announced.size).map_err(|error| refusals::blob(&error))?;
-    let mut have = uploads.length(&id).await.map_err(|error| refusals::blob(&error))?;
+    let have = uploads.length(&id).await.map_err(|error| refusals::blob(&error))?;
     if announced.offset > have {
         let message = format!("the chunks start at {}, but only {have} bytes are here", announced.offset);
         return Err(bad_field("offset", message));
     }
+    // What arrived is written while the next is on its way; a sender that is faster waits.
+    let (arrived, arrivals) = mpsc::channel(AHEAD);
+    let (heard, written) = futures::join!(
+        hear(announced, have, hearing, chunks, arrived),
+        write(uploads, &id, have, hearing, arrivals)
+    );
+    written?;
+    heard?;
+    let committed = uploads.commit(&id, &announced.key, &announced.sha256).await;
+    committed.map_err(|error| refusals::blob(&error))
+}
+
+/// Listens to the end and hands on what is new: the bytes after the first `have`.
+async fn hear(
+    announced: &Announced,
+    have: u64,
+    hearing: &Hearing,
+    chunks: impl Stream<Item = Result<Bytes, Status>> + Send,
+    arrived: mpsc::Sender<Bytes>,
+) -> Result<(), Status> {
     let mut at = announced.offset;
     let mut chunks = std::pin::pin!(chunks);
-    while let Some(chunk) = hearing.next(&mut chunks).await? {
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            // Who writes has failed and says why.
+            () = arrived.closed() => return Ok(()),
+            chunk = hearing.next(&mut chunks) => chunk?,
+        };
+        let Some(mut chunk) = chunk else { break };
         if chunk.len() > CHUNK {
             return Err(bad_field("chunk", format!("it has {} bytes: send at most 1 MiB", chunk.len())));
         }
@@ -65,8 +96,10 @@ pub async fn receive(
             return Err(bad_field("chunk", message));
         }
         if end > have {
-            let new = chunk.slice((have - at.min(have)) as usize..);
-            have = uploads.append(&id, have, new).await.map_err(|error| refusals::blob(&error))?;
+            chunk.advance(have.saturating_sub(at) as usize);
+            if arrived.send(chunk).await.is_err() {
+                return Ok(());
+            }
         }
         at = end;
     }
@@ -74,8 +107,24 @@ pub async fn receive(
         let message = format!("the stream ended after {at} of {} bytes: send the rest", announced.size);
         return Err(refuse(Reason::Unavailable, message));
     }
-    let committed = uploads.commit(&id, &announced.key, &announced.sha256).await;
-    committed.map_err(|error| refusals::blob(&error))
+    Ok(())
+}
+
+/// Writes what arrives, to its end; what still waits when another stream takes over comes over that again.
+async fn write(
+    uploads: &Uploads,
+    id: &UploadId,
+    mut have: u64,
+    hearing: &Hearing,
+    mut arrivals: mpsc::Receiver<Bytes>,
+) -> Result<(), Status> {
+    while let Some(chunk) = arrivals.recv().await {
+        if hearing.superseded.is_cancelled() {
+            return Err(superseded());
+        }
+        have = uploads.append(id, have, chunk).await.map_err(|error| refusals::blob(&error))?;
+    }
+    Ok(())
 }
 
 impl Hearing {
@@ -86,13 +135,15 @@ impl Hearing {
     ) -> Result<Option<Bytes>, Status> {
         let silence = self.silence;
         tokio::select! {
-            () = self.superseded.cancelled() => {
-                Err(refuse(Reason::Unavailable, "the same is sent over another stream now"))
-            }
+            () = self.superseded.cancelled() => Err(superseded()),
             heard = tokio::time::timeout(silence, chunks.next()) => heard.unwrap_or_else(|_| {
                 let message = format!("nothing arrived for {silence:?}: send the rest");
                 Some(Err(refuse(Reason::Unavailable, message)))
             }).transpose(),
         }
     }
+}
+
+fn superseded() -> Status {
+    refuse(Reason::Unavailable, "the same is sent over another stream now")
 }

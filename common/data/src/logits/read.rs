@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use zstd::bulk::Decompressor;
 
 use super::LogitsError;
 use super::header::{END, FIXED, LogitsHeader};
@@ -95,13 +96,13 @@ impl LogitsReader {
         if out.len() as u64 != (records.end - records.start) * row as u64 {
             return Err(wrong);
         }
-        let mut values = Vec::new();
+        let (mut values, mut decompressor) = (Vec::new(), Decompressor::new()?);
         let mut at = records.start;
         while at < records.end {
             let tile = at / tile_records;
             let first = tile * tile_records;
             let end = records.end.min(first + tile_records);
-            self.tile(tile, &mut values)?;
+            self.tile(tile, &mut decompressor, &mut values)?;
             let from = (at - first) as usize * row * 4;
             let target = (at - records.start) as usize * row;
             let count = (end - at) as usize * row;
@@ -114,13 +115,18 @@ impl LogitsReader {
         Ok(())
     }
 
-    fn tile(&self, tile: u64, values: &mut Vec<u8>) -> Result<(), LogitsError> {
+    fn tile(
+        &self,
+        tile: u64,
+        decompressor: &mut Decompressor<'_>,
+        values: &mut Vec<u8>,
+    ) -> Result<(), LogitsError> {
         let records =
             (self.header.records - tile * self.header.tile_records()).min(self.header.tile_records());
         let size = records as usize * self.header.row() * 4;
         let compressed = self.source.bytes(self.index[tile as usize].clone())?;
         values.resize(size, 0);
-        let found = zstd::bulk::decompress_to_buffer(&compressed, values);
+        let found = decompressor.decompress_to_buffer(&compressed, values);
         match found {
             Ok(found) if found == size => Ok(()),
             _ => Err(LogitsError::Damaged("a tile does not decompress to its size")),

@@ -10,6 +10,7 @@
 
 mod endpoint;
 mod error;
+mod hashed;
 mod identity;
 mod key;
 mod local;
@@ -63,6 +64,13 @@ struct Local {
     folder: PathBuf,
     // Held for as long as the store lives: only the holder may clean up.
     _lock: FolderLock,
+}
+
+impl Local {
+    /// Where a blob lies.
+    fn object(&self, key: &BlobKey) -> PathBuf {
+        self.folder.join(OBJECTS).join(key.as_str())
+    }
 }
 
 /// A blob that is stored.
@@ -167,8 +175,7 @@ impl BlobStore {
     /// Where the blob lies as a file, to map it into memory, if the store is local. The file need not
     /// exist; it never changes once it does.
     pub fn local_path(&self, key: &BlobKey) -> Option<PathBuf> {
-        let local = self.inner.local.as_ref()?;
-        Some(local.folder.join(OBJECTS).join(key.as_str()))
+        Some(self.inner.local.as_ref()?.object(key))
     }
 
     /// Whether blobs are files of this machine.

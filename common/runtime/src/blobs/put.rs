@@ -1,18 +1,18 @@
 //! Writing: streamed, hashed on the way, published whole.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
 use futures::stream::{Stream, StreamExt as _};
 use object_store::path::Path;
-use object_store::{CopyMode, CopyOptions, ObjectStore as _};
 use umbra_core::digest::Digest;
 
 use super::error::{BlobError, BoxError};
 use super::key::BlobKey;
 use super::writer::{MAX_PARTS, PART, Writer};
-use super::{BlobStore, Stored, object};
+use super::{BlobStore, Stored, local};
 use crate::turns::blocking;
 
 impl BlobStore {
@@ -108,11 +108,18 @@ impl BlobStore {
         linked
     }
 
-    /// Gives a whole object a second name; the key is written once.
+    /// Gives a whole, durable file of a local store its place; the key is written once.
     pub(super) async fn link(&self, from: &Path, key: &BlobKey, digest: &Digest) -> Result<(), BlobError> {
-        let options = CopyOptions { mode: CopyMode::Create, ..CopyOptions::default() };
-        let linked = self.store().copy_opts(from, &object(key), options).await;
-        self.settle(key, digest, linked).await
+        let Some(local) = &self.inner.local else {
+            return Err(BlobError::Refused("only a folder gives files names".into()));
+        };
+        let (from, to) = (local.folder.join(from.as_ref()), local.object(key));
+        match blocking(move || local::link(&from, &to)).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.settle_taken(key, digest).await
+            }
+            linked => linked.map_err(|error| BlobError::io(&error)),
+        }
     }
 
     /// Removes a staged write; what stays behind is removed at the next start.
@@ -135,14 +142,18 @@ impl BlobStore {
         match written {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                match self.compare(key, offered).await {
-                    Err(BlobError::NotFound(_)) => {
-                        Err(BlobError::Unavailable(format!("another write of the blob {key} is going on")))
-                    }
-                    compared => compared,
-                }
+                self.settle_taken(key, offered).await
             }
             Err(error) => Err(self.write_error(key, error)),
+        }
+    }
+
+    async fn settle_taken(&self, key: &BlobKey, offered: &Digest) -> Result<(), BlobError> {
+        match self.compare(key, offered).await {
+            Err(BlobError::NotFound(_)) => {
+                Err(BlobError::Unavailable(format!("another write of the blob {key} is going on")))
+            }
+            compared => compared,
         }
     }
 

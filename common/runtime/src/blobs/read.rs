@@ -1,7 +1,7 @@
 //! Reading: bounded, in chunks, verified where it matters.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -16,6 +16,11 @@ use crate::turns::blocking;
 
 /// Most bytes of one chunk of a stream.
 pub const MAX_CHUNK: usize = 1 << 20;
+
+/// Bytes of a file that are read and then hashed, small enough to be at hand.
+const BLOCK: usize = 256 << 10;
+/// Blocks of a file that are hashed in one go.
+const BLOCKS: usize = 256;
 
 /// Most bytes of one range.
 pub const MAX_RANGE: u64 = 256 << 20;
@@ -84,10 +89,18 @@ impl BlobStore {
     /// # Errors
     /// [`BlobError::NotFound`], or what the store says.
     pub async fn digest(&self, key: &BlobKey) -> Result<Stored, BlobError> {
-        let mut chunks = self.stream(key, 0).await?;
-        let (mut hasher, mut size) = (StreamHasher::default(), 0);
+        let got = self.store().get_opts(&object(key), GetOptions::default()).await;
+        let got = got.map_err(|error| BlobError::store(key, error))?;
+        let size = got.meta.size;
+        let stream = match got.payload {
+            GetResultPayload::File(file, _) => {
+                return digest_file(file).await.map_err(|error| BlobError::io(&error));
+            }
+            GetResultPayload::Stream(stream) => stream,
+        };
+        let mut chunks = exactly(key.clone(), size, stream);
+        let mut hasher = StreamHasher::default();
         while let Some(chunk) = chunks.try_next().await? {
-            size += chunk.len() as u64;
             hasher = blocking(move || {
                 hasher.update(&chunk);
                 hasher
@@ -141,6 +154,31 @@ fn check(key: &BlobKey, expected: &Digest, found: Digest) -> Result<(), BlobErro
     }
 }
 
+/// Reads a file from where it stands to its end.
+pub(super) async fn digest_file(mut file: File) -> io::Result<Stored> {
+    let (mut hasher, mut size) = (StreamHasher::default(), 0);
+    loop {
+        // In turns: who is shut down waits for no more than one.
+        let turn = blocking(move || -> io::Result<_> {
+            let mut block = vec![0; BLOCK];
+            for _ in 0..BLOCKS {
+                let count = file.read(&mut block)?;
+                hasher.update(&block[..count]);
+                size += count as u64;
+                if count == 0 {
+                    return Ok((file, hasher, size, true));
+                }
+            }
+            Ok((file, hasher, size, false))
+        });
+        let over;
+        (file, hasher, size, over) = turn.await?;
+        if over {
+            return Ok(Stored { digest: hasher.finish(), size });
+        }
+    }
+}
+
 /// The bytes of a local file's range, in chunks, as [`BlobStore::put_stream`] takes them. A file that
 /// ends early is an error.
 pub fn file_chunks(file: File, range: Range<u64>) -> BlobStream {
@@ -156,7 +194,7 @@ pub fn file_chunks(file: File, range: Range<u64>) -> BlobStream {
             Ok(Some((Bytes::from(chunk), (file, range.start + length..range.end))))
         })
         .await
-        .map_err(|error: std::io::Error| BlobError::io(&error))
+        .map_err(|error: io::Error| BlobError::io(&error))
     });
     chunks.boxed()
 }

@@ -1,8 +1,9 @@
 //! Uploads that can be resumed: bytes gathered in a file of this machine until they are whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::files::{self, FileError};
@@ -10,10 +11,15 @@ use bytes::Bytes;
 use umbra_core::digest::{Digest, StreamHasher};
 
 use super::error::{BlobError, OpenBlobsError};
+use super::hashed::Hashed;
 use super::key::{BlobKey, UploadId};
+use super::read::digest_file;
 use super::room::{Receiving, Room};
 use super::{BlobStore, Stored, UPLOADS};
 use crate::turns::{Turns, blocking};
+
+/// Bytes that are written and then hashed before the next ones.
+const PIECE: usize = 256 << 10;
 
 /// The uploads of a blob store.
 ///
@@ -26,6 +32,8 @@ pub struct Uploads {
     room: Room,
     /// One caller at a time for each upload.
     turns: Turns<UploadId>,
+    /// What was hashed on the way in.
+    hashed: Arc<Hashed>,
 }
 
 impl Uploads {
@@ -42,7 +50,8 @@ impl Uploads {
             files::create_private_folder(&made)?;
             Room::open(&made, u64::MAX).map_err(FileError::io("look through", &made))
         });
-        Ok(Self { blobs, limit, room: room.await?, folder, turns: Turns::default() })
+        let (turns, hashed) = Default::default();
+        Ok(Self { blobs, limit, room: room.await?, folder, turns, hashed })
     }
 
     /// With room for so many bytes in all.
@@ -70,7 +79,8 @@ impl Uploads {
         blocking(move || length(&path)).await.map_err(|error| BlobError::io(&error))
     }
 
-    /// Adds bytes at `offset`, which must be the present length; gives the new length.
+    /// Adds bytes at `offset`, which must be the present length; gives the new length. They are hashed on the
+    /// way. Dropping the future does not stop what has begun: the next caller waits for it.
     ///
     /// # Errors
     /// [`BlobError::Offset`] with the length to go on from, [`BlobError::TooLarge`], or what the file
@@ -79,9 +89,14 @@ impl Uploads {
         let limit = self.limit;
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= limit);
         let Some(end) = end else { return Err(BlobError::TooLarge { name: id.to_string(), limit }) };
-        let _alone = self.turns.take(id).await;
-        let path = self.path(id);
-        match blocking(move || append(&path, offset, &bytes)).await.map_err(|error| BlobError::io(&error))? {
+        let alone = self.turns.take(id).await;
+        let (path, hashed, name) = (self.path(id), self.hashed.clone(), id.clone());
+        let appended = blocking(move || {
+            let _alone = alone;
+            append(&path, offset, &bytes, hashed.take(&name, offset))
+                .map(|appended| appended.map(|hasher| hashed.put(name, end, hasher)))
+        });
+        match appended.await.map_err(|error| BlobError::io(&error))? {
             Ok(()) => Ok(end),
             Err(have) => Err(BlobError::Offset { id: id.clone(), have, offered: offset }),
         }
@@ -96,12 +111,16 @@ impl Uploads {
     pub async fn commit(&self, id: &UploadId, key: &BlobKey, expected: &Digest) -> Result<Stored, BlobError> {
         let _alone = self.turns.take(id).await;
         let path = self.path(id);
-        let stored = match blocking(move || seal(&path)).await {
-            Ok(stored) => stored,
+        let (file, size) = match blocking(move || seal(&path)).await {
+            Ok(sealed) => sealed,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return self.committed(id, key, expected).await;
             }
             Err(error) => return Err(BlobError::io(&error)),
+        };
+        let stored = match self.hashed.digest(id, size) {
+            Some(digest) => Stored { digest, size },
+            None => digest_file(file).await.map_err(|error| BlobError::io(&error))?,
         };
         if stored.digest != *expected {
             self.remove(id).await?;
@@ -136,6 +155,8 @@ impl Uploads {
         for id in &stale {
             self.discard(id).await?;
         }
+        // What made way for others is forgotten here.
+        self.hashed.keep(|id| self.path(id).exists());
         Ok(stale.len())
     }
 
@@ -157,6 +178,7 @@ impl Uploads {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(BlobError::io(&error)),
             _ => {
                 self.room.forget(id);
+                self.hashed.forget(id);
                 Ok(())
             }
         }
@@ -175,8 +197,13 @@ fn length(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// Appends if the file ends at `offset`, else says where it ends.
-fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<Result<(), u64>> {
+/// Appends if the file ends at `offset`, else says where it ends. Gives the hasher on, if there is one.
+fn append(
+    path: &Path,
+    offset: u64,
+    bytes: &[u8],
+    mut hasher: Option<StreamHasher>,
+) -> io::Result<Result<Option<StreamHasher>, u64>> {
     let mut file = match OpenOptions::new().write(true).open(path) {
         // Only its first bytes begin an upload.
         Err(error) if error.kind() == io::ErrorKind::NotFound && offset > 0 => return Ok(Err(0)),
@@ -187,27 +214,26 @@ fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<Result<(), u64>>
     if have != offset {
         return Ok(Err(have));
     }
-    if let Err(error) = file.write_all(bytes) {
-        // Part of it may be there; what cannot be cut off shows in the length.
-        let _ = file.set_len(offset);
-        return Err(error);
+    // In pieces that the processor still has at hand when they are hashed.
+    for piece in bytes.chunks(PIECE) {
+        if let Err(error) = file.write_all(piece) {
+            // Part of it may be there; what cannot be cut off shows in the length.
+            let _ = file.set_len(offset);
+            return Err(error);
+        }
+        if let Some(hasher) = &mut hasher {
+            hasher.update(piece);
+        }
     }
-    Ok(Ok(()))
+    Ok(Ok(hasher))
 }
 
-/// Makes the file durable and says what it holds.
-fn seal(path: &Path) -> io::Result<Stored> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+/// Makes the file durable and opens it; with its length.
+fn seal(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
     file.sync_all()?;
-    let (mut hasher, mut size, mut chunk) = (StreamHasher::default(), 0, vec![0; 1 << 20]);
-    loop {
-        let count = file.read(&mut chunk)?;
-        if count == 0 {
-            return Ok(Stored { digest: hasher.finish(), size });
-        }
-        hasher.update(&chunk[..count]);
-        size += count as u64;
-    }
+    let length = file.metadata()?.len();
+    Ok((file, length))
 }
 
 fn stale(folder: &Path, age: Duration) -> io::Result<Vec<UploadId>> {
