@@ -22,7 +22,8 @@ use crate::keys;
 use crate::shell::{Shell, turn};
 use crate::store::{Key, Op};
 
-/// Packs that are looked up at a time.
+/// Packs that are looked up at a time in a store that is asked over a network. One on this machine answers from its
+/// memory, and each thread that asks it takes some.
 const AT_A_TIME: usize = 16;
 
 /// What exists of an audit's packs, whole: every shadow, in order, in one blob of its own. Of a pack whose logits exist
@@ -41,12 +42,13 @@ pub async fn existing(
     let prepared = prepared.map_err(|fault| refuse(Reason::WrongState, fault.message))?;
     let (steps, prepared) = (facts.plan.steps, &*prepared);
     let packs = &facts.plan.packs;
+    let at_a_time = if shell.store.is_shared() { AT_A_TIME } else { 1 };
     let found = futures::stream::iter(0..packs.len()).map(|at| async move {
         let pack = &packs[at];
         let existing = of_pack(shell, pack, prepared, steps).await?;
         Ok(existing.map(|existing| (pack.index, existing)))
     });
-    found.buffered(AT_A_TIME).try_filter_map(|found| async { Ok(found) }).try_collect().await
+    found.buffered(at_a_time).try_filter_map(|found| async { Ok(found) }).try_collect().await
 }
 
 async fn of_pack(
