@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use common::faulty::Faulty;
 use common::{Table, job, run, viewed};
 use umbra_core::spec::{AuditSpec, TrainingDraft};
@@ -30,8 +33,28 @@ fn start<'d>(spec: &AuditSpec, table: &'d Table, from: Option<&[u8]>) -> PackRun
 
 fn collect(mut run: PackRun<'_>) -> Option<Vec<u8>> {
     run.collect_weights();
+    collected(run)
+}
+
+fn collected(mut run: PackRun<'_>) -> Option<Vec<u8>> {
     while run.advance(5).unwrap() != Status::Done {}
     run.collected_weights()
+}
+
+/// Which (shadow, attempt) are bad, and which (shadow, view) mute.
+type Wrong<'a> = (&'a [(u32, u32)], &'a [(u32, u32)]);
+
+/// A run with shadows that go wrong, and the steps it takes.
+fn faulty<'d>(
+    spec: &AuditSpec,
+    table: &'d Table,
+    (bad, mute): Wrong<'_>,
+    from: Option<&[u8]>,
+) -> (PackRun<'d>, Rc<Cell<u64>>) {
+    let engine = Faulty::new((spec, table, STEPS), bad, mute);
+    let steps = engine.steps();
+    let job = job(spec, table, 2..5, STEPS);
+    (PackRun::with_engine(job, table.data(), Box::new(engine), from).unwrap(), steps)
 }
 
 #[test]
@@ -97,29 +120,18 @@ fn what_is_missing_is_not_made_up() {
     first.checkpoint(&mut checkpoint).unwrap();
     assert_eq!(checkpoint[8..12], 1_u32.to_le_bytes(), "as earlier releases read it");
     assert_eq!(collect(start(&spec, &table, Some(&checkpoint))), None);
-    assert_eq!(run_of(start(&spec, &table, None)), None, "nobody asked");
-}
-
-fn run_of(mut run: PackRun<'_>) -> Option<Vec<u8>> {
-    while run.advance(5).unwrap() != Status::Done {}
-    run.collected_weights()
+    assert_eq!(collected(start(&spec, &table, None)), None, "nobody asked");
 }
 
 #[test]
 fn shadows_that_diverged_in_training_are_lost_again_without_it() {
     let (spec, table) = (mlp(recipe()), table());
     // One diverges once, one twice.
-    let bad = [(2, 0), (3, 0), (3, 1)];
-    let faulty = |spec: &AuditSpec, from: Option<&[u8]>| {
-        let engine = Faulty::new((spec, &table, STEPS), &bad, &[]);
-        let steps = engine.steps();
-        let job = job(spec, &table, 2..5, STEPS);
-        (PackRun::with_engine(job, table.data(), Box::new(engine), from).unwrap(), steps)
-    };
-    let weights = collect(faulty(&spec, None).0).unwrap();
+    let wrong: Wrong<'_> = (&[(2, 0), (3, 0), (3, 1)], &[]);
+    let weights = collect(faulty(&spec, &table, wrong, None).0).unwrap();
     let other = viewed(&spec, 2);
-    let trained = run(faulty(&other, None).0, 7);
-    let (again, steps) = faulty(&other, Some(&weights));
+    let trained = run(faulty(&other, &table, wrong, None).0, 7);
+    let (again, steps) = faulty(&other, &table, wrong, Some(&weights));
     let asked = run(again, 7);
     assert_eq!((asked.lost(), steps.get()), (&[3][..], 0));
     assert!(asked.encode().unwrap() == trained.encode().unwrap());
@@ -130,20 +142,31 @@ fn shadows_that_give_no_numbers_are_trained_again_as_ever() {
     let (spec, table) = (mlp(recipe()), table());
     let three = viewed(&spec, 3);
     // To a view that only the second audit asks for.
-    let faulty = |spec: &AuditSpec, from: Option<&[u8]>| {
-        let engine = Faulty::new((spec, &table, STEPS), &[], &[(3, 2)]);
-        let steps = engine.steps();
-        let job = job(spec, &table, 2..5, STEPS);
-        (PackRun::with_engine(job, table.data(), Box::new(engine), from).unwrap(), steps)
-    };
-    let weights = collect(faulty(&spec, None).0).unwrap();
-    let trained = run(faulty(&three, None).0, 7);
-    let (again, steps) = faulty(&three, Some(&weights));
+    let wrong: Wrong<'_> = (&[], &[(3, 2)]);
+    let weights = collect(faulty(&spec, &table, wrong, None).0).unwrap();
+    let trained = run(faulty(&three, &table, wrong, None).0, 7);
+    let (again, steps) = faulty(&three, &table, wrong, Some(&weights));
     let asked = run(again, 7);
     assert_eq!((asked.lost(), steps.get()), (&[3][..], STEPS));
     assert!(asked.encode().unwrap() == trained.encode().unwrap());
     // Of a pack that was trained again for its answers, nothing is kept: one view alone would have found it well.
-    assert_eq!(collect(faulty(&three, None).0), None);
+    assert_eq!(collect(faulty(&three, &table, wrong, None).0), None);
+}
+
+/// What a checkpoint says of a shadow that was tried again or lost does not say why.
+#[test]
+fn a_pack_that_gave_no_numbers_keeps_nothing_after_a_stop_either() {
+    let (spec, table) = (viewed(&mlp(recipe()), 3), table());
+    // Three views of 60 records are three queries: in the second attempt at the first shadow, and after both.
+    for stop in [STEPS + 4, 2 * (STEPS + 3) + 1] {
+        let (mut first, _) = faulty(&spec, &table, (&[], &[(2, 2)]), None);
+        first.collect_weights();
+        first.advance(stop).unwrap();
+        let mut checkpoint = Vec::new();
+        first.checkpoint(&mut checkpoint).unwrap();
+        let (second, _) = faulty(&spec, &table, (&[], &[(2, 2)]), Some(&checkpoint));
+        assert!(collect(second).is_none(), "stopped at {stop}");
+    }
 }
 
 #[test]

@@ -31,7 +31,9 @@ impl PackRun<'_> {
     /// Collects the weights of shadows that become done from here on, for [`PackRun::collected_weights`]; they are
     /// part of checkpoints.
     pub fn collect_weights(&mut self) {
-        self.progress.collected.get_or_insert_default();
+        if self.collectable {
+            self.progress.collected.get_or_insert_default();
+        }
     }
 
     /// The weights of all shadows of a pack that is done: a run of the same pack with any other queries goes on from
@@ -52,6 +54,8 @@ impl PackRun<'_> {
         let mut reader = Reader::open(bytes, checkpoint::READ, &self.identity)?;
         let (lanes, parameters) = (self.engine.lanes(), self.engine.parameters());
         checkpoint::read_progress(&mut reader, &mut self.progress, lanes, self.job.steps, parameters)?;
+        // Without them it does not say either why a shadow was tried again or lost.
+        self.collectable = self.progress.collected.is_some();
         for (lane, task) in self.progress.tasks.iter().enumerate() {
             let position = checkpoint::read_position(&mut reader)?;
             reader.floats(&mut self.state)?;

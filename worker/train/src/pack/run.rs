@@ -82,6 +82,8 @@ pub struct PackRun<'d> {
     pub(super) engine: Box<dyn Engine + 'd>,
     pub(super) orders: Vec<BatchOrder>,
     pub(super) progress: Progress,
+    /// Whether all weights of this pack can be collected; not from a checkpoint that says nothing of them.
+    pub(super) collectable: bool,
     /// Weights of shadows that wait and were trained before.
     pub(super) trained: BTreeMap<Attempt, Vec<f32>>,
     /// Records answered by the shadows on the lanes, and views of those that come next.
@@ -154,6 +156,7 @@ impl<'d> PackRun<'d> {
                 logits,
                 collected: None,
             },
+            collectable: true,
             trained: BTreeMap::new(),
             queried: 0,
             viewed: 0,
