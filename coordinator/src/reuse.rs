@@ -77,20 +77,32 @@ struct Whole {
     lost: Vec<Shadow>,
 }
 
-/// Where something of a shadow lies.
-struct Place {
-    blob: v1::Blob,
+/// Where something of a shadow lies: an entry of the index.
+pub struct Place {
+    /// The blob.
+    pub blob: v1::Blob,
     position: u32,
     shadows: u32,
     lost: bool,
 }
 
-fn logits_place(key: &Key, value: &Bytes) -> Result<Place, Damaged> {
+/// Reads an entry.
+pub type ReadPlace = fn(&Key, &Bytes) -> Result<Place, Damaged>;
+
+/// An entry of logits.
+///
+/// # Errors
+/// [`Damaged`] if it is none.
+pub fn logits_place(key: &Key, value: &Bytes) -> Result<Place, Damaged> {
     let StoredLogits { blob, position, lost, shadows } = decode(key, value)?;
     Ok(Place { blob: blob.unwrap_or_default(), position, shadows, lost })
 }
 
-fn weights_place(key: &Key, value: &Bytes) -> Result<Place, Damaged> {
+/// An entry of weights.
+///
+/// # Errors
+/// [`Damaged`] if it is none.
+pub fn weights_place(key: &Key, value: &Bytes) -> Result<Place, Damaged> {
     let StoredWeights { blob, position, shadows } = decode(key, value)?;
     Ok(Place { blob: blob.unwrap_or_default(), position, shadows, lost: false })
 }
@@ -99,7 +111,7 @@ async fn whole(
     shell: &Shell,
     pack: &PackPlan,
     key: impl Fn(u32) -> Key,
-    place: fn(&Key, &Bytes) -> Result<Place, Damaged>,
+    place: ReadPlace,
 ) -> Result<Option<Whole>, Status> {
     let mut whole: Option<Whole> = None;
     for (position, shadow) in pack.shadows.clone().enumerate() {

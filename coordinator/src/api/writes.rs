@@ -21,7 +21,7 @@ pub struct Allowance {
     pub logits: u64,
     /// Whether its weights are kept.
     pub weights: bool,
-    /// The most blobs: its checkpoints, the one it is handed back with, and the result.
+    /// The most blobs: its checkpoints, the one it is handed back with, the result, and its weights.
     pub blobs: u64,
 }
 

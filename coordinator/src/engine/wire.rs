@@ -97,35 +97,30 @@ pub fn reported(worker: WorkerId, said: v1::Report) -> Result<Event, Malformed> 
 
 /// A worker may only name blobs of the pack it reports: `audit/<id>/pack-<n>/fence-<f>/...`.
 fn checkpoint(pack: &PackId, said: v1::Checkpoint) -> Result<Checkpoint, Malformed> {
-    let blob = said.blob.unwrap_or_default();
     let fence = core_fence(said.fence);
-    own_key(pack, fence, &blob.key)?;
-    let digest = Digest::from_slice(&blob.sha256).map_err(malformed)?;
-    Ok(Checkpoint { step: said.step, fence, key: blob.key, digest, bytes: blob.size })
+    let (key, digest, bytes) = own_blob(pack, fence, said.blob.unwrap_or_default())?;
+    Ok(Checkpoint { step: said.step, fence, key, digest, bytes })
 }
 
 fn result_of(pack: &PackId, fence: Fence, said: v1::PackResult) -> Result<PackResult, Malformed> {
-    let blob = said.blob.unwrap_or_default();
-    own_key(pack, fence, &blob.key)?;
-    let digest = Digest::from_slice(&blob.sha256).map_err(malformed)?;
+    let (key, digest, bytes) = own_blob(pack, fence, said.blob.unwrap_or_default())?;
     // The list is stored before it is compared with the plan.
     if said.lost_shadows.len() > Shadows::MAX_BLOCK as usize {
         return Err(malformed(format!("{} lost shadows in one pack", said.lost_shadows.len())));
     }
     let lost = said.lost_shadows.into_iter().map(Shadow).collect();
-    let weights = said.weights.map(|said| {
-        own_key(pack, fence, &said.key)?;
-        let digest = Digest::from_slice(&said.sha256).map_err(malformed)?;
-        Ok(Box::new(KeptWeights { key: said.key, digest, bytes: said.size }))
-    });
-    Ok(PackResult { key: blob.key, digest, bytes: blob.size, lost, weights: weights.transpose()? })
+    let weights = said.weights.map(|said| own_blob(pack, fence, said)).transpose()?;
+    let weights = weights.map(|(key, digest, bytes)| Box::new(KeptWeights { key, digest, bytes }));
+    Ok(PackResult { key, digest, bytes, lost, weights })
 }
 
-fn own_key(pack: &PackId, fence: Fence, key: &str) -> Result<(), Malformed> {
-    if key.starts_with(&places::pack_blob(pack, fence, "")) && BlobKey::try_new(key).is_ok() {
-        return Ok(());
+/// A blob of the pack's under the fence: its key, digest and size.
+fn own_blob(pack: &PackId, fence: Fence, said: v1::Blob) -> Result<(String, Digest, u64), Malformed> {
+    let v1::Blob { key, sha256, size } = said;
+    if !key.starts_with(&places::pack_blob(pack, fence, "")) || BlobKey::try_new(key.as_str()).is_err() {
+        return Err(malformed(format!("the blob {key:.200} is not one of pack {pack} under fence {fence}")));
     }
-    Err(malformed(format!("the blob {key:.200} is not one of pack {pack} under fence {fence}")))
+    Ok((key, Digest::from_slice(&sha256).map_err(malformed)?, size))
 }
 
 /// What a slot is told to train. `None` if the plan has no such pack.

@@ -2,31 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use umbra_proto::store::v1::{StoredLogits, StoredWeights};
 use umbra_runtime::blobs::{BlobError, BlobKey};
 
 use super::{GcError, Kept};
 use crate::engine::Command;
-use crate::engine::records::{Damaged, decode};
 use crate::keys;
+use crate::reuse::{ReadPlace, logits_place, weights_place};
 use crate::shell::Shell;
-use crate::store::{Entry, Key, MAX_PAGE};
+use crate::store::{Entry, MAX_PAGE, Prefix};
 
 /// Entries that the engine forgets in one step.
 const AT_ONCE: usize = 100;
 
 /// Forgets the entries of blobs that no record names and that are not there; how many.
 pub(super) async fn sweep(shell: &Shell, kept: &Kept) -> Result<u64, GcError> {
-    let of_logits: BlobOf = |key, value| Ok(decode::<StoredLogits>(key, value)?.blob.unwrap_or_default().key);
-    let of_weights: BlobOf =
-        |key, value| Ok(decode::<StoredWeights>(key, value)?.blob.unwrap_or_default().key);
+    let indices: [(Prefix, ReadPlace); 2] =
+        [(keys::all_logits(), logits_place), (keys::all_weights(), weights_place)];
     let mut forgotten = 0;
-    for (prefix, blob_of) in [(keys::all_logits(), of_logits), (keys::all_weights(), of_weights)] {
+    for (prefix, place) in indices {
         let mut after = None;
         loop {
             let page = shell.store.range(&prefix, after.as_ref(), MAX_PAGE).await?;
-            let stale = stale(shell, kept, page.entries, blob_of).await?;
+            let stale = stale(shell, kept, page.entries, place).await?;
             for some in stale.chunks(AT_ONCE) {
                 let forget = |reply| Command::Forget { entries: some.to_vec(), reply };
                 forgotten += shell.engine.ask(forget).await?;
@@ -40,18 +37,15 @@ pub(super) async fn sweep(shell: &Shell, kept: &Kept) -> Result<u64, GcError> {
     Ok(forgotten)
 }
 
-/// The key of the blob that an entry names.
-type BlobOf = fn(&Key, &Bytes) -> Result<String, Damaged>;
-
 async fn stale(
     shell: &Shell,
     kept: &Kept,
     entries: Vec<Entry>,
-    blob_of: BlobOf,
+    place: ReadPlace,
 ) -> Result<Vec<Entry>, GcError> {
     let (mut stale, mut gone) = (Vec::new(), BTreeMap::new());
     for entry in entries {
-        let blob = blob_of(&entry.key, &entry.value.bytes)?;
+        let blob = place(&entry.key, &entry.value.bytes)?.blob.key;
         if kept.has(&blob) {
             continue;
         }

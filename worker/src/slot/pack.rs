@@ -268,7 +268,7 @@ impl<'d, 'a> Watched<'d, 'a> {
         (watched.first, watched.first_samples) = (watched.step, watched.samples);
         watched.note(watched.run.status());
         if watched.first > 0 {
-            tracing::info!(step = watched.first, steps = watched.total_steps, "go on from a checkpoint");
+            tracing::info!(step = watched.first, "go on from a checkpoint");
         }
         watched
     }

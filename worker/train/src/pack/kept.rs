@@ -13,6 +13,8 @@ use super::checkpoint::CheckpointError;
 use super::frame::{Format, Reader, Writer};
 
 const FORMAT: Format = Format { magic: b"UMBRAWTS", version: 1 };
+/// In checkpoints.
+const MISSING: u8 = 0;
 const TRAINED: u8 = 1;
 const LOST: u8 = 2;
 
@@ -30,11 +32,9 @@ impl Collected {
 
     /// Into a checkpoint: whether there are any of a shadow, and these.
     pub fn write(&self, writer: &mut Writer<'_>, shadow: u32) {
-        let kept = self.0.get(&shadow);
-        writer.u8(u8::from(kept.is_some()));
-        if let Some((attempt, values)) = kept {
-            writer.u32(*attempt);
-            writer.floats(values);
+        match self.0.get(&shadow) {
+            Some(kept) => write_trained(writer, kept),
+            None => writer.u8(MISSING),
         }
     }
 
@@ -45,8 +45,8 @@ impl Collected {
         shadow: u32,
         parameters: usize,
     ) -> Result<(), CheckpointError> {
-        if reader.u8()? == 1 {
-            let (attempt, values) = weights(reader, parameters)?;
+        if reader.u8()? == TRAINED {
+            let (attempt, values) = read_trained(reader, parameters)?;
             self.put((shadow, attempt), values);
         }
         Ok(())
@@ -58,11 +58,7 @@ impl Collected {
         let mut writer = Writer::new(&mut out, FORMAT, identity);
         for shadow in shadows {
             match self.0.get(&shadow) {
-                Some((attempt, values)) => {
-                    writer.u8(TRAINED);
-                    writer.u32(*attempt);
-                    writer.floats(values);
-                }
+                Some(kept) => write_trained(&mut writer, kept),
                 None if lost.contains(&shadow) => writer.u8(LOST),
                 None => return None,
             }
@@ -95,7 +91,7 @@ impl Trained {
         for shadow in shadows {
             match reader.u8()? {
                 TRAINED => {
-                    let (attempt, values) = weights(&mut reader, parameters)?;
+                    let (attempt, values) = read_trained(&mut reader, parameters)?;
                     trained.weights.insert((shadow, attempt), values);
                 }
                 LOST => trained.lost.push(shadow),
@@ -107,7 +103,15 @@ impl Trained {
     }
 }
 
-fn weights(reader: &mut Reader<'_>, parameters: usize) -> Result<(u32, Vec<f32>), CheckpointError> {
+/// The state of a shadow that was trained, the attempt that was, and its parameters.
+fn write_trained(writer: &mut Writer<'_>, (attempt, values): &(u32, Vec<f32>)) {
+    writer.u8(TRAINED);
+    writer.u32(*attempt);
+    writer.floats(values);
+}
+
+/// What comes after that state.
+fn read_trained(reader: &mut Reader<'_>, parameters: usize) -> Result<(u32, Vec<f32>), CheckpointError> {
     let attempt = reader.u32()?;
     if attempt > 1 {
         return Err(CheckpointError::Damaged("its shadows"));
