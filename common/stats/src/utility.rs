@@ -75,13 +75,9 @@ impl<'a> SideSums<'a> {
     /// Adds a record's figures of the eight shadows of a group, in the lanes that count.
     #[inline(always)]
     fn add<V: Vector>(&mut self, group: usize, lanes: u8, credit: V, loss: V) {
-        let add = |sums: &mut [f64], more: V| {
-            let sums = &mut sums.as_chunks_mut::<LANES>().0[group];
-            V::load(sums).add_in(lanes, more).store(sums);
-        };
-        add(self.records, V::splat(1.0));
-        add(self.credits, credit);
-        add(self.losses, loss);
+        add_in(self.records, group, lanes, V::splat(1.0));
+        add_in(self.credits, group, lanes, credit);
+        add_in(self.losses, group, lanes, loss);
     }
 
     /// Adds a record's figures of one shadow.
@@ -91,6 +87,13 @@ impl<'a> SideSums<'a> {
         self.credits[shadow] += credit;
         self.losses[shadow] += loss;
     }
+}
+
+/// Adds to the sums of a group of eight, in the lanes that count.
+#[inline(always)]
+fn add_in<V: Vector>(sums: &mut [f64], group: usize, lanes: u8, more: V) {
+    let sums = &mut sums.as_chunks_mut::<LANES>().0[group];
+    V::load(sums).add_in(lanes, more).store(sums);
 }
 
 /// The figures of every shadow. `task` holds the margins of label 1, if the task has a ROC curve: a curve
