@@ -66,7 +66,15 @@ fn main() {
     }
     let mut table = Table { plain, rows: Vec::new() };
     for audit in &audits {
-        let scores = audit.scores();
+        let scores =
+            if std::env::var_os("STAGE_ONLY").is_some() { Tiles(Vec::new()) } else { audit.scores() };
+        if std::env::var_os("STAGE_ONLY").is_some() {
+            for _ in 0..rounds {
+                let stage = on_one_thread(|| audit.analyse(&plain_config()));
+                table.add("stage-mean", audit, stage);
+            }
+            continue;
+        }
         for _ in 0..rounds {
             table.add("read", audit, on_one_thread(|| read_pass(audit)));
             let none = on_one_thread(|| audit.analyse(&Config { attacks: Vec::new(), ..plain_config() }));

@@ -85,13 +85,32 @@ pub(crate) fn half_of_each(column: &[u64], shadows: usize, size: usize) -> bool 
     if !64usize.is_multiple_of(size) {
         return (0..shadows).step_by(size).all(|first| 2 * inside(column, first..first + size) == size);
     }
-    // The lowest bit of every block.
-    let lowest = u64::MAX / (u64::MAX >> (64 - size));
+    let lowest = LOWEST[size.ilog2() as usize];
     column.iter().zip((0..shadows).step_by(64)).all(|(&bits, first)| {
         let there = u64::MAX >> (64 - (shadows - first).min(64));
         counts(bits & there, size) == (lowest & there) * (size as u64 / 2)
     })
 }
+
+/// By the logarithm of their size to the base 2, the lowest bit of every block.
+const LOWEST: [u64; 7] = {
+    let (mut all, mut log) = ([0; 7], 0);
+    while log < all.len() {
+        all[log] = u64::MAX / (u64::MAX >> (64 - (1 << log)));
+        log += 1;
+    }
+    all
+};
+
+/// By the logarithm of their width, the lower of every two fields side by side.
+const LOWER: [u64; 6] = {
+    let (mut all, mut log) = ([0; 6], 0);
+    while log < all.len() {
+        all[log] = u64::MAX / ((1 << (1 << log)) + 1);
+        log += 1;
+    }
+    all
+};
 
 /// The numbers of bits set in every `size` of them, a power of two, in their place (Warren 2012, Hacker's
 /// Delight, section 5-1).
@@ -99,8 +118,7 @@ fn counts(bits: u64, size: usize) -> u64 {
     let mut counts = bits;
     let mut width = 1;
     while width < size {
-        // The lower of two neighbours that are added up.
-        let lower = u64::MAX / ((1 << width) + 1);
+        let lower = LOWER[width.ilog2() as usize];
         counts = (counts & lower) + (counts >> width & lower);
         width *= 2;
     }

@@ -70,22 +70,33 @@ impl Kernel for SplitAndCompare<'_> {
                     }
                 };
                 let (there, bits) = (values.lanes_finite(), bits_at(column, start));
-                values.packed(there & bits).store(eight_mut(&mut split.inside, m));
-                values.packed(there & !bits).store(eight_mut(&mut split.outside, n));
+                values.store_packed(there & bits, eight_mut(&mut split.inside, m));
+                values.store_packed(there & !bits, eight_mut(&mut split.outside, n));
                 m += (there & bits).count_ones() as usize;
                 n += (there & !bits).count_ones() as usize;
             }
             split.ends.push((m, n));
             let (m, n) = (m - first_in, n - first_out);
             found.push(if m * n <= PAIRWISE {
-                let (inside, outside) = (&split.inside[first_in..], &split.outside[first_out..]);
-                let (wins, ties) = wins_and_ties::<V>(inside, m, outside, n);
-                (2 * wins + ties, ties > 0 || repeats::<V>(inside, m) || repeats::<V>(outside, n))
+                compared::<V>(&split.inside[first_in..], m, &split.outside[first_out..], n)
             } else {
                 (0, false)
             });
         }
     }
+}
+
+/// Twice U of the first `m` and the first `n` values, and whether any two values are equal.
+#[inline(always)]
+fn compared<V: Vector>(inside: &[f64], m: usize, outside: &[f64], n: usize) -> (u64, bool) {
+    if m <= LANES && n <= LANES {
+        let wins = V::wins_of_distinct(eight(inside, 0), m, eight(outside, 0), n);
+        if let Some(wins) = wins {
+            return (2 * u64::from(wins), false);
+        }
+    }
+    let (wins, ties) = wins_and_ties::<V>(inside, m, outside, n);
+    (2 * wins + ties, ties > 0 || repeats::<V>(inside, m) || repeats::<V>(outside, n))
 }
 
 /// The bits of the eight shadows from `start` on; 0 beyond the last word.

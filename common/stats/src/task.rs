@@ -1,6 +1,6 @@
 //! How right a shadow is about a record, by its logits averaged over queries.
 
-use crate::lanes::{Kernel, Vector, dispatch, softplus};
+use crate::lanes::{Kernel, LANES, Vector, dispatch, softplus};
 use crate::log_odds::{Scratch, highest_other, log_odds};
 
 /// Per shadow; the loss is NaN where its logits are not finite, and then the credit means nothing.
@@ -97,10 +97,21 @@ impl Kernel for Loss<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        for (loss, &odds) in self.loss.iter_mut().zip(self.odds) {
-            *loss += softplus(-odds);
+        let (odds, rest) = self.odds.as_chunks::<LANES>();
+        let (loss, loss_rest) = self.loss.as_chunks_mut::<LANES>();
+        for (loss, odds) in loss.iter_mut().zip(odds) {
+            add_loss::<V>(odds, loss);
         }
+        let (mut last, mut found) = ([0.0; LANES], [0.0; LANES]);
+        last[..rest.len()].copy_from_slice(rest);
+        add_loss::<V>(&last, &mut found);
+        loss_rest.iter_mut().zip(found).for_each(|(loss, more)| *loss += more);
     }
+}
+
+#[inline(always)]
+fn add_loss<V: Vector>(odds: &[f64; LANES], loss: &mut [f64; LANES]) {
+    V::load(loss).add(softplus(V::splat(0.0).sub(V::load(odds)))).store(loss);
 }
 
 /// Adds whether log odds have the right sign.

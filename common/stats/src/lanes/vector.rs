@@ -2,6 +2,9 @@
 
 use super::LANES;
 
+/// The bit of a number at which its exponent begins.
+pub(super) const EXPONENT: i32 = 52;
+
 /// [`LANES`] numbers side by side. Every operation is that of the lanes, rounded as IEEE 754 says.
 pub(crate) trait Vector: Copy {
     fn splat(value: f64) -> Self;
@@ -13,6 +16,8 @@ pub(crate) trait Vector: Copy {
     fn div(self, other: Self) -> Self;
     /// This one times `factor` plus `term`, rounded once.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// Times 2^k, where `k` lies in the lowest bits of `power` and the exponent stays within the normal ones.
+    fn times_power_of_two(self, power: Self) -> Self;
     /// 1 where this one is less, else 0.
     fn below(self, other: Self) -> Self;
     /// `a` where this one is above 0, else `b`.
@@ -21,8 +26,8 @@ pub(crate) trait Vector: Copy {
     fn lanes_below(self, other: Self) -> u8;
     /// The lanes in which both are equal.
     fn lanes_equal(self, other: Self) -> u8;
-    /// The lanes that are set, in their order from the first lane on; what follows means nothing.
-    fn packed(self, lanes: u8) -> Self;
+    /// Stores the lanes that are set, in their order from the first place on; what follows means nothing.
+    fn store_packed(self, lanes: u8, to: &mut [f64; LANES]);
     /// `a` in the lanes that are set, `b` in the others.
     fn select(lanes: u8, a: Self, b: Self) -> Self;
     /// Adds `other` in the lanes that are set.
@@ -31,6 +36,14 @@ pub(crate) trait Vector: Copy {
     fn rotated(self) -> Self;
     /// Rows become columns.
     fn turned(rows: [Self; LANES]) -> [Self; LANES];
+
+    /// Pairs of the first `m` and the first `n` values, eight at most and all finite, in which the former is
+    /// higher. `None` where two of the values may be equal, or where the level knows no faster way than to
+    /// look at each.
+    #[inline(always)]
+    fn wins_of_distinct(_: &[f64; LANES], _m: usize, _: &[f64; LANES], _n: usize) -> Option<u32> {
+        None
+    }
 
     /// The lanes that hold finite numbers.
     #[inline(always)]
@@ -110,6 +123,11 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    fn times_power_of_two(self, power: Self) -> Self {
+        self.zip(power, |a, k| f64::from_bits(a.to_bits().wrapping_add(k.to_bits() << EXPONENT)))
+    }
+
+    #[inline(always)]
     fn below(self, other: Self) -> Self {
         self.zip(other, |a, b| if a < b { 1.0 } else { 0.0 })
     }
@@ -134,8 +152,13 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
-    fn packed(self, lanes: u8) -> Self {
-        Self(packed(self.0, lanes))
+    fn store_packed(self, lanes: u8, to: &mut [f64; LANES]) {
+        let mut next = 0;
+        for (lane, value) in self.0.into_iter().enumerate() {
+            // A value that is not wanted is overwritten by the next, if any.
+            to[next & (LANES - 1)] = value;
+            next += usize::from(lanes >> lane & 1);
+        }
     }
 
     #[inline(always)]
@@ -169,16 +192,4 @@ impl Vector for Portable {
         }
         columns
     }
-}
-
-/// The lanes that are set, from the first one on.
-#[inline(always)]
-pub(super) fn packed(from: [f64; LANES], lanes: u8) -> [f64; LANES] {
-    let (mut to, mut next) = ([0.0; LANES], 0);
-    for (lane, value) in from.into_iter().enumerate() {
-        // A value that is not wanted is overwritten by the next, if any.
-        to[next & (LANES - 1)] = value;
-        next += usize::from(lanes >> lane & 1);
-    }
-    to
 }
