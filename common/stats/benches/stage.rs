@@ -66,15 +66,7 @@ fn main() {
     }
     let mut table = Table { plain, rows: Vec::new() };
     for audit in &audits {
-        let scores =
-            if std::env::var_os("STAGE_ONLY").is_some() { Tiles(Vec::new()) } else { audit.scores() };
-        if std::env::var_os("STAGE_ONLY").is_some() {
-            for _ in 0..rounds {
-                let stage = on_one_thread(|| audit.analyse(&plain_config()));
-                table.add("stage-mean", audit, stage);
-            }
-            continue;
-        }
+        let scores = audit.scores();
         for _ in 0..rounds {
             table.add("read", audit, on_one_thread(|| read_pass(audit)));
             let none = on_one_thread(|| audit.analyse(&Config { attacks: Vec::new(), ..plain_config() }));
@@ -96,8 +88,18 @@ fn main() {
         }
         if plain {
             let found = audit.analyse(&plain_config());
-            table.say("auc", audit, found.attacks[0].figures.auc);
-            table.say("detected", audit, found.summary.detected as f64);
+            let losses = found.utility.iter().map(|shadow| shadow.outside.log_loss);
+            for (what, value) in [
+                ("auc", found.attacks[0].figures.auc),
+                ("loss", losses.sum::<f64>() / found.utility.len() as f64),
+                ("binormal", found.records.mean_binormal_auc),
+                ("detected", found.summary.detected as f64),
+                ("mirror", found.summary.mirror as f64),
+                ("anytime", found.summary.detected_anytime as f64),
+                ("epsilon", found.summary.epsilon_worst),
+            ] {
+                table.say(what, audit, value);
+            }
         }
     }
     if plain {

@@ -194,6 +194,29 @@ mod tests {
         assert_eq!(compare(&[1.0, f64::NAN, 0.5, f64::INFINITY], &[0b11], &[0..4]).1, [(2, false)]);
     }
 
+    /// Values that are equal, or out of range, at half of their digits: an IN and an OUT shadow in turn, each
+    /// value one step above the one before it, so that IN shadow k beats the k OUT shadows below it.
+    #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "one stratum")]
+    fn the_last_digit_decides() {
+        for least in [1.0, -3.0, 1e300, -1e-310, 0.0, 7e-46] {
+            let mut next: f64 = least;
+            let values: [f64; 16] = std::array::from_fn(|_| {
+                next = next.next_up();
+                next
+            });
+            for found in on_every_level(|| compare(&values, &[0x5555], &[0..16]).1) {
+                assert_eq!(found, [(2 * (0..8).sum::<u64>(), false)]);
+            }
+            let mut equal = values;
+            equal[9] = equal[0];
+            for found in on_every_level(|| compare(&equal, &[0x5555], &[0..16]).1) {
+                // The OUT shadow at 9 is below those at 2, 4, 6 and 8 now, too, and ties with the first one.
+                assert_eq!(found, [(2 * (0..8).sum::<u64>() + 2 * 4 + 1, true)]);
+            }
+        }
+    }
+
     /// Against every pair, strata across words, absent values and ties; every level alike.
     #[test]
     fn strata_are_told_apart() {

@@ -3,8 +3,8 @@
 Not the definition (tests/vectors/attacks/two_pass.py is) but the same numbers in O(records x shadows): moments of
 both sides once, the target and its block's first other shadow taken out again, blocks of records small enough
 for the cache, no temporary that is not reused, single precision throughout where the input is. It does less
-than the crate: no variance floor, no second pass where a difference has lost its digits, no absent entries,
-one query.
+than the crate: no variance floor, no second pass where a difference has lost its digits, no absent entries, no
+equal signals, one query, no null of the extrapolated rates, no band of the survival curve.
 
     OMP_NUM_THREADS=1 taskset -c 0 python numpy_side.py --records 50000 --shadows 128 --rounds 1
 
@@ -22,8 +22,7 @@ import time
 
 import numpy as np
 
-BLOCK = 16
-CHUNK = 512  # records at once: 128 x 512 doubles are half a MiB
+from numpy_tables import BLOCK, CHUNK, benjamini_hochberg, patients, records, utility
 
 
 def drawn(records, shadows):
@@ -58,11 +57,15 @@ def read(folder, records, shadows, dtype):
 
 
 def llr(phi, keep, out, chunk=CHUNK):
-    """Online LiRA, means, per-record variances (divisor n), equal counts; every shadow the target once."""
+    """Online LiRA, means, per-record variances (divisor n), equal counts; every shadow the target once.
+
+    Returns the means of OUT and IN and the squares about them, [side, record]."""
     shadows, records = phi.shape
+    moments = np.empty((2, 2, records), dtype=phi.dtype)
     for start in range(0, records, chunk):
         part = slice(start, min(start + chunk, records))
-        llr_of(phi[:, part], keep[:, part], out[:, part])
+        moments[:, :, part] = llr_of(phi[:, part], keep[:, part], out[:, part])
+    return moments
 
 
 def llr_of(phi, keep, out):
@@ -70,7 +73,8 @@ def llr_of(phi, keep, out):
     blocks = shadows // BLOCK
     n = dtype.type(shadows // 2)
     # Both sides about one pilot.
-    x = phi - phi.mean(axis=0, dtype=dtype)
+    pilot = phi.mean(axis=0, dtype=dtype)
+    x = phi - pilot
     inside = keep.astype(dtype)
     x_in = x * inside
     sum_in, sum_all = x_in.sum(axis=0), x.sum(axis=0)
@@ -123,6 +127,7 @@ def llr_of(phi, keep, out):
     e -= d
     inside -= dtype.type(0.5)
     np.multiply(e, inside, out=out)
+    return mean + pilot, squares
 
 
 # --- figures -------------------------------------------------------------------------------------------------------
@@ -178,7 +183,7 @@ def wins_in_blocks(phi, keep):
 
 
 def null_table(shadows):
-    """P(U >= u) of the sum over blocks of 8-against-8 Mann-Whitney counts."""
+    """P(U = u) of the sum over blocks of 8-against-8 Mann-Whitney counts."""
     half = BLOCK // 2
     ways = np.zeros((half + 1, BLOCK * half + 1))
     ways[0, 0] = 1
@@ -189,26 +194,17 @@ def null_table(shadows):
     null = np.ones(1)
     for _ in range(shadows // BLOCK):
         null = np.convolve(null, block / block.sum())
-    return np.cumsum(null[::-1])[::-1]
+    return null
 
 
-def benjamini_hochberg(p):
-    order = np.argsort(p)
-    q = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.minimum.accumulate(q[::-1])[::-1]
-    out = np.empty_like(q)
-    out[order] = np.minimum(q, 1)
-    return out
-
-
-def stage(phi, keep, scores, table):
-    """Scores, pooled and per-target figures, AUC, p and q of every patient of one record."""
-    llr(phi, keep, scores)
+def stage(phi, keep, scores, null):
+    """Scores, their pooled and per-target figures, and the tables."""
+    mean, squares = llr(phi, keep, scores)
     figures = pooled_roc(scores, keep)
     targets = [pooled_roc(row, inside) for row, inside in zip(scores, keep)]
-    twice = wins_in_blocks(phi, keep)
-    p = table[-(-twice // 2)]
-    return figures, targets, benjamini_hochberg(p)
+    wins = wins_in_blocks(phi, keep)
+    about_records = records(mean.astype(float), squares.astype(float), len(phi) // 2, wins)
+    return figures, targets, utility(phi, keep), about_records, patients(phi, keep, wins, null)
 
 
 # --- tensorflow/privacy's algorithm ----------------------------------------------------------------------------------
@@ -278,7 +274,8 @@ def main():
         line(what, dtype, time.thread_time() - begin)
         return result
 
-    table = null_table(args.shadows)
+    null = null_table(args.shadows)
+    p_of = np.cumsum(null[::-1])[::-1]
     for dtype in (np.float32, np.float64):
         phi, keep = read(args.data, args.records, args.shadows, dtype)
         scores = np.empty_like(phi)
@@ -288,10 +285,16 @@ def main():
             timed("llr-whole", dtype, lambda: llr(phi, keep, scores, args.records))
             timed("llr", dtype, lambda: llr(phi, keep, scores))
             timed("roc", dtype, lambda: pooled_roc(scores, keep))
-            timed("patients", dtype, lambda: benjamini_hochberg(table[-(-wins_in_blocks(phi, keep) // 2)]))
-            figures, _, q = timed("stage", dtype, lambda: stage(phi, keep, scores, table))
+            timed("patients", dtype, lambda: benjamini_hochberg(p_of[wins_in_blocks(phi, keep) // 2]))
+            timed("utility", dtype, lambda: utility(phi, keep))
+            figures, _, shadows, rows, units = timed("stage", dtype, lambda: stage(phi, keep, scores, null))
         line("auc", dtype, figures[0])
-        line("detected", dtype, np.sum(q <= 0.05))
+        line("loss", dtype, shadows[1, 1].mean())
+        line("binormal", dtype, rows[1].mean())
+        line("detected", dtype, np.sum(units[2] <= 0.05))
+        line("mirror", dtype, units[7])
+        line("anytime", dtype, units[8])
+        line("epsilon", dtype, units[5].max())
         if args.tfp:
             begin = time.thread_time()
             for target in (0, args.shadows - 1):

@@ -43,7 +43,7 @@ def main():
             return lines.median("numpy", what, precision)
 
         lines.row("umbra", "read", precision)
-        for what in ("llr", "llr-whole", "tfp-llr", "roc", "patients", "stage"):
+        for what in ("llr", "llr-whole", "tfp-llr", "roc", "patients", "utility", "stage"):
             lines.row("numpy", what, precision)
         for what in ("none", "curves"):
             lines.row("umbra", what, precision)
@@ -59,8 +59,10 @@ def main():
             lines.ratio(ours(f"sweep-{what}"), ours("sweep-mean"), "times the sweep with means", "at most 4")
         lines.row("umbra", "stage-mean", precision)
         lines.ratio(theirs("stage"), ours("stage-mean"), "times as fast as numpy's stage", "floor 3, goal 5")
-        for what, tolerance in (("auc", 1e-5 if precision == "f32" else 1e-9), ("detected", 0)):
-            same = abs(ours(what) - theirs(what)) <= tolerance
+        close = 1e-5 if precision == "f32" else 1e-9
+        tolerances = {"auc": close, "loss": close, "binormal": close, "epsilon": 1e-9}
+        for what in ("auc", "loss", "binormal", "detected", "mirror", "anytime", "epsilon"):
+            same = abs(ours(what) - theirs(what)) <= tolerances.get(what, 0)
             alike &= same
             print(f"  {what} {ours(what):.9g} and {theirs(what):.9g}: {'alike' if same else 'NOT ALIKE'}")
     return 0 if alike else 1

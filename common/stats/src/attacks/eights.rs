@@ -14,7 +14,7 @@
 
 use super::strip::Eight;
 use crate::design::Blocks;
-use crate::lanes::{Kernel, LANES, Vector};
+use crate::lanes::{Kernel, LANES, Vector, linear};
 
 /// Least share of a side's squares that may be left without one shadow.
 const LEAST_LEFT: f64 = 0.5;
@@ -127,10 +127,16 @@ impl<V: Vector> Sums<V> {
     fn add(&mut self, signals: V, inside: u8) -> V {
         let d = signals.sub(V::select(inside, self.pilots.0, self.pilots.1));
         let square = d.mul(d);
-        self.distances = (self.distances.0.add_in(inside, d), self.distances.1.add_in(!inside, d));
-        self.squares = (self.squares.0.add_in(inside, square), self.squares.1.add_in(!inside, square));
+        self.distances = parted(self.distances, inside, d);
+        self.squares = parted(self.squares, inside, square);
         d
     }
+}
+
+/// The sums of IN and OUT and the numbers of another shadow, each in the sum that it belongs to.
+#[inline(always)]
+fn parted<V: Vector>((sum_in, sum_out): (V, V), inside: u8, more: V) -> (V, V) {
+    (sum_in.add_in(inside, more), V::select(inside, sum_out, sum_out.add(more)))
 }
 
 /// The centred signals of the first IN and of the first OUT shadow of a block.
@@ -344,17 +350,13 @@ fn inverse_and_ln<V: Vector>(w: V) -> (V, V) {
     let per_both = one.div(w.mul(above));
     let s = m.sub(one).mul(w).mul(per_both);
     let z = s.mul(s);
-    let mut series = V::splat(0.147_981_986_051_165_86);
-    for coefficient in [
-        0.153_138_376_992_093_73,
-        0.181_835_721_616_180_5,
-        0.222_221_984_321_497_84,
-        0.285_714_287_436_623_9,
-        0.399_999_999_994_094_2,
-        0.666_666_666_666_673_5,
-    ] {
-        series = series.mul_add(z, V::splat(coefficient));
-    }
+    // Pair by pair (Estrin 1960), so that no step waits for more than three before it.
+    let square = z.mul(z);
+    let low = linear(z, 0.222_221_984_321_497_84, 0.285_714_287_436_623_9)
+        .mul_add(square, linear(z, 0.399_999_999_994_094_2, 0.666_666_666_666_673_5));
+    let high = V::splat(0.147_981_986_051_165_86)
+        .mul_add(square, linear(z, 0.153_138_376_992_093_73, 0.181_835_721_616_180_5));
+    let series = high.mul_add(square.mul(square), low);
     let twice = s.add(s);
     let ln_m = s.mul(z).mul_add(series, twice);
     (above.mul(per_both), ln_m.sub(V::splat(0.5 * std::f64::consts::LN_2)))

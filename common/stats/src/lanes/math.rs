@@ -157,7 +157,7 @@ const RATIO: [f64; 10] = [
 /// than three before it.
 #[inline(always)]
 fn polynomial<V: Vector>(x: V, coefficients: &[f64; 10]) -> V {
-    let [c9, c8, c7, c6, c5, c4, c3, c2, c1, c0] = coefficients;
+    let [c9, c8, c7, c6, c5, c4, c3, c2, c1, c0] = *coefficients;
     let square = x.mul(x);
     let fourth = square.mul(square);
     let low = linear(x, c3, c2).mul_add(square, linear(x, c1, c0));
@@ -167,8 +167,8 @@ fn polynomial<V: Vector>(x: V, coefficients: &[f64; 10]) -> V {
 
 /// `slope` x + `constant`.
 #[inline(always)]
-fn linear<V: Vector>(x: V, slope: &f64, constant: &f64) -> V {
-    V::splat(*slope).mul_add(x, V::splat(*constant))
+pub(crate) fn linear<V: Vector>(x: V, slope: f64, constant: f64) -> V {
+    V::splat(slope).mul_add(x, V::splat(constant))
 }
 
 /// e^-x for x >= 0; 0 where that is no normal number.
