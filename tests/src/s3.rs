@@ -20,10 +20,15 @@ const SHOWN: usize = 30;
 const KEY: &str = "umbra";
 const SECRET: &str = "a-secret-of-tests";
 
+const CERTIFICATE: &str = "s3.pem";
+const CERTIFICATE_KEY: &str = "s3.key";
+
 /// A running server with one bucket; it is gone when dropped.
 pub struct S3 {
     program: PathBuf,
-    ports: [u16; 8],
+    ports: [u16; 9],
+    /// Whether it is spoken to over TLS.
+    secured: bool,
     server: Option<Child>,
     // Last, so that it goes when the process is gone.
     folder: TempDir,
@@ -38,6 +43,18 @@ impl S3 {
     /// # Panics
     /// If it does not start.
     pub fn start(tests: usize) -> Option<Self> {
+        Self::start_with(tests, false)
+    }
+
+    /// Starts a server that is spoken to over TLS, with a certificate of its own.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_secured(tests: usize) -> Option<Self> {
+        Self::start_with(tests, true)
+    }
+
+    fn start_with(tests: usize, secured: bool) -> Option<Self> {
         let Some(program) = std::env::var_os(VARIABLE) else {
             println!("skipped {tests}: {VARIABLE} names no program weed, so there is no S3 server");
             return None;
@@ -51,7 +68,10 @@ impl S3 {
              [{{\"accessKey\": \"{KEY}\", \"secretKey\": \"{SECRET}\"}}]}}]}}"
         );
         std::fs::write(folder.path().join("s3.json"), identities).expect("a test can write to its folder");
-        let mut s3 = Self { program: program.into(), ports: free_ports(), server: None, folder };
+        if secured {
+            certificate(folder.path());
+        }
+        let mut s3 = Self { program: program.into(), ports: free_ports(), secured, server: None, folder };
         s3.restart();
         let made = status(s3.ports[6], "POST", &format!("/buckets/{}/", Self::BUCKET));
         assert!(matches!(made, Some(200..300)), "the bucket cannot be made: {made:?}");
@@ -60,7 +80,13 @@ impl S3 {
 
     /// Where it is.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        let (scheme, port) = if self.secured { ("https", self.ports[8]) } else { ("http", self.ports[0]) };
+        format!("{scheme}://127.0.0.1:{port}")
+    }
+
+    /// What it is known by over TLS: its certificate, which is its own authority.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join(CERTIFICATE)
     }
 
     /// The environment of who may use it.
@@ -90,7 +116,7 @@ impl S3 {
     /// If it is there, or does not start.
     pub fn restart(&mut self) {
         assert!(self.server.is_none(), "it runs already");
-        let (server, lines) = launch(&self.program, self.folder.path(), &self.ports);
+        let (server, lines) = launch(&self.program, self.folder.path(), &self.ports, self.secured);
         self.server = Some(server);
         until_ready(&lines, || {
             status(self.ports[0], "GET", "/healthz") == Some(200)
@@ -107,8 +133,25 @@ impl Drop for S3 {
     }
 }
 
-fn launch(program: &Path, folder: &Path, ports: &[u16; 8]) -> (Child, Receiver<String>) {
+/// Makes a certificate that is good for this machine.
+fn certificate(folder: &Path) {
+    let mut command = Command::new("openssl");
+    command
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=umbra", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", CERTIFICATE_KEY, "-out", CERTIFICATE])
+        .current_dir(folder);
+    let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn launch(program: &Path, folder: &Path, ports: &[u16; 9], secured: bool) -> (Child, Receiver<String>) {
     let within = |name: &str| folder.join(name).display().to_string();
+    let tls = [
+        format!("-s3.port.https={}", ports[8]),
+        format!("-s3.cert.file={}", within(CERTIFICATE)),
+        format!("-s3.key.file={}", within(CERTIFICATE_KEY)),
+    ];
     let names = ["s3", "s3.port.grpc", "master", "master.port.grpc", "volume", "volume.port.grpc"];
     let names = names.into_iter().chain(["filer", "filer.port.grpc"]);
     let ports = names.zip(ports).map(|(name, port)| {
@@ -119,6 +162,7 @@ fn launch(program: &Path, folder: &Path, ports: &[u16; 8]) -> (Child, Receiver<S
         .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-master.telemetry=false"])
         .args(["-volume.max=20", "-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0", "-s3.port.lance=0"])
         .args(ports)
+        .args(tls.iter().filter(|_| secured))
         .arg(format!("-dir={}", folder.display()))
         .arg(format!("-s3.config={}", within("s3.json")))
         .arg(format!("-s3.localSocket={}", within("s3.sock")))
@@ -154,10 +198,11 @@ fn until_ready(lines: &Receiver<String>, ready: impl Fn() -> bool) {
         }
     }
 }
+
 /// Ports that nobody listens on now.
-fn free_ports() -> [u16; 8] {
+fn free_ports() -> [u16; 9] {
     // All are held until the last is known, so that they differ.
-    let held = [(); 8].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are free ports"));
+    let held = [(); 9].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are free ports"));
     held.map(|listener| listener.local_addr().expect("it has an address").port())
 }
 

@@ -161,11 +161,11 @@ impl BlobError {
         let mut cause = Some(error);
         while let Some(current) = cause {
             if let Some(io) = current.downcast_ref::<io::Error>() {
-                return Self::of_kind(io.kind(), error.to_string());
+                return Self::of_kind(io.kind(), with_cause(error));
             }
             cause = current.source();
         }
-        Self::Unavailable(error.to_string())
+        Self::Unavailable(with_cause(error))
     }
 
     fn of_kind(kind: io::ErrorKind, message: String) -> Self {
@@ -178,6 +178,20 @@ impl BlobError {
             }
             _ => Self::Unavailable(message),
         }
+    }
+}
+
+/// An error with its innermost cause, which says most ("connection refused"), and what to do about a
+/// certificate.
+fn with_cause(error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    let innermost = std::iter::successors(Some(error), |&error| error.source()).last();
+    let cause = innermost.map(ToString::to_string).filter(|cause| !text.contains(cause));
+    let text = cause.map_or(text.clone(), |cause| format!("{text}: {cause}"));
+    // As rustls says it.
+    match text.contains("invalid peer certificate") {
+        true => format!("{text}: mend it, or name the authority it comes from by --blobs-ca"),
+        false => text,
     }
 }
 
@@ -213,6 +227,8 @@ mod tests {
         assert!(matches!(wrap(io::ErrorKind::PermissionDenied), BlobError::Refused(_)));
         assert!(wrap(io::ErrorKind::ConnectionReset).is_transient());
         assert!(!wrap(io::ErrorKind::NotADirectory).is_transient());
+        let said = wrap(io::ErrorKind::ConnectionRefused).to_string();
+        assert_eq!(said.matches("connection refused").count(), 1, "{said}");
     }
 
     #[test]

@@ -69,6 +69,27 @@ async fn wrong_secrets_and_buckets_are_said_in_words_and_are_not_waited_for() {
     }
 }
 
+/// Without its authority the server might be anybody's, and nothing is said to it.
+#[tokio::test]
+async fn a_server_is_known_by_its_authority() {
+    let Some(s3) = S3::start_secured(1) else { return };
+    let Some(strange) = S3::start_secured(0) else { return };
+    let place = format!("s3://{}/secured", S3::BUCKET).parse().unwrap();
+    let patience = Duration::from_secs(1);
+    let access =
+        |authorities| Access { environment: s3.environment(), authorities, patience, ..Access::default() };
+    let store = BlobStore::open(&place, &access(Some(s3.authority()))).await.unwrap();
+    let whole = bytes(7, 9 << 20);
+    put(&store, "a", &whole).await.unwrap();
+    store.verify(&key("a"), &Digest::of(&whole)).await.unwrap();
+    for authorities in [None, Some(strange.authority())] {
+        let store = BlobStore::open(&place, &access(authorities)).await.unwrap();
+        let error = store.head(&key("a")).await.unwrap_err();
+        // Once it has another certificate, or this one is trusted, all goes on.
+        assert!(error.is_transient() && error.to_string().contains("--blobs-ca"), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_prefix_keeps_to_itself_and_an_id_is_drawn_once() {
     let Some(s3) = S3::start(1) else { return };
