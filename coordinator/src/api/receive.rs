@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use futures::{Stream, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use umbra_core::digest::Digest;
@@ -16,6 +16,8 @@ use super::refusals;
 
 /// Chunks that may wait to be written.
 const AHEAD: usize = 2;
+/// Bytes that are worth a wait for the disk of their own.
+const STEP: u64 = 8 << 20;
 
 /// What the sender announced.
 pub struct Announced {
@@ -57,12 +59,17 @@ pub async fn receive(
         let message = format!("the chunks start at {}, but only {have} bytes are here", announced.offset);
         return Err(bad_field("offset", message));
     }
-    // What arrived is written while the next is on its way; a sender that is faster waits.
+    // What arrived is written, and what is written goes to the disk, while the next is on its way; a sender that
+    // is faster than the file waits.
     let (arrived, arrivals) = mpsc::channel(AHEAD);
-    let (heard, written) = futures::join!(
+    let (grown, growth) = watch::channel(have);
+    let (heard, written, settled) = futures::join!(
         hear(announced, have, hearing, chunks, arrived),
-        write(uploads, &id, have, hearing, arrivals)
+        write(uploads, &id, have, hearing, arrivals, grown),
+        settle(uploads, &id, growth)
     );
+    // First what may be why the others failed.
+    settled?;
     written?;
     heard?;
     let committed = uploads.commit(&id, &announced.key, &announced.sha256).await;
@@ -117,12 +124,24 @@ async fn write(
     mut have: u64,
     hearing: &Hearing,
     mut arrivals: mpsc::Receiver<Bytes>,
+    grown: watch::Sender<u64>,
 ) -> Result<(), Status> {
     while let Some(chunk) = arrivals.recv().await {
         if hearing.superseded.is_cancelled() {
             return Err(superseded());
         }
         have = uploads.append(id, have, chunk).await.map_err(|error| refusals::blob(&error))?;
+        grown.send_replace(have);
+    }
+    Ok(())
+}
+
+/// Waits for the disk step by step while more is written, so that the wait at the end is short.
+async fn settle(uploads: &Uploads, id: &UploadId, mut growth: watch::Receiver<u64>) -> Result<(), Status> {
+    let mut durable = *growth.borrow();
+    while let Ok(length) = growth.wait_for(|length| *length >= durable + STEP).await.map(|length| *length) {
+        uploads.settle(id).await.map_err(|error| refusals::blob(&error))?;
+        durable = length;
     }
     Ok(())
 }

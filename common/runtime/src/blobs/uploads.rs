@@ -24,7 +24,8 @@ const PIECE: usize = 256 << 10;
 /// The uploads of a blob store.
 ///
 /// They outlive the process. An append is not durable by itself: after a power cut bytes may be wrong,
-/// which the digest finds when the upload is committed, and it starts over.
+/// which the digest finds when the upload is committed, and it starts over. A commit waits for the disk, and
+/// for little if [`Uploads::settle`] has waited before.
 pub struct Uploads {
     blobs: BlobStore,
     folder: PathBuf,
@@ -32,6 +33,8 @@ pub struct Uploads {
     room: Room,
     /// One caller at a time for each upload.
     turns: Turns<UploadId>,
+    /// One who waits for the disk at a time for each upload, while others add to it.
+    syncing: Turns<UploadId>,
     /// What was hashed on the way in.
     hashed: Arc<Hashed>,
 }
@@ -50,8 +53,8 @@ impl Uploads {
             files::create_private_folder(&made)?;
             Room::open(&made, u64::MAX).map_err(FileError::io("look through", &made))
         });
-        let (turns, hashed) = Default::default();
-        Ok(Self { blobs, limit, room: room.await?, folder, turns, hashed })
+        let (turns, syncing, hashed) = Default::default();
+        Ok(Self { blobs, limit, room: room.await?, folder, turns, syncing, hashed })
     }
 
     /// With room for so many bytes in all.
@@ -102,14 +105,36 @@ impl Uploads {
         }
     }
 
+    /// Makes durable what is there by now, while more may be added. Dropping the future does not stop what has
+    /// begun: a commit waits for it.
+    ///
+    /// # Errors
+    /// What the file system says; the upload is then gone: start over.
+    pub async fn settle(&self, id: &UploadId) -> Result<(), BlobError> {
+        let syncing = self.syncing.take(id).await;
+        let path = self.path(id);
+        let settled = blocking(move || {
+            let _syncing = syncing;
+            seal(&path).map(drop)
+        });
+        match settled.await {
+            // Somebody has committed or discarded it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            settled => settled.map_err(|error| BlobError::io(&error)),
+        }
+    }
+
     /// Publishes the upload as a blob, if it has the digest `expected`, and ends it. May be called again
     /// if the answer was lost.
     ///
     /// # Errors
     /// [`BlobError::Mismatch`] (the upload is then gone: start over), [`BlobError::Taken`],
-    /// [`BlobError::NoUpload`] if there is neither the upload nor the blob, or what the store says.
+    /// [`BlobError::NoUpload`] if there is neither the upload nor the blob, or what the store says. The upload
+    /// is also gone if the disk did not take it.
     pub async fn commit(&self, id: &UploadId, key: &BlobKey, expected: &Digest) -> Result<Stored, BlobError> {
         let _alone = self.turns.take(id).await;
+        // A failure that another's wait for the disk has heard of is not told twice: it comes first.
+        let _syncing = self.syncing.take(id).await;
         let path = self.path(id);
         let (file, size) = match blocking(move || seal(&path)).await {
             Ok(sealed) => sealed,
@@ -228,10 +253,14 @@ fn append(
     Ok(Ok(hasher))
 }
 
-/// Makes the file durable and opens it; with its length.
+/// Makes the file durable and opens it; with its length. A file that the disk did not take is removed, since the
+/// system tells of lost bytes once: the next attempt would succeed without them.
 fn seal(path: &Path) -> io::Result<(File, u64)> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
-    file.sync_all()?;
+    if let Err(error) = file.sync_all() {
+        fs::remove_file(path)?;
+        return Err(error);
+    }
     let length = file.metadata()?.len();
     Ok((file, length))
 }

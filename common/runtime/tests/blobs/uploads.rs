@@ -101,6 +101,51 @@ async fn two_senders_of_one_upload_do_not_mix() {
 }
 
 #[tokio::test]
+async fn an_upload_is_settled_while_more_is_added() {
+    all(async |store, uploads| {
+        let (name, whole) = (key("settled"), bytes(8, 3_000_001));
+        let (digest, id) = (Digest::of(&whole), id("u"));
+        uploads.settle(&id).await.expect("there is nothing to wait for before it begins");
+        let mut have = 0;
+        for part in whole.chunks(700_000) {
+            let part = Bytes::copy_from_slice(part);
+            let (added, settled) = futures::join!(uploads.append(&id, have, part), uploads.settle(&id));
+            settled.unwrap();
+            have = added.unwrap();
+            assert_eq!(uploads.length(&id).await.unwrap(), have);
+        }
+        uploads.commit(&id, &name, &digest).await.unwrap();
+        uploads.settle(&id).await.expect("nor after its end");
+        assert_eq!(store.get_verified(&name, &digest, have).await.unwrap(), whole);
+    })
+    .await;
+}
+
+/// A device of characters cannot be synced: it stands for a disk that loses what was written.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_the_disk_did_not_take_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = BlobStore::local(folder.path()).await.unwrap();
+    let uploads = Uploads::open(store.clone(), folder.path(), LIMIT).await.unwrap();
+    let (name, id, whole) = (key("lost"), id("u"), Bytes::from_static(b"lost and sent again"));
+    let digest = Digest::of(&whole);
+    let path = folder.path().join("uploads").join(id.as_str());
+    let lose = || std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    lose();
+    uploads.settle(&id).await.unwrap_err();
+    // Nobody finds bytes there that an earlier wait for the disk has lost.
+    assert!(matches!(uploads.commit(&id, &name, &digest).await, Err(BlobError::NoUpload(_))));
+    lose();
+    uploads.commit(&id, &name, &digest).await.unwrap_err();
+    assert!(path.symlink_metadata().is_err(), "it is not tried again with the same file");
+    assert!(matches!(store.head(&name).await, Err(BlobError::NotFound(_))));
+    assert_eq!(uploads.append(&id, 0, whole.clone()).await.unwrap(), whole.len() as u64);
+    uploads.commit(&id, &name, &digest).await.unwrap();
+    assert_eq!(store.get_verified(&name, &digest, LIMIT).await.unwrap(), whole);
+}
+
+#[tokio::test]
 async fn wrong_bytes_are_never_published() {
     all(async |store, uploads| {
         let (name, id) = (key("wrong"), id("u"));
