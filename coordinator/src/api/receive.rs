@@ -140,6 +140,10 @@ async fn write(
 async fn settle(uploads: &Uploads, id: &UploadId, mut growth: watch::Receiver<u64>) -> Result<(), Status> {
     let mut durable = *growth.borrow();
     while let Ok(length) = growth.wait_for(|length| *length >= durable + STEP).await.map(|length| *length) {
+        if growth.has_changed().is_err() {
+            // All is written, and the commit waits for what is left.
+            break;
+        }
         uploads.settle(id).await.map_err(|error| refusals::blob(&error))?;
         durable = length;
     }
