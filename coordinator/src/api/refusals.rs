@@ -16,15 +16,16 @@ pub fn gone(error: EngineGone) -> Status {
 /// A blob operation failed.
 pub fn blob(error: &BlobError) -> Status {
     let reason = match error {
-        BlobError::NotFound(_) | BlobError::NoUpload(_) => Reason::NotFound,
+        BlobError::NotFound(_) => Reason::NotFound,
         BlobError::Taken { .. } => Reason::AlreadyExists,
         BlobError::Mismatch { .. } => Reason::DigestMismatch,
         BlobError::TooLarge { .. } => Reason::TooLarge,
         BlobError::Range { .. } => Reason::InvalidArgument,
         BlobError::Refused(_) => Reason::Internal,
-        // A full disk may be freed, and of two streams of one upload one may go on where both are: whoever
-        // sends waits and asks how much has arrived.
+        // A full disk may be freed, of two streams of one upload one may go on where both are, and an upload
+        // that another stream has lost begins anew: whoever sends waits and asks how much has arrived.
         BlobError::FullDisk(_)
+        | BlobError::NoUpload(_)
         | BlobError::NoRoom { .. }
         | BlobError::Cache { .. }
         | BlobError::Offset { .. } => Reason::Unavailable,
@@ -51,4 +52,20 @@ pub fn no_dataset(name: &DatasetName) -> Status {
 /// An audit's id from a message.
 pub fn audit_id(field: &str, text: &str) -> Result<AuditId, Status> {
     AuditId::try_new(text).map_err(|error| bad_field(field, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use umbra_runtime::blobs::{BlobKey, UploadId};
+
+    use super::*;
+
+    /// The worker gives a pack up where it is told that what it asks for is not there.
+    #[test]
+    fn a_lost_upload_is_sent_again_and_a_lost_blob_is_not() {
+        let lost = BlobError::NoUpload(UploadId::try_new("u").unwrap());
+        assert_eq!(Reason::of(&blob(&lost)), Some(Reason::Unavailable));
+        let missing = BlobError::NotFound(BlobKey::try_new("k").unwrap());
+        assert_eq!(Reason::of(&blob(&missing)), Some(Reason::NotFound));
+    }
 }
