@@ -115,14 +115,8 @@ const LOWER: [u64; 6] = {
 /// The numbers of bits set in every `size` of them, a power of two, in their place (Warren 2012, Hacker's
 /// Delight, section 5-1).
 fn counts(bits: u64, size: usize) -> u64 {
-    let mut counts = bits;
-    let mut width = 1;
-    while width < size {
-        let lower = LOWER[width.ilog2() as usize];
-        counts = (counts & lower) + (counts >> width & lower);
-        width *= 2;
-    }
-    counts
+    let steps = LOWER.iter().enumerate().take(size.ilog2() as usize);
+    steps.fold(bits, |counts, (log, lower)| (counts & lower) + (counts >> (1 << log) & lower))
 }
 
 /// A bit matrix shadows x units that owns its words.

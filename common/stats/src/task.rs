@@ -102,10 +102,12 @@ impl Kernel for Loss<'_> {
         for (loss, odds) in loss.iter_mut().zip(odds) {
             add_loss::<V>(odds, loss);
         }
-        let (mut last, mut found) = ([0.0; LANES], [0.0; LANES]);
-        last[..rest.len()].copy_from_slice(rest);
-        add_loss::<V>(&last, &mut found);
-        loss_rest.iter_mut().zip(found).for_each(|(loss, more)| *loss += more);
+        if !rest.is_empty() {
+            let (mut last, mut found) = ([0.0; LANES], [0.0; LANES]);
+            last[..rest.len()].copy_from_slice(rest);
+            add_loss::<V>(&last, &mut found);
+            loss_rest.iter_mut().zip(found).for_each(|(loss, more)| *loss += more);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
 BLOCK = 16
-CHUNK = 512
+CHUNK = 512  # records at once: 128 x 512 doubles are half a MiB
 FDR = 0.05
 DELTA = 1e-5
 STEERING = 0.05  # error rate of the limits by which thresholds are chosen

@@ -6,7 +6,8 @@ use super::vector::{Portable, Vector};
 use super::x86::{Avx2, Avx512};
 
 /// A loop that is compiled once per level. Implementations mark `run` `#[inline(always)]`, and so do the
-/// functions it is made of, so that the body is compiled with the level's instructions.
+/// functions it is made of, so that the body is compiled with the level's instructions. What closures do with
+/// vectors may be compiled without them, a call for each: name a function instead.
 ///
 /// Loops that handle each element alone become vector code by themselves; sums, whose order the compiler
 /// may not change, are written with the level's vectors `V`.

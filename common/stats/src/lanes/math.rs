@@ -13,7 +13,7 @@ const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 const SQRT_HALF: u64 = 0x3fe6_a09e_0000_0000;
 const ONE: u64 = 0x3ff0_0000_0000_0000;
 const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
-const MANTISSA_BITS: u32 = 52;
+pub(super) const MANTISSA_BITS: u32 = 52;
 const BIAS: f64 = 1023.0;
 /// 2^52: a small whole number in its low bits makes it the f64 2^52 + number.
 const TWO_52: f64 = 4_503_599_627_370_496.0;

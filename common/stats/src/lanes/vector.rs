@@ -1,9 +1,7 @@
 //! Eight numbers side by side, and what is done with them on any machine.
 
 use super::LANES;
-
-/// The bit of a number at which its exponent begins.
-pub(super) const EXPONENT: i32 = 52;
+use super::math::MANTISSA_BITS;
 
 /// [`LANES`] numbers side by side. Every operation is that of the lanes, rounded as IEEE 754 says.
 pub(crate) trait Vector: Copy {
@@ -124,7 +122,7 @@ impl Vector for Portable {
 
     #[inline(always)]
     fn times_power_of_two(self, power: Self) -> Self {
-        self.zip(power, |a, k| f64::from_bits(a.to_bits().wrapping_add(k.to_bits() << EXPONENT)))
+        self.zip(power, |a, k| f64::from_bits(a.to_bits().wrapping_add(k.to_bits() << MANTISSA_BITS)))
     }
 
     #[inline(always)]

@@ -19,7 +19,8 @@ use std::arch::x86_64::{
 };
 
 use super::LANES;
-use super::vector::{EXPONENT, Vector};
+use super::math::MANTISSA_BITS;
+use super::vector::Vector;
 
 // SAFETY (every block below): `Avx512` and `Avx2` are named only by the functions `avx512` and `avx2`
 // above, which are called where the instructions were found; pointers are those of references to as many
@@ -62,7 +63,7 @@ impl Vector for Avx512 {
     #[inline(always)]
     fn times_power_of_two(self, power: Self) -> Self {
         Self(unsafe {
-            let more = _mm512_slli_epi64::<{ EXPONENT as u32 }>(_mm512_castpd_si512(power.0));
+            let more = _mm512_slli_epi64::<MANTISSA_BITS>(_mm512_castpd_si512(power.0));
             _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(self.0), more))
         })
     }
@@ -317,7 +318,7 @@ impl Vector for Avx2 {
 #[inline(always)]
 fn half_times_power_of_two(x: __m256d, power: __m256d) -> __m256d {
     unsafe {
-        let more = _mm256_slli_epi64::<EXPONENT>(_mm256_castpd_si256(power));
+        let more = _mm256_slli_epi64::<{ MANTISSA_BITS as i32 }>(_mm256_castpd_si256(power));
         _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(x), more))
     }
 }
