@@ -4,6 +4,7 @@ use std::error::Error;
 
 use tonic::{Code, Status};
 use umbra_proto::error::Reason;
+use umbra_runtime::causes::with_causes;
 
 use crate::exit::{Exit, Failure};
 use crate::output::plain;
@@ -48,18 +49,9 @@ fn is_transport(message: &str) -> bool {
     ["h2 protocol error", "transport error", "connection error"].iter().any(|mark| message.contains(mark))
 }
 
-/// An error with its causes, each once: "transport error: tcp connect error: connection refused".
+/// An error with its causes, for a terminal.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    plain(&text)
+    plain(&with_causes(&error.to_string(), error))
 }
 
 #[cfg(test)]

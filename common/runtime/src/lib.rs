@@ -8,6 +8,7 @@ pub mod backoff;
 mod bearer;
 pub mod blobs;
 pub mod cache;
+pub mod causes;
 pub mod clock;
 pub mod drain;
 pub mod files;

@@ -2,6 +2,7 @@
 
 use tonic::{Code, Status};
 use umbra_proto::error::Reason;
+use umbra_runtime::causes::with_causes;
 
 /// What to do after a refused call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +50,7 @@ pub(super) fn verdict(status: &Status) -> Verdict {
 
 /// What a status says, with the causes that the transport keeps beside the message.
 pub(crate) fn explain(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut cause = std::error::Error::source(status);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
+    with_causes(status.message(), status)
 }
 
 #[cfg(test)]

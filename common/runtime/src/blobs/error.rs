@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use crate::causes::with_causes;
 use crate::files::FileError;
 use crate::lock::LockError;
 use umbra_core::digest::Digest;
@@ -158,14 +159,13 @@ impl BlobError {
 
     /// Classifies an error by the system's error among its causes, if there is one.
     pub(super) fn caused(error: &(dyn Error + 'static)) -> Self {
-        let mut cause = Some(error);
-        while let Some(current) = cause {
-            if let Some(io) = current.downcast_ref::<io::Error>() {
-                return Self::of_kind(io.kind(), with_cause(error));
-            }
-            cause = current.source();
+        let mut causes = std::iter::successors(Some(error), |&cause| cause.source());
+        let of_system = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
+        let said = with_remedy(with_causes(&error.to_string(), error));
+        match of_system {
+            Some(io) => Self::of_kind(io.kind(), said),
+            None => Self::Unavailable(said),
         }
-        Self::Unavailable(with_cause(error))
     }
 
     fn of_kind(kind: io::ErrorKind, message: String) -> Self {
@@ -181,17 +181,12 @@ impl BlobError {
     }
 }
 
-/// An error with its innermost cause, which says most ("connection refused"), and what to do about a
-/// certificate.
-fn with_cause(error: &(dyn Error + 'static)) -> String {
-    let text = error.to_string();
-    let innermost = std::iter::successors(Some(error), |&error| error.source()).last();
-    let cause = innermost.map(ToString::to_string).filter(|cause| !text.contains(cause));
-    let text = cause.map_or(text.clone(), |cause| format!("{text}: {cause}"));
+/// What was said of an error, and what to do about a certificate.
+fn with_remedy(said: String) -> String {
     // As rustls says it.
-    match text.contains("invalid peer certificate") {
-        true => format!("{text}: mend it, or name the authority it comes from by --blobs-ca"),
-        false => text,
+    match said.contains("invalid peer certificate") {
+        true => format!("{said}: mend it, or name the authority it comes from by --blobs-ca"),
+        false => said,
     }
 }
 
