@@ -85,14 +85,19 @@ async fn room_is_kept_for_what_is_on_its_way() {
     let cache = FileCache::open(folder.path(), 150).unwrap();
     let read = AtomicU32::new(0);
     let digest = Digest::of(&bytes(1));
-    let never = stream::pending::<Result<Bytes, Infallible>>();
+    let asked = tokio::sync::Notify::new();
+    let never = stream::once(async {
+        asked.notify_one();
+        std::future::pending::<Result<Bytes, Infallible>>().await
+    });
     let mut coming = Box::pin(cache.get(&digest, 100, never));
     tokio::select! {
-        biased;
-        _ = &mut coming => panic!("it never ends"),
-        // Asked until the other has its room.
-        () = async { while get(&cache, 2, &read).await.is_ok() {} } => {}
+        ended = &mut coming => panic!("it ended: {:?}", ended.map(|file| file.path().to_owned())),
+        // Bytes are asked for once there is room for them.
+        () = asked.notified() => {}
     }
+    let error = get(&cache, 2, &read).await.unwrap_err();
+    assert!(matches!(error, CacheError::NoRoom { size: 100, limit: 150 }), "{error}");
     drop(coming);
     // Its room comes back, if not at once: a thread may still be at work for it.
     let again = async { while get(&cache, 2, &read).await.is_err() {} };

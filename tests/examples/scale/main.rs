@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     let figures = match arguments.first().map(String::as_str) {
         Some("fleet") => fleet::run(number(1, 60), number(2, 1_000), number(3, 100_000)),
         Some("ingest") => ingest::run(number(1, 5)),
-        Some("overhead") => overhead::run(number(1, 2)),
+        Some("overhead") => overhead::run(number(1, 5)),
         _ => {
             eprintln!("scale: name one of fleet, ingest, overhead");
             return ExitCode::from(2);

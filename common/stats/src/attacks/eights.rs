@@ -7,12 +7,15 @@
 //! (distance)^2 / variance + ln variance = n (1 / w - 1) + ln w + ln(S / (n - 1)):
 //!
 //! one division and one logarithm a target. Of the side that the target is not on, all targets of a block
-//! see the same: that side less its first shadow of the block.
+//! see the same: that side less its first shadow of the block. Distances may be from medians in place of the
+//! means ([`super::centres`]).
 //!
 //! Where w falls below a half, too many digits are lost: such lanes are said to be irregular, and somebody
 //! else has to look at the record.
 
+use super::centres::{Centres, Means, Medians};
 use super::strip::Eight;
+use crate::config::Center;
 use crate::design::Blocks;
 use crate::lanes::{Kernel, LANES, Vector, linear};
 
@@ -31,19 +34,21 @@ pub(crate) struct Scratch {
     inside: Vec<u8>,
     /// Squares without the target.
     squares: Vec<Lanes>,
+    /// The signals of one side of a record.
+    pub(super) values: Vec<f64>,
 }
 
 /// The moments of one side.
 #[derive(Clone, Copy)]
-struct Side<V> {
+pub(super) struct Side<V> {
     /// Shadows on it, and one less.
-    n: V,
-    rest: V,
+    pub n: V,
+    pub rest: V,
     /// A signal of the side that all are centred on, and how far the mean lies from it.
-    pilot: V,
-    shift: V,
+    pub pilot: V,
+    pub shift: V,
     /// Squares about the mean.
-    squares: V,
+    pub squares: V,
     /// (n / (n - 1)) / S: times d^2, the share of the squares that goes with a shadow.
     share: V,
 }
@@ -139,9 +144,9 @@ fn parted<V: Vector>((sum_in, sum_out): (V, V), inside: u8, more: V) -> (V, V) {
     (sum_in.add_in(inside, more), V::select(inside, sum_out, sum_out.add(more)))
 }
 
-/// The centred signals of the first IN and of the first OUT shadow of a block.
+/// The signals of the first IN and of the first OUT shadow of a block, less their pilots.
 #[inline(always)]
-fn firsts<V: Vector>(signals: &[Lanes], members: &[u8], inside: &Side<V>, outside: &Side<V>) -> (V, V) {
+fn firsts<V: Vector>(signals: &[Lanes], members: &[u8]) -> (V, V) {
     let (mut first_in, mut first_out) = (V::splat(0.0), V::splat(0.0));
     let (mut seen_in, mut seen_out) = (0, 0);
     for (signal, &members) in signals.iter().zip(members) {
@@ -153,7 +158,7 @@ fn firsts<V: Vector>(signals: &[Lanes], members: &[u8], inside: &Side<V>, outsid
             break;
         }
     }
-    (first_in.sub(inside.shift), first_out.sub(outside.shift))
+    (first_in, first_out)
 }
 
 /// Finds the members of every shadow.
@@ -243,9 +248,9 @@ impl Kernel for Squares<'_> {
         for block in 0..blocks.count() {
             let range = block * blocks.size..(block + 1) * blocks.size;
             let (signals, members) = (&scratch.signals[range.clone()], &scratch.inside[range.clone()]);
-            let (first_in, first_out) = firsts(signals, members, &inside, &outside);
-            let less_in = inside.squares.mul(inside.left(first_in));
-            let less_out = outside.squares.mul(outside.left(first_out));
+            let (first_in, first_out): (V, V) = firsts(signals, members);
+            let less_in = inside.squares.mul(inside.left(first_in.sub(inside.shift)));
+            let less_out = outside.squares.mul(outside.left(first_out.sub(outside.shift)));
             let squares = scratch.squares[range.clone()].iter().zip(&scratch.inside[range.clone()]);
             let sums = sums_in[range.clone()].iter_mut().zip(&mut sums_out[range]);
             for ((own, &members), (sums_in, sums_out)) in squares.zip(sums) {
@@ -264,6 +269,7 @@ impl Kernel for Squares<'_> {
 pub(super) struct Ratios<'a> {
     pub eight: &'a Eight<'a>,
     pub blocks: &'a Blocks,
+    pub center: Center,
     pub scratch: &'a mut Scratch,
     pub least: [f64; 2],
     pub scores: &'a mut [Lanes],
@@ -274,8 +280,21 @@ impl Kernel for Ratios<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> u8 {
-        let Self { eight, blocks, scratch, least, scores } = self;
-        let (inside, outside) = moments::<V>(eight, blocks, scratch);
+        let sides = moments::<V>(self.eight, self.blocks, self.scratch);
+        match self.center {
+            Center::Mean => self.about::<V, Means<V>>(sides, Means::new(sides)),
+            Center::Median => {
+                let middles = Medians::new(self.eight, sides, self.scratch);
+                self.about::<V, Medians<V>>(sides, middles)
+            }
+        }
+    }
+}
+
+impl Ratios<'_> {
+    #[inline(always)]
+    fn about<V: Vector, C: Centres<V>>(self, (inside, outside): (Side<V>, Side<V>), centres: C) -> u8 {
+        let Self { blocks, scratch, least, scores, .. } = self;
         let (ln_in, ln_out) = (ln(inside.squares.div(inside.rest)), ln(outside.squares.div(outside.rest)));
         // From the pilot of OUT to that of IN.
         let apart = inside.pilot.sub(outside.pilot);
@@ -287,9 +306,11 @@ impl Kernel for Ratios<'_> {
         for block in 0..blocks.count() {
             let range = block * blocks.size..(block + 1) * blocks.size;
             let (signals, members) = (&scratch.signals[range.clone()], &scratch.inside[range.clone()]);
-            let (first_in, first_out) = firsts(signals, members, &inside, &outside);
-            let for_in = Shared::new(&outside, first_out, apart, ln_out.sub(ln_in), half);
-            let for_out = Shared::new(&inside, first_in, back, ln_in.sub(ln_out), less_half);
+            let (first_in, first_out): (V, V) = firsts(signals, members);
+            let far_in = apart.sub(centres.less_of_out(first_out));
+            let far_out = back.sub(centres.less_of_in(first_in));
+            let for_in = Shared::new(&outside, first_out, far_in, ln_out.sub(ln_in), half);
+            let for_out = Shared::new(&inside, first_in, far_out, ln_in.sub(ln_out), less_half);
             for ((signal, &members), score) in signals.iter().zip(members).zip(&mut scores[range]) {
                 let signal = V::load(signal);
                 let d = signal.sub(V::select(members, inside.shift, outside.shift));
@@ -297,8 +318,7 @@ impl Kernel for Ratios<'_> {
                 let left = V::splat(1.0).sub(gone);
                 irregular |= !V::splat(LEAST_LEFT).lanes_below(left);
                 let (per_left, ln_left) = inverse_and_ln(left);
-                // n (1 / w - 1) = n (1 - w) / w.
-                let own = V::select(members, inside.n, outside.n).mul(gone).mul_add(per_left, ln_left);
+                let own = centres.own(members, signal, gone).mul_add(per_left, ln_left);
                 let distance = signal.add(V::select(members, for_in.far, for_out.far));
                 let other = distance.mul(distance).mul_add(
                     V::select(members, for_in.per_variance, for_out.per_variance),
@@ -315,7 +335,7 @@ impl Kernel for Ratios<'_> {
 
 /// What the targets of a block that are on one side see of the other, which gives up its first shadow there.
 struct Shared<V> {
-    /// From its mean to the pilot of the targets' side.
+    /// From its centre to the pilot of the targets' side.
     far: V,
     /// One over its variance, and the logarithm of it less that of the targets' side, both times a half with
     /// the sign that they have in the score.
@@ -324,14 +344,14 @@ struct Shared<V> {
 }
 
 impl<V: Vector> Shared<V> {
-    /// `first` is the centred signal of the shadow that `other` gives up, `apart` the distance from its pilot
-    /// to the targets' one, `ln_wholes` the logarithm of its squares over n - 1 less that of the targets' side,
-    /// all shadows counted, and `half` the half with its sign.
+    /// `first` is the signal of the shadow that `other` gives up, less its pilot, `ln_wholes` the logarithm of
+    /// its squares over n - 1 less that of the targets' side, all shadows counted, and `half` the half with
+    /// its sign.
     #[inline(always)]
-    fn new(other: &Side<V>, first: V, apart: V, ln_wholes: V, half: V) -> Self {
-        let (per_left, ln_left) = inverse_and_ln(other.left(first));
+    fn new(other: &Side<V>, first: V, far: V, ln_wholes: V, half: V) -> Self {
+        let (per_left, ln_left) = inverse_and_ln(other.left(first.sub(other.shift)));
         Self {
-            far: apart.sub(other.shift).add(first.div(other.rest)),
+            far,
             per_variance: per_left.mul(other.rest.div(other.squares)).mul(half),
             ln_ratio: ln_wholes.add(ln_left).mul(half),
         }

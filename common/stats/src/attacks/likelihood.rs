@@ -54,20 +54,15 @@ impl Likelihood {
     pub fn begin(&mut self, shadows: usize, column: &[u64]) {
         self.shadows = shadows;
         let Self { p, q, inside, ratio, slack, count, sums: [p_sum, q_sum], odds, .. } = self;
-        for (buffer, value) in [
-            (p, f64::NAN),
-            (q, f64::NAN),
-            (inside, 0.0),
-            (ratio, f64::NAN),
-            (slack, 0.0),
-            (count, 0.0),
-            (p_sum, 0.0),
-            (q_sum, 0.0),
-            (odds, f64::NAN),
-        ] {
-            buffer.clear();
-            buffer.resize(padded(shadows), value);
+        if p.len() != padded(shadows) {
+            for buffer in [p, q, inside, ratio, slack, &mut *count, &mut *p_sum, &mut *q_sum, odds] {
+                *buffer = vec![0.0; padded(shadows)];
+            }
         }
+        for sum in [count, p_sum, q_sum] {
+            sum.fill(0.0);
+        }
+        self.inside.fill(0.0);
         for (inside, &word) in self.inside.chunks_mut(64).zip(column) {
             for (bit, inside) in inside.iter_mut().enumerate() {
                 *inside = f64::from((word >> bit & 1) as u32);
@@ -163,7 +158,7 @@ impl Likelihood {
             q_rest += self.q[s];
         }
         let (p, q) = (self.p[target], self.q[target]);
-        let (p_mix, q_mix) = sides.mixture(mixture, own, p_rest, q_rest);
+        let (p_mix, q_mix) = sides.mixed(mixture)[usize::from(own > 0.0)].of(p_rest, q_rest);
         (self.ratio[target], self.slack[target]) = ln_ratio(p, q, p_mix, q_mix);
     }
 }
@@ -209,27 +204,41 @@ impl SideSums {
         (2.0 * p > self.p[own]) | (2.0 * q > self.q[own])
     }
 
-    /// The mixture of the references' p, and of their 1 - p, for a target on a side whose other shadows sum
-    /// up to `p_rest` and `q_rest`. NaN without references.
+    /// What stands for the references' p and 1 - p: for targets that are OUT, and for those that are IN.
     #[inline(always)]
-    fn mixture(&self, mixture: Mixture, inside: f64, p_rest: f64, q_rest: f64) -> (f64, f64) {
-        let is_in = inside > 0.0;
-        let own = |full: [f64; 2]| if is_in { full[1] } else { full[0] };
-        let other = |full: [f64; 2]| if is_in { full[0] } else { full[1] };
-        let (n_own, n_other) = (own(self.n) - 1.0, other(self.n));
-        match mixture {
-            Mixture::Halves => (
-                0.5 * (p_rest / n_own + other(self.p) / n_other),
-                0.5 * (q_rest / n_own + other(self.q) / n_other),
-            ),
-            Mixture::Outside { a } => {
-                let n = if is_in { n_other } else { n_own };
-                let p_out = if is_in { self.p[0] } else { p_rest } / n;
-                let q_out = if is_in { self.q[0] } else { q_rest } / n;
-                // 1 - ((1 + a) p + (1 - a)) / 2 = (1 + a) (1 - p) / 2.
-                (0.5 * ((1.0 + a) * p_out + (1.0 - a)), 0.5 * (1.0 + a) * q_out)
+    fn mixed(&self, mixture: Mixture) -> [Mixed; 2] {
+        [0, 1].map(|own: usize| {
+            let (n_rest, n_other) = (self.n[own] - 1.0, self.n[1 - own]);
+            let (p_other, q_other) = (self.p[1 - own] / n_other, self.q[1 - own] / n_other);
+            match mixture {
+                Mixture::Halves => Mixed { per_rest: 0.5 / n_rest, p: 0.5 * p_other, q: 0.5 * q_other },
+                // 1 - ((1 + a) p + (1 - a)) / 2 = (1 + a) (1 - p) / 2; OUT is the other side, or the own one.
+                Mixture::Outside { a } if own == 1 => Mixed {
+                    per_rest: 0.0,
+                    p: 0.5 * ((1.0 + a) * p_other + (1.0 - a)),
+                    q: 0.5 * (1.0 + a) * q_other,
+                },
+                Mixture::Outside { a } => {
+                    Mixed { per_rest: 0.5 * (1.0 + a) / n_rest, p: 0.5 * (1.0 - a), q: 0.0 }
+                }
             }
-        }
+        })
+    }
+}
+
+/// A mixture over the references of a target whose own side without it sums up to p_rest and q_rest:
+/// p_rest `per_rest` + `p`, and of 1 - p q_rest `per_rest` + `q`. NaN without references.
+#[derive(Debug, Clone, Copy)]
+struct Mixed {
+    per_rest: f64,
+    p: f64,
+    q: f64,
+}
+
+impl Mixed {
+    #[inline(always)]
+    fn of(self, p_rest: f64, q_rest: f64) -> (f64, f64) {
+        (p_rest * self.per_rest + self.p, q_rest * self.per_rest + self.q)
     }
 }
 
@@ -284,13 +293,16 @@ impl Kernel for Ratios<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> bool {
-        let sides = *self.sides;
+        let (sides, mixed) = (*self.sides, self.sides.mixed(self.mixture));
+        let (per_rest, p_mixed, q_mixed) =
+            (mixed.map(|m| m.per_rest), mixed.map(|m| m.p), mixed.map(|m| m.q));
         let mut dominated = 0u64;
         let shadows = self.p.iter().zip(self.q).zip(self.inside);
         for (((&p, &q), &inside), (ratio, slack)) in shadows.zip(self.ratio.iter_mut().zip(self.slack)) {
             let own = |full: [f64; 2]| if inside > 0.0 { full[1] } else { full[0] };
             let (p_full, q_full) = (own(sides.p), own(sides.q));
-            let (p_mix, q_mix) = sides.mixture(self.mixture, inside, p_full - p, q_full - q);
+            let mixed = Mixed { per_rest: own(per_rest), p: own(p_mixed), q: own(q_mixed) };
+            let (p_mix, q_mix) = mixed.of(p_full - p, q_full - q);
             dominated |= u64::from((2.0 * p > p_full) | (2.0 * q > q_full));
             (*ratio, *slack) = ln_ratio(p, q, p_mix, q_mix);
         }

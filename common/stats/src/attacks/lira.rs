@@ -101,9 +101,7 @@ impl Attack for Lira {
     }
 
     fn scores_strips(&self) -> bool {
-        self.variances.kind == Variance::PerRecord
-            && self.center == Center::Mean
-            && self.scheme == Scheme::LeaveOneOut(Counts::Equal)
+        self.variances.kind == Variance::PerRecord && self.scheme == Scheme::LeaveOneOut(Counts::Equal)
     }
 
     fn score_strip(&self, strip: &Strip, work: &mut Work, found: &mut ScoreBlocks) {
@@ -112,8 +110,8 @@ impl Attack for Lira {
         work.lanes.resize(strip.places().len().div_ceil(LANES) * blocks.shadows, [0.0; LANES]);
         work.irregular.clear();
         for (eight, scores) in strip.eights().zip(work.lanes.chunks_exact_mut(blocks.shadows)) {
-            let (eight, scratch) = (&eight, &mut work.eights);
-            work.irregular.push(dispatch(eights::Ratios { eight, blocks, scratch, least, scores }));
+            let (eight, scratch, center) = (&eight, &mut work.eights, self.center);
+            work.irregular.push(dispatch(eights::Ratios { eight, blocks, center, scratch, least, scores }));
         }
         found.place_strip(strip.places(), &work.lanes);
         for (index, eight) in strip.eights().enumerate() {
@@ -420,10 +418,10 @@ mod tests {
                 })
                 .collect();
             let views = || rows.iter().map(|(signals, column)| View::of_signals(signals, column));
-            let find = || {
+            let find = |center| {
                 let (mut work, mut strip) = (Work::default(), Strip::default());
                 let equal = Scheme::LeaveOneOut(Counts::Equal);
-                let mut lira = Lira::new(equal, Center::Mean, Variance::PerRecord, &blocks);
+                let mut lira = Lira::new(equal, center, Variance::PerRecord, &blocks);
                 assert!(lira.observes_strips(0) && lira.scores_strips());
                 let mut sums = [vec![0.0; lira.width(0)], vec![0.0; lira.width(0)]];
                 for (place, view) in views().enumerate() {
@@ -446,16 +444,19 @@ mod tests {
                     single.concat().iter().map(|s| if s.is_finite() { *s } else { f64::NAN }).collect();
                 ([sums[0].clone(), single], [sums[1].clone(), found])
             };
-            let levels = on_every_level(find);
-            for (one_by_one, together) in &levels {
-                for (expected, found) in one_by_one.iter().flatten().zip(together.iter().flatten()) {
-                    let close = (expected - found).abs() <= 1e-9 * expected.abs().max(1.0);
-                    assert!(close || expected.is_nan() && found.is_nan(), "{found}, not {expected}");
+            for center in Center::ALL {
+                let levels = on_every_level(|| find(center));
+                for (one_by_one, together) in &levels {
+                    for (expected, found) in one_by_one.iter().flatten().zip(together.iter().flatten()) {
+                        let close = (expected - found).abs() <= 1e-9 * expected.abs().max(1.0);
+                        let absent = expected.is_nan() && found.is_nan();
+                        assert!(close || absent, "{center:?}: {found}, not {expected}");
+                    }
+                    let bits = |numbers: &[Vec<f64>; 2]| {
+                        numbers.concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                    };
+                    assert_eq!(bits(together), bits(&levels[0].1), "levels differ");
                 }
-                let bits = |numbers: &[Vec<f64>; 2]| {
-                    numbers.concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
-                };
-                assert_eq!(bits(together), bits(&levels[0].1), "levels differ");
             }
         }
     }

@@ -4,6 +4,7 @@ mod base;
 mod block;
 mod both_sides;
 mod calibrated;
+mod centres;
 mod channels;
 mod eights;
 mod gather;

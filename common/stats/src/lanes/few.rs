@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "calls what was compiled for instructions that were found at run time")]
 
 /// The most words that are sorted like this.
-const FEW: usize = 128;
+pub(crate) const FEW: usize = 128;
 
 /// Below this many words padding costs more than branches do.
 #[cfg(target_arch = "x86_64")]
@@ -11,12 +11,21 @@ const LEAST: usize = 12;
 /// Sorts words, up to [`FEW`] of them without a branch where the machine can; as `sort_unstable` does.
 #[inline]
 pub(crate) fn sort_few(words: &mut [u64]) {
+    if !sorted_by_network(words) {
+        words.sort_unstable();
+    }
+}
+
+/// Sorts words if they are few and the machine can do so without a branch; says whether it did.
+#[inline]
+pub(crate) fn sorted_by_network(words: &mut [u64]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if (LEAST..=FEW).contains(&words.len()) && super::dispatch::has_avx512() {
         // SAFETY: the instructions were found.
-        return unsafe { avx512::sort(words) };
+        unsafe { avx512::sort(words) };
+        return true;
     }
-    words.sort_unstable();
+    false
 }
 
 /// Eight rows of eight lanes. Columns are sorted by a network; then those of neighbouring lanes are merged

@@ -16,7 +16,7 @@ pub(crate) use column::Column;
 #[cfg(test)]
 pub(crate) use dispatch::on_every_level;
 pub(crate) use dispatch::{Kernel, dispatch};
-pub(crate) use few::sort_few;
+pub(crate) use few::{FEW, sort_few, sorted_by_network};
 pub(crate) use math::{exp, linear, ln, ln_1p, softplus};
 pub(crate) use vector::Vector;
 

@@ -3,7 +3,8 @@
 use super::leave_one_out::Drop;
 use super::{References, Tables};
 use crate::design::Blocks;
-use crate::lanes::{Kernel, Vector};
+use crate::lanes::{FEW, Kernel, Vector, sorted_by_network};
+use crate::sort_key;
 
 /// The median of some values, and of those values less any one. Taking one out moves the middle by half a
 /// place at most: three values in order say all.
@@ -11,31 +12,32 @@ use crate::lanes::{Kernel, Vector};
 pub(crate) struct Middle {
     /// The median of all values; NaN of none.
     pub all: f64,
-    pivot: f64,
+    /// The value in the middle, the lower one of two.
+    pub pivot: f64,
     /// The median less a value below the pivot, less the pivot, and less a value above it.
-    less: [f64; 3],
+    pub less: [f64; 3],
 }
 
 impl Middle {
-    /// Of `values`, which are put in some other order.
+    /// Of `values`, which are finite and put in some other order.
     pub fn of(values: &mut [f64]) -> Self {
         let n = values.len();
         if n == 0 {
             return Self { all: f64::NAN, pivot: 0.0, less: [f64::NAN; 3] };
         }
-        let (below, &mut pivot, above) = values.select_nth_unstable_by((n - 1) / 2, f64::total_cmp);
-        let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
-        let next = least(above);
         if n == 1 {
-            return Self { all: pivot, pivot, less: [f64::NAN; 3] };
+            return Self { all: values[0], pivot: values[0], less: [f64::NAN; 3] };
         }
+        let [last, pivot, next] = middle_three(values);
         let between = |a: f64, b: f64| 0.5 * (a + b);
         if n.is_multiple_of(2) {
             Self { all: between(pivot, next), pivot, less: [next, next, pivot] }
         } else {
-            let last = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let less = [between(pivot, next), between(last, next), between(last, pivot)];
-            Self { all: pivot, pivot, less }
+            Self {
+                all: pivot,
+                pivot,
+                less: [between(pivot, next), between(last, next), between(last, pivot)],
+            }
         }
     }
 
@@ -45,6 +47,24 @@ impl Middle {
         let not_below = if value > self.pivot { self.less[2] } else { self.less[1] };
         if value < self.pivot { self.less[0] } else { not_below }
     }
+}
+
+/// Of two values or more the one in the middle, the lower one of two, between its neighbours in order; the
+/// one before the lower of two values is some number.
+fn middle_three(values: &mut [f64]) -> [f64; 3] {
+    let middle = (values.len() - 1) / 2;
+    let mut keys = [0; FEW];
+    if let Some(keys) = keys.get_mut(..values.len()) {
+        keys.iter_mut().zip(&*values).for_each(|(key, &value)| *key = sort_key::key(value));
+        if sorted_by_network(keys) {
+            return [middle.saturating_sub(1), middle, middle + 1].map(|at| sort_key::number(keys[at]));
+        }
+    }
+    let (below, &mut pivot, above) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let last = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let next = above.iter().copied().fold(f64::INFINITY, f64::min);
+    // As keys have it, there is one zero.
+    [last + 0.0, pivot + 0.0, next + 0.0]
 }
 
 /// Puts the medians in the place of the means.
