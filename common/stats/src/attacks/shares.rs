@@ -1,6 +1,6 @@
 //! How many of many numbers lie below a bound, for many bounds.
 
-use crate::lanes::{Kernel, LANES, Vector, dispatch};
+use crate::lanes::{Kernel, LANES, TWO_52, Vector, dispatch};
 
 /// Numbers in a node.
 const NODE: usize = 2 * LANES;
@@ -16,18 +16,13 @@ const CELLS: usize = 1 << 16;
 /// Bounds whose cells are found at once.
 const CHUNK: usize = 64;
 
-/// 2^52: a whole number below 2^32 and this has the number in its low bits.
-const TWO_52: f64 = 4_503_599_627_370_496.0;
-
-/// Sorted numbers, below a grid and below a tree. The grid tells where to begin to look for a bound, and most
-/// often one comparison with eight numbers finds its place there. Where numbers crowd, the tree finds it: its
-/// nodes hold [`NODE`] numbers each, and every number of a level is the largest of a node of the level below.
-/// Whole nodes are compared at a time, and nothing branches on what is found.
+/// Sorted numbers, below a grid and below a tree. The grid tells where to begin to look for a bound, and a look
+/// at the [`NODE`] numbers from there on mostly finds its place. Where numbers crowd, the tree finds it: its
+/// nodes hold as many numbers each, and every number of a level is the largest of a node of the level below.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shares {
     count: usize,
-    /// From the top, which is a single node, to the numbers themselves; infinite from their end on, which lies
-    /// eight numbers or more after the last one.
+    /// From the top, which is a single node, to the numbers themselves, after which a node or more is infinite.
     levels: Vec<Vec<Node>>,
     grid: Grid,
 }
@@ -85,12 +80,16 @@ impl Shares {
     fn descend<V: Vector>(&self, at: V) -> usize {
         let mut place = 0;
         for level in &self.levels {
-            let node = &level[place];
-            let below: u32 = node.iter().map(|half| V::load(half).lanes_below(at).count_ones()).sum();
-            place = place * NODE + below as usize;
+            place = place * NODE + below_of(&level[place], at) as usize;
         }
         place
     }
+}
+
+/// How many numbers of a node lie below a bound.
+#[inline(always)]
+fn below_of<V: Vector>([low, high]: &Node, at: V) -> u32 {
+    V::load(low).lanes_below(at).count_ones() + V::load(high).lanes_below(at).count_ones()
 }
 
 impl Grid {
@@ -153,10 +152,9 @@ impl Kernel for Below<'_> {
             for (place, bound) in places.iter_mut().zip(&*bounds) {
                 let (at, start) = (V::splat(*bound), shares.grid.starts[*place as usize]);
                 // What lies in higher cells is not below it.
-                let window =
+                let node =
                     numbers[start as usize..].first_chunk::<NODE>().expect("a node follows the last one");
-                let (halves, _) = window.as_chunks();
-                let below = halves.iter().map(|half| V::load(half).lanes_below(at).count_ones()).sum::<u32>();
+                let below = below_of(node.as_chunks().0.first_chunk().expect("two halves"), at);
                 *place = if below < NODE as u32 { start + below } else { shares.descend(at) as u32 };
             }
             for (bound, place) in bounds.iter_mut().zip(places) {

@@ -16,7 +16,7 @@ const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
 pub(super) const MANTISSA_BITS: u32 = 52;
 const BIAS: f64 = 1023.0;
 /// 2^52: a small whole number in its low bits makes it the f64 2^52 + number.
-const TWO_52: f64 = 4_503_599_627_370_496.0;
+pub(crate) const TWO_52: f64 = 4_503_599_627_370_496.0;
 /// 2^54 lifts subnormal numbers into the normal ones.
 const TWO_54: f64 = 18_014_398_509_481_984.0;
 

@@ -17,7 +17,7 @@ pub(crate) use column::Column;
 pub(crate) use dispatch::on_every_level;
 pub(crate) use dispatch::{Kernel, dispatch};
 pub(crate) use few::{FEW, sort_few, sorted_by_network};
-pub(crate) use math::{exp, linear, ln, ln_1p, softplus};
+pub(crate) use math::{TWO_52, exp, linear, ln, ln_1p, softplus};
 pub(crate) use vector::Vector;
 
 /// Numbers that are handled side by side: a vector of AVX-512, two of AVX2, four of SSE2.
