@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use futures::{Stream, StreamExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use umbra_core::digest::Digest;
@@ -14,8 +14,10 @@ use umbra_runtime::blobs::{BlobKey, Stored, UploadId, Uploads};
 
 use super::refusals;
 
-/// Chunks that may wait to be written.
+/// Chunks of a stream that may wait to be written.
 const AHEAD: usize = 2;
+/// The same over all streams of the process, and those that are being written: 64 MiB.
+static ROOM: Semaphore = Semaphore::const_new(64);
 /// Bytes that are worth a wait for the disk of their own.
 const STEP: u64 = 8 << 20;
 
@@ -37,6 +39,12 @@ pub struct Hearing {
     pub silence: Duration,
     /// Cancelled when it has begun to send the same anew.
     pub superseded: CancellationToken,
+}
+
+/// A chunk that waits to be written.
+struct Arrived {
+    chunk: Bytes,
+    room: SemaphorePermit<'static>,
 }
 
 /// Takes the chunks and publishes the blob. Bytes that are there already are skipped.
@@ -82,7 +90,7 @@ async fn hear(
     have: u64,
     hearing: &Hearing,
     chunks: impl Stream<Item = Result<Bytes, Status>> + Send,
-    arrived: mpsc::Sender<Bytes>,
+    arrived: mpsc::Sender<Arrived>,
 ) -> Result<(), Status> {
     let mut at = announced.offset;
     let mut chunks = std::pin::pin!(chunks);
@@ -104,7 +112,9 @@ async fn hear(
         }
         if end > have {
             chunk.advance(have.saturating_sub(at) as usize);
-            if arrived.send(chunk).await.is_err() {
+            // Asked for once the chunk is here, so that whoever is slow to send keeps no room from others.
+            let room = ROOM.acquire().await.expect("nobody closes it");
+            if arrived.send(Arrived { chunk, room }).await.is_err() {
                 return Ok(());
             }
         }
@@ -123,14 +133,15 @@ async fn write(
     id: &UploadId,
     mut have: u64,
     hearing: &Hearing,
-    mut arrivals: mpsc::Receiver<Bytes>,
+    mut arrivals: mpsc::Receiver<Arrived>,
     grown: watch::Sender<u64>,
 ) -> Result<(), Status> {
-    while let Some(chunk) = arrivals.recv().await {
+    while let Some(Arrived { chunk, room }) = arrivals.recv().await {
         if hearing.superseded.is_cancelled() {
             return Err(superseded());
         }
         have = uploads.append(id, have, chunk).await.map_err(|error| refusals::blob(&error))?;
+        drop(room);
         grown.send_replace(have);
     }
     Ok(())
@@ -169,4 +180,50 @@ impl Hearing {
 
 fn superseded() -> Status {
     refuse(Reason::Unavailable, "the same is sent over another stream now")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use umbra_runtime::blobs::BlobStore;
+
+    use super::*;
+
+    fn announced(number: usize, bytes: &Bytes) -> Announced {
+        let key = BlobKey::try_new(format!("blob-{number}")).expect("it is a key");
+        Announced { key, sha256: Digest::of(bytes), size: bytes.len() as u64, offset: 0 }
+    }
+
+    /// Far more streams than there is room for at once: those that end, well or not, give theirs back.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn streams_share_the_room_of_the_process() {
+        const STREAMS: usize = 200;
+        let folder = tempfile::tempdir().expect("there is room");
+        let blobs = BlobStore::local(&folder.path().join("blobs")).await.expect("it opens");
+        let uploads =
+            Uploads::open(blobs.clone(), &folder.path().join("uploads"), 1 << 40).await.expect("it opens");
+        let sent = |number: usize| {
+            let bytes = Bytes::from(vec![number as u8; 8 * 4096]);
+            let mut announced = announced(number, &bytes);
+            if number % 3 == 1 {
+                // Fewer arrive than were announced.
+                announced.size += 1;
+            }
+            let uploads = &uploads;
+            async move {
+                let superseded = CancellationToken::new();
+                if number % 3 == 2 {
+                    superseded.cancel();
+                }
+                let hearing = Hearing { silence: Duration::from_secs(60), superseded };
+                let chunks = (0..8).map(|chunk| Ok(bytes.slice(chunk * 4096..(chunk + 1) * 4096)));
+                receive(uploads, &announced, &hearing, stream::iter(chunks)).await
+            }
+        };
+        let ended = futures::future::join_all((0..STREAMS).map(sent)).await;
+        for (number, ended) in ended.iter().enumerate() {
+            assert_eq!(ended.is_ok(), number % 3 == 0, "{number}: {ended:?}");
+        }
+        assert_eq!(ROOM.available_permits(), 64);
+    }
 }
