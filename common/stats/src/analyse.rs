@@ -1,7 +1,6 @@
 //! The analysis from end to end.
 
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 
 use crate::analysis::{Analysis, AttackResult, Calibrated};
 use crate::attacks::{self, Curves, Entry, Nobody, Outcome};
@@ -24,9 +23,6 @@ const SWEEPS_SHARE: f64 = 0.7;
 
 /// That of the tests of patients with several records.
 const PATIENTS_SHARE: f64 = 0.1;
-
-/// What is done once the curves are read.
-const CURVES_DONE: f64 = 0.95;
 
 /// Analyses an audit in memory; see [`analyse_into`]. The scores of the single pairs and the rows of the
 /// record table are not kept.
@@ -99,21 +95,29 @@ pub fn analyse_into(
     let utility = utility::finish(checked.shape.shadows, &utility_sums, outcomes.task)?;
     let utility = checked.order.restored(&utility);
     let targets = signals.iter().filter(|&&count| count > 0.0).count();
-    let (mut attacks, begin, all) =
-        (Vec::new(), SWEEPS_SHARE + PATIENTS_SHARE, outcomes.attacks.len() as f64);
-    for (index, outcome) in outcomes.attacks.into_iter().enumerate() {
-        attacks.push(attack_result(outcome, targets, &checked, sampling.as_ref())?);
-        progress(begin + (CURVES_DONE - begin) * (index + 1) as f64 / all)?;
-    }
     let patients = patients.close()?;
-    let (strata, nulls) = (exam.layout.typical_strata(&checked.blocks.lost), OnceLock::new());
-    let about = rayon::in_place_scope(|beside| {
-        beside.spawn(|_| _ = nulls.set(extrapolation::nulls(&strata)));
-        patient::findings(inputs, &checked, config, &records_of, &patients, &exam, sink)
-    });
+    let attack = |outcome| attack_result(outcome, targets, &checked, sampling.as_ref());
+    let (begin, all) = (SWEEPS_SHARE + PATIENTS_SHARE, outcomes.attacks.len() as f64);
+    let mut outcomes = outcomes.attacks.into_iter();
+    let (first, strata) = (outcomes.next(), exam.layout.typical_strata(&checked.blocks.lost));
+    // What is said of the patients is worked out by one thread: the others have the first curves meanwhile, whose
+    // scores lie in the caches still.
+    let (first, (about, extrapolation)) = rayon::join(
+        || first.map(attack).transpose(),
+        || {
+            rayon::join(
+                || patient::findings(inputs, &checked, config, &records_of, &patients, &exam, sink),
+                || extrapolation::nulls(&strata),
+            )
+        },
+    );
+    let mut attacks: Vec<AttackResult> = first?.into_iter().collect();
     let About { summary, survival, attributes } = about?;
+    for outcome in outcomes {
+        progress(begin + (1.0 - begin) * attacks.len() as f64 / all)?;
+        attacks.push(attack(outcome)?);
+    }
     progress(1.0)?;
-    let extrapolation = nulls.into_inner().expect("the scope ends when it is there");
     let records = records.summary();
     Ok(Analysis { attacks, records, extrapolation, summary, survival, attributes, utility })
 }

@@ -6,9 +6,9 @@ use crate::analysis::{PatientTable, RecordTable};
 use crate::config::AttackKind;
 use crate::error::SourceError;
 
-/// Takes what an analysis finds, piece by piece, on the caller's thread. Everything has a default that
-/// keeps nothing.
-pub trait Sink {
+/// Takes what an analysis finds, piece by piece: on the caller's thread, but for the patients, which come on any one.
+/// Everything has a default that keeps nothing.
+pub trait Sink: Send {
     /// Takes the scores `[shadow][record of the tile]` of one attack; absent scores are NaN. Per attack the
     /// tiles come in ascending record order, no record twice.
     ///
