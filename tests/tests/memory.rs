@@ -19,7 +19,7 @@ const BASE: u64 = 144 * MIB;
 const BYTES_PER_RECORD: u64 = 6;
 
 /// What two runs of the same size differ by: when threads take and give back their buffers.
-const SLACK: u64 = 48 * MIB;
+const SLACK: u64 = 32 * MIB;
 
 fn plan(records: usize, shadows: usize, records_per_unit: (usize, usize)) -> Plan {
     Plan { records, shadows, records_per_unit, scattered: records_per_unit.1 > 1, multi_label: false }

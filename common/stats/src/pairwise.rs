@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::lanes::{Kernel, LANES, Vector};
+use crate::lanes::{Kernel, LANES, Vector, bits_at, load_part, pack};
 
 /// Up to this many pairs in a stratum are compared one by one; more are better sorted.
 pub(crate) const PAIRWISE: usize = 256;
@@ -60,20 +60,10 @@ impl Kernel for SplitAndCompare<'_> {
         for stratum in strata {
             let (first_in, first_out) = (m, n);
             for start in stratum.clone().step_by(LANES) {
-                let chunk = &values[start..stratum.end.min(start + LANES)];
-                let values: V = match chunk.first_chunk() {
-                    Some(whole) => V::load(whole),
-                    None => {
-                        let mut lanes = [f64::NAN; LANES];
-                        lanes[..chunk.len()].copy_from_slice(chunk);
-                        V::load(&lanes)
-                    }
-                };
+                let values = load_part::<V>(values, start, stratum.end);
                 let (there, bits) = (values.lanes_finite(), bits_at(column, start));
-                values.store_packed(there & bits, eight_mut(&mut split.inside, m));
-                values.store_packed(there & !bits, eight_mut(&mut split.outside, n));
-                m += (there & bits).count_ones() as usize;
-                n += (there & !bits).count_ones() as usize;
+                m = pack(values, there & bits, &mut split.inside, m);
+                n = pack(values, there & !bits, &mut split.outside, n);
             }
             split.ends.push((m, n));
             let (m, n) = (m - first_in, n - first_out);
@@ -99,23 +89,9 @@ fn compared<V: Vector>(inside: &[f64], m: usize, outside: &[f64], n: usize) -> (
     (2 * wins + ties, ties > 0 || repeats::<V>(inside, m) || repeats::<V>(outside, n))
 }
 
-/// The bits of the eight shadows from `start` on; 0 beyond the last word.
-#[inline(always)]
-fn bits_at(column: &[u64], start: usize) -> u8 {
-    let (word, shift) = (start / 64, start % 64);
-    let low = column[word] >> shift;
-    let high = if shift > 56 && word + 1 < column.len() { column[word + 1] << (64 - shift) } else { 0 };
-    (low | high) as u8
-}
-
 #[inline(always)]
 fn eight(values: &[f64], start: usize) -> &[f64; LANES] {
     values[start..].first_chunk().expect("there is room for whole lanes beyond the last value")
-}
-
-#[inline(always)]
-fn eight_mut(values: &mut [f64], start: usize) -> &mut [f64; LANES] {
-    values[start..].first_chunk_mut().expect("there is room for whole lanes beyond the last value")
 }
 
 /// The lanes of the first so many values.

@@ -2,7 +2,7 @@
 
 use super::eights::{Scratch, Side};
 use super::strip::Eight;
-use crate::lanes::{LANES, Vector};
+use crate::lanes::{LANES, Vector, bits_at, load_part, pack};
 use crate::references::Middle;
 
 /// Centres of IN and OUT, one record a lane. Signals and centres are less the pilot of their side.
@@ -75,7 +75,7 @@ impl<V: Vector> Medians<V> {
     pub fn new(eight: &Eight<'_>, (inside, outside): (Side<V>, Side<V>), scratch: &mut Scratch) -> Self {
         Self {
             inside: Middles::new(eight, 0, &inside, scratch),
-            outside: Middles::new(eight, u64::MAX, &outside, scratch),
+            outside: Middles::new(eight, u8::MAX, &outside, scratch),
         }
     }
 }
@@ -108,7 +108,7 @@ impl<V: Vector> Centres<V> for Medians<V> {
 impl<V: Vector> Middles<V> {
     /// Of the side whose bits are set in the columns, or not set where `flip` turns them all.
     #[inline(always)]
-    fn new(eight: &Eight<'_>, flip: u64, side: &Side<V>, scratch: &mut Scratch) -> Self {
+    fn new(eight: &Eight<'_>, flip: u8, side: &Side<V>, scratch: &mut Scratch) -> Self {
         let mut lanes = [[0.0; LANES]; 4];
         for lane in 0..LANES {
             let values = gather::<V>(eight.signals[lane], eight.columns[lane], flip, &mut scratch.values);
@@ -137,29 +137,21 @@ fn less_one<V: Vector>(signal: V, pivot: V, low: V, same: V, high: V) -> V {
     V::select(signal.lanes_below(pivot), low, not_below)
 }
 
-/// The signals whose bits are set once `flip` has turned them, in their order.
+/// The signals, all of them finite, whose bits are set once `flip` has turned them, in their order.
 #[inline(always)]
 fn gather<'v, V: Vector>(
     signals: &[f64],
     column: &[u64],
-    flip: u64,
+    flip: u8,
     values: &'v mut Vec<f64>,
 ) -> &'v mut [f64] {
     // Eight are written at a time, whatever they are worth.
     values.resize(signals.len() + LANES, 0.0);
-    let (whole, rest) = signals.as_chunks::<LANES>();
     let mut n = 0;
-    for (group, signals) in whole.iter().enumerate() {
-        let lanes = ((column[group / 8] ^ flip) >> (group % 8 * 8)) as u8;
-        let to = values[n..].first_chunk_mut().expect("there is room for eight more");
-        V::load(signals).store_packed(lanes, to);
-        n += lanes.count_ones() as usize;
-    }
-    for (shadow, &signal) in (whole.len() * LANES..).zip(rest) {
-        if (column[shadow / 64] ^ flip) >> (shadow % 64) & 1 == 1 {
-            values[n] = signal;
-            n += 1;
-        }
+    for start in (0..signals.len()).step_by(LANES) {
+        let eight = load_part::<V>(signals, start, signals.len());
+        let lanes = eight.lanes_finite() & (bits_at(column, start) ^ flip);
+        n = pack(eight, lanes, values, n);
     }
     &mut values[..n]
 }

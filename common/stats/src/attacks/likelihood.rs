@@ -294,14 +294,12 @@ impl Kernel for Ratios<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) -> bool {
         let (sides, mixed) = (*self.sides, self.sides.mixed(self.mixture));
-        let (per_rest, p_mixed, q_mixed) =
-            (mixed.map(|m| m.per_rest), mixed.map(|m| m.p), mixed.map(|m| m.q));
         let mut dominated = 0u64;
         let shadows = self.p.iter().zip(self.q).zip(self.inside);
         for (((&p, &q), &inside), (ratio, slack)) in shadows.zip(self.ratio.iter_mut().zip(self.slack)) {
             let own = |full: [f64; 2]| if inside > 0.0 { full[1] } else { full[0] };
             let (p_full, q_full) = (own(sides.p), own(sides.q));
-            let mixed = Mixed { per_rest: own(per_rest), p: own(p_mixed), q: own(q_mixed) };
+            let mixed = if inside > 0.0 { mixed[1] } else { mixed[0] };
             let (p_mix, q_mix) = mixed.of(p_full - p, q_full - q);
             dominated |= u64::from((2.0 * p > p_full) | (2.0 * q > q_full));
             (*ratio, *slack) = ln_ratio(p, q, p_mix, q_mix);

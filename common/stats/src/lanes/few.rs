@@ -8,24 +8,24 @@ pub(crate) const FEW: usize = 128;
 #[cfg(target_arch = "x86_64")]
 const LEAST: usize = 12;
 
-/// Sorts words, up to [`FEW`] of them without a branch where the machine can; as `sort_unstable` does.
+/// Whether so many words are sorted without a branch on this machine.
 #[inline]
-pub(crate) fn sort_few(words: &mut [u64]) {
-    if !sorted_by_network(words) {
-        words.sort_unstable();
-    }
+pub(crate) fn has_network(words: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return (LEAST..=FEW).contains(&words) && super::dispatch::has_avx512();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
-/// Sorts words if they are few and the machine can do so without a branch; says whether it did.
+/// Sorts words, without a branch where [`has_network`] says so; as `sort_unstable` does.
 #[inline]
-pub(crate) fn sorted_by_network(words: &mut [u64]) -> bool {
+pub(crate) fn sort_few(words: &mut [u64]) {
     #[cfg(target_arch = "x86_64")]
-    if (LEAST..=FEW).contains(&words.len()) && super::dispatch::has_avx512() {
+    if has_network(words.len()) {
         // SAFETY: the instructions were found.
-        unsafe { avx512::sort(words) };
-        return true;
+        return unsafe { avx512::sort(words) };
     }
-    false
+    words.sort_unstable();
 }
 
 /// Eight rows of eight lanes. Columns are sorted by a network; then those of neighbouring lanes are merged

@@ -8,6 +8,7 @@ mod column;
 mod dispatch;
 mod few;
 mod math;
+mod pack;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -16,8 +17,9 @@ pub(crate) use column::Column;
 #[cfg(test)]
 pub(crate) use dispatch::on_every_level;
 pub(crate) use dispatch::{Kernel, dispatch};
-pub(crate) use few::{FEW, sort_few, sorted_by_network};
+pub(crate) use few::{FEW, has_network, sort_few};
 pub(crate) use math::{TWO_52, exp, linear, ln, ln_1p, softplus};
+pub(crate) use pack::{bits_at, load_part, pack};
 pub(crate) use vector::Vector;
 
 /// Numbers that are handled side by side: a vector of AVX-512, two of AVX2, four of SSE2.

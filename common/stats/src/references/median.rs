@@ -3,7 +3,7 @@
 use super::leave_one_out::Drop;
 use super::{References, Tables};
 use crate::design::Blocks;
-use crate::lanes::{FEW, Kernel, Vector, sorted_by_network};
+use crate::lanes::{FEW, Kernel, Vector, has_network, sort_few};
 use crate::sort_key;
 
 /// The median of some values, and of those values less any one. Taking one out moves the middle by half a
@@ -53,12 +53,12 @@ impl Middle {
 /// one before the lower of two values is some number.
 fn middle_three(values: &mut [f64]) -> [f64; 3] {
     let middle = (values.len() - 1) / 2;
-    let mut keys = [0; FEW];
-    if let Some(keys) = keys.get_mut(..values.len()) {
-        keys.iter_mut().zip(&*values).for_each(|(key, &value)| *key = sort_key::key(value));
-        if sorted_by_network(keys) {
-            return [middle.saturating_sub(1), middle, middle + 1].map(|at| sort_key::number(keys[at]));
-        }
+    if has_network(values.len()) {
+        let mut keys = [0; FEW];
+        let keys = &mut keys[..values.len()];
+        keys.iter_mut().zip(values).for_each(|(key, value)| *key = sort_key::key(*value));
+        sort_few(keys);
+        return [middle.saturating_sub(1), middle, middle + 1].map(|at| sort_key::number(keys[at]));
     }
     let (below, &mut pivot, above) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let last = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
